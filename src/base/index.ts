@@ -1,0 +1,7 @@
+export { CairnError, fail, isCode, messageOf } from './errors.ts'
+export type { ErrorCode, ErrorDetails, SourceLocation } from './errors.ts'
+export { checkCanceled } from './call.ts'
+export type { Call } from './call.ts'
+export type { LogProgress, Progress, StatusProgress, VertexProgress, WarningProgress } from './progress.ts'
+export { collect, concat, streamOf, text, utf8 } from './streams.ts'
+export type { ByteStream } from './streams.ts'

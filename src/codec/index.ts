@@ -1,0 +1,1 @@
+export type { EntryType, LayerBytes, Nanoseconds, SparseSegment, TarEntry, TarLimits, TarMember } from './types.ts'

@@ -1,0 +1,1 @@
+export type { ContentProvider, ContentStore, Ingest, Lease, ReadOnlyTarget, Target } from './types.ts'

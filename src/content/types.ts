@@ -1,0 +1,57 @@
+import type { ByteStream, Call } from '#base'
+import type { Descriptor, Digest } from '#oci'
+
+/**
+ * Where immutable bytes can be read. A registry, an OCI layout, a docker-archive, the local
+ * store and an edited image all show these two methods, so one reader, one copier and one
+ * validator serve them all.
+ */
+export interface ContentProvider {
+  has(d: Descriptor, call?: Call): Promise<boolean>
+  /**
+   * The bytes from `offset` (default 0) on. Verified as they stream: a stream that starts at 0
+   * and reaches its end has had exactly `d.size` bytes with digest `d.digest`; otherwise it
+   * throws `data_loss`. `not_found` when the content is absent.
+   */
+  open(d: Descriptor, call?: Call & { readonly offset?: number }): Promise<ByteStream>
+}
+
+/** A provider that can be written to. */
+export interface ContentStore extends ContentProvider {
+  /** Idempotent: resolves when the content is there, whoever wrote it. Verifies size and digest. */
+  put(d: Descriptor, bytes: ByteStream, call?: Call): Promise<void>
+  /** Begins (or resumes, at `offset`) a write under a name of the caller's; nobody sees it until commit. */
+  ingest(ref: string, call?: Call): Promise<Ingest>
+  delete(digest: Digest, call?: Call): Promise<void>
+  /** Every blob, in no order; media types are unknown here and read `application/octet-stream`. */
+  list(call?: Call): AsyncIterable<Descriptor>
+}
+
+/** One write in progress. Disposing without commit keeps the bytes for a later resume; `abort` drops them. */
+export interface Ingest extends AsyncDisposable {
+  readonly offset: number
+  write(chunk: Uint8Array): Promise<void>
+  /** Makes the bytes visible; `data_loss` (and nothing kept) if they are not what was expected. */
+  commit(mediaType: string, expected?: Pick<Descriptor, 'digest' | 'size'>): Promise<Descriptor>
+  abort(): Promise<void>
+}
+
+/** Content with names: something that can be copied from. */
+export interface ReadOnlyTarget extends ContentProvider {
+  /** The root descriptor behind a tag or digest; `not_found` otherwise. */
+  resolve(ref: string, call?: Call): Promise<Descriptor>
+  referrers?(subject: Descriptor, call?: Call): AsyncIterable<Descriptor>
+}
+
+/** Content with names that can be copied to. */
+export interface Target extends ReadOnlyTarget {
+  put(d: Descriptor, bytes: ByteStream, call?: Call): Promise<void>
+  tag(d: Descriptor, ref: string, call?: Call): Promise<void>
+  mount?(d: Descriptor, fromRepository: string, call?: Call): Promise<boolean>
+}
+
+/** Protects what is in flight: while it is held, gc keeps everything added under it. */
+export interface Lease extends AsyncDisposable {
+  readonly id: string
+  add(digest: Digest): void
+}

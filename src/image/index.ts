@@ -1,0 +1,1 @@
+export type { Image, Layer, OpenedImage } from './types.ts'

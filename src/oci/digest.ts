@@ -1,0 +1,32 @@
+import { CairnError } from '#base'
+import type { Digest } from './types.ts'
+
+const HEX_LENGTH = { sha256: 64, sha512: 128 } as const
+
+/** True for a digest of a supported algorithm with exactly its number of lower-case hex digits. */
+export function isDigest(value: unknown): value is Digest {
+  if (typeof value !== 'string') return false
+  const length = value.startsWith('sha256:') ? HEX_LENGTH.sha256 : value.startsWith('sha512:') ? HEX_LENGTH.sha512 : 0
+  return length > 0 && value.length === length + 7 && /^[0-9a-f]+$/.test(value.slice(7))
+}
+
+/** The value as a digest, or `invalid_argument`. */
+export function parseDigest(value: unknown): Digest {
+  if (isDigest(value)) return value
+  throw new CairnError('invalid_argument', `not a digest: ${JSON.stringify(value)?.slice(0, 100)}`)
+}
+
+export function algorithmOf(digest: Digest): 'sha256' | 'sha512' {
+  return digest.startsWith('sha512:') ? 'sha512' : 'sha256'
+}
+
+/** The hex digits, safe as a file name once the digest has been parsed. */
+export function hexOf(digest: Digest): string {
+  return digest.slice(7)
+}
+
+/** The digest of bytes in memory. Streams are hashed in `codec`. */
+export async function digestOf(bytes: Uint8Array): Promise<Digest> {
+  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>))
+  return `sha256:${hash.toHex()}`
+}

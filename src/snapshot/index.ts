@@ -1,0 +1,11 @@
+export type {
+  CompareOptions,
+  Differ,
+  LayerFormat,
+  LayerInfo,
+  LayerStore,
+  PrepareOptions,
+  RootFs,
+  Snapshotter,
+  Usage,
+} from './types.ts'

@@ -1,0 +1,99 @@
+import type { ByteStream, Call } from '#base'
+import type { Descriptor, Digest } from '#oci'
+import type { ContentStore, ContentProvider } from '#content'
+import type { Mount } from '#sys'
+
+/** How this host lays layers out; chosen by probing, never by version. */
+export type LayerFormat = 'erofs' | 'erofs-loop' | 'directory'
+
+/** A layer on disk. */
+export interface LayerInfo {
+  readonly diffId: Digest
+  /** Bytes of the uncompressed tar. */
+  readonly tarSize: number
+  /** Bytes that it occupies on disk here. */
+  readonly diskSize: number
+}
+
+/**
+ * Layers by diff ID, each an EROFS file with its tar inside (or a directory where the kernel
+ * cannot mount that). Also a provider of uncompressed layer blobs: the tar is in the file.
+ *
+ * A layer appears whole or not at all: it is written to a temporary name, hashed on the way,
+ * synced and renamed. Two processes that add one layer share the work by flock.
+ */
+export interface LayerStore extends ContentProvider {
+  readonly format: LayerFormat
+  stat(diffId: Digest): LayerInfo | undefined
+  /**
+   * Stores a layer from its blob in one pass: verify the blob, keep it in `keep` if given (a
+   * compressed blob that is to be exported again under its own digest), inflate, verify the
+   * diff ID, write the layer. A layer that is there already reads no bytes from `open`.
+   */
+  add(
+    layer: { readonly descriptor: Descriptor; readonly diffId: Digest },
+    open: () => Promise<ByteStream>,
+    keep?: ContentStore,
+    call?: Call,
+  ): Promise<LayerInfo>
+  /** Stores a layer whose digest is not known yet (a build step's, an import's). */
+  create(tar: ByteStream, call?: Call): Promise<LayerInfo>
+  /** `data_loss` if the layer's bytes are no longer those that were written. Cheap while the file is untouched. */
+  verify(diffId: Digest, call?: Call): Promise<void>
+  remove(diffId: Digest): Promise<void>
+  list(): Iterable<LayerInfo>
+}
+
+/**
+ * Root filesystems over layers. Answers with mounts, never mounts: the caller makes them in a
+ * mount namespace of its own (`applyMounts`), so that they vanish with its last process.
+ *
+ * `dir` is the caller's: `upper/`, `work/`, `layers/N` and `rootfs` (the merged view) are made in it.
+ */
+export interface Snapshotter {
+  /** A writable root at `<dir>/rootfs`; `layers` from the base up. */
+  prepare(dir: string, layers: readonly Digest[], options?: PrepareOptions, call?: Call): Promise<RootFs>
+  /** A read-only root at `<dir>/rootfs`. */
+  view(dir: string, layers: readonly Digest[], call?: Call): Promise<RootFs>
+  /** Bytes and inodes in the writable part of `dir`. */
+  usage(dir: string): Promise<Usage>
+}
+
+export interface PrepareOptions {
+  /** Lose the upper directory's durability for speed: `--rm` containers and build steps. */
+  readonly volatile?: boolean
+  /** More read-only directories to lay over the layers, topmost last: uppers of earlier steps not yet turned into layers. */
+  readonly over?: readonly string[]
+}
+
+export interface RootFs {
+  readonly path: string
+  /** Where changes are written; absent for a view. */
+  readonly upper?: string
+  readonly mounts: readonly Mount[]
+}
+
+export interface Usage {
+  readonly bytes: number
+  readonly inodes: number
+}
+
+/** Turns what a step or container changed into a layer, and back. */
+export interface Differ {
+  /**
+   * The tar of an overlay upper directory: whiteouts for 0/0 devices, opaque markers, hard links,
+   * xattrs (overlay's own stripped), entries sorted, timestamps clamped as the options ask.
+   */
+  compare(upper: string, options?: CompareOptions, call?: Call): ByteStream
+  /** Extracts a layer's tar over a directory, whiteouts applied, every path resolved inside it by the kernel. */
+  apply(tar: ByteStream, root: string, call?: Call): Promise<void>
+}
+
+export interface CompareOptions {
+  /** Times later than this become this, in seconds since the epoch (SOURCE_DATE_EPOCH). */
+  readonly clamp?: number
+  /** Every time becomes `clamp`. */
+  readonly force?: boolean
+  /** Paths (relative, no leading slash) that are left out, with all below them. */
+  readonly exclude?: readonly string[]
+}

@@ -1,0 +1,1 @@
+export type { BindMount, ErofsMount, Mount, OverlayMount, TmpfsMount } from './types.ts'
