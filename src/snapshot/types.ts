@@ -46,9 +46,11 @@ export interface LayerStore extends ContentProvider {
 
 /**
  * Root filesystems over layers. Answers with mounts, never mounts: the caller makes them in a
- * mount namespace of its own (`applyMounts`), so that they vanish with its last process.
+ * private mount namespace (`applyMounts`), so that they vanish with its last process.
  *
- * `dir` is the caller's: `upper/`, `work/`, `layers/N` and `rootfs` (the merged view) are made in it.
+ * `dir` is the caller's: `upper/`, `work/` and `rootfs/` (the merged view) are made in it. The
+ * layers' own mount points are `<run>/layers/<hex>` in every namespace: one process mounts a
+ * layer once, however many roots it lays over it.
  */
 export interface Snapshotter {
   /** A writable root at `<dir>/rootfs`; `layers` from the base up. */
@@ -62,8 +64,6 @@ export interface Snapshotter {
 export interface PrepareOptions {
   /** Lose the upper directory's durability for speed: `--rm` containers and build steps. */
   readonly volatile?: boolean
-  /** More read-only directories to lay over the layers, topmost last: uppers of earlier steps not yet turned into layers. */
-  readonly over?: readonly string[]
 }
 
 export interface RootFs {

@@ -1,0 +1,1 @@
+export type { CacheDep, CacheMap, CacheStorage, Op, Vertex } from './types.ts'
