@@ -1,0 +1,50 @@
+// One command for the whole suite: types, lint, then every test; the last line is the tally.
+import { spawnSync } from 'node:child_process'
+
+const steps: readonly (readonly [string, readonly string[]])[] = [
+  ['types', ['tsc', '-b']],
+  ['lint', ['oxlint', '--type-aware']],
+  ['format', ['oxfmt', '--check']],
+  ['binary', ['bun', 'scripts/build.ts']],
+]
+
+let broken = 0
+const filters = process.argv.slice(2)
+if (filters.length === 0) {
+  for (const [name, argv] of steps) {
+    const started = performance.now()
+    const { status } = spawnSync('npx', ['--no-install', ...argv], { stdio: 'inherit' })
+    console.log(`${status === 0 ? 'ok  ' : 'FAIL'} ${name} (${((performance.now() - started) / 1000).toFixed(1)} s)`)
+    if (status !== 0) broken++
+  }
+}
+
+const { passed, failed, skipped } = await runTests(filters)
+const tally = `${passed} passed, ${failed + broken} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
+console.log(tally)
+process.exitCode = failed + broken > 0 || passed === 0 ? 1 : 0
+
+/** Runs `bun test` and reads its tally from the summary that it prints last. */
+async function runTests(paths: readonly string[]): Promise<{ passed: number; failed: number; skipped: number }> {
+  const child = Bun.spawn([process.execPath, 'test', '--timeout', '120000', ...paths], {
+    stdout: 'pipe',
+    stderr: 'pipe',
+    env: { ...process.env, FORCE_COLOR: process.stdout.isTTY ? '1' : '0' },
+  })
+  let tail = ''
+  const pass = async (from: ReadableStream<Uint8Array>): Promise<void> => {
+    const decoder = new TextDecoder()
+    for await (const chunk of from) {
+      const text = decoder.decode(chunk, { stream: true })
+      process.stdout.write(text)
+      tail = (tail + text).slice(-4000)
+    }
+  }
+  await Promise.all([pass(child.stdout), pass(child.stderr)])
+  const code = await child.exited
+  const plain = Bun.stripANSI(tail)
+  const count = (word: string): number => Number(new RegExp(`^\\s*(\\d+) ${word}$`, 'm').exec(plain)?.[1] ?? 0)
+  const tally = { passed: count('pass'), failed: count('fail') + count('errors?'), skipped: count('skip') }
+  // A crash before the summary must not look like success.
+  return code !== 0 && tally.failed === 0 ? { ...tally, failed: 1 } : tally
+}

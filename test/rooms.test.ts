@@ -1,0 +1,37 @@
+import { expect, test } from 'bun:test'
+import { Glob } from 'bun'
+import { dirname, join, relative, resolve } from 'node:path'
+
+const root = join(import.meta.dir, '..')
+
+// The compiler refuses an undeclared room by its #name. A relative path into a declared room it
+// would accept: this closes that hole.
+test('no file reaches into another room by a relative path', async () => {
+  const strays: string[] = []
+  for await (const file of new Glob('src/**/*.ts').scan(root)) {
+    const room = file.split('/')[1]
+    const source = await Bun.file(join(root, file)).text()
+    for (const [, path] of source.matchAll(/(?:from|import\()\s*'(\.[^']*)'/g)) {
+      const target = relative(join(root, 'src'), resolve(root, dirname(file), path ?? ''))
+      if (target.split('/')[0] !== room) strays.push(`${file}: ${path}`)
+    }
+  }
+  expect(strays).toEqual([])
+})
+
+test('a room shows itself through its index alone', async () => {
+  const deep: string[] = []
+  for await (const file of new Glob('src/**/*.ts').scan(root)) {
+    const source = await Bun.file(join(root, file)).text()
+    for (const [, name] of source.matchAll(/from '(#[^']*\/[^']*)'/g)) deep.push(`${file}: ${name}`)
+  }
+  expect(deep).toEqual([])
+})
+
+test('every room has an index that only exports', async () => {
+  for await (const file of new Glob('src/*/index.ts').scan(root)) {
+    const source = await Bun.file(join(root, file)).text()
+    const statements = source.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '').split(/\n(?=\S)/)
+    expect(statements.filter((s) => s.trim() && !/^(export (type )?\{|\}|\s)/.test(s))).toEqual([])
+  }
+})
