@@ -1,0 +1,89 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { run, type Ran, type RunOptions } from './tools.ts'
+
+/** A private Docker: its own daemon, socket and data root, gone when the scope ends. */
+export interface Dockerd extends AsyncDisposable {
+  readonly socket: string
+  readonly root: string
+  docker(args: readonly string[], options?: RunOptions): Promise<Ran>
+  /** Environment under which any Docker client speaks to this daemon. */
+  readonly env: Readonly<Record<string, string>>
+  /** The command line client of the same version as the daemon. */
+  readonly client: string
+}
+
+/**
+ * Starts dockerd without touching the host's own. `network: false` leaves bridges and firewall
+ * alone; benchmarks of published ports want them.
+ * The data root must not lie on overlayfs or tmpfs, so it is made under /var/tmp.
+ */
+export async function startDockerd(options: { readonly network?: boolean } = {}): Promise<Dockerd> {
+  const root = mkdtempSync('/var/tmp/cairn-dockerd-')
+  const socket = join(root, 'docker.sock')
+  mkdirSync(join(root, 'config'))
+  const settings = join(root, 'daemon.json')
+  writeFileSync(settings, '{}')
+  const log = join(root, 'dockerd.log')
+  const network = options.network ? [] : ['--bridge=none', '--iptables=false', '--ip-masq=false']
+  const child = Bun.spawn(
+    [
+      'dockerd',
+      '--host',
+      `unix://${socket}`,
+      '--data-root',
+      join(root, 'data'),
+      '--exec-root',
+      join(root, 'exec'),
+      '--pidfile',
+      join(root, 'dockerd.pid'),
+      '--config-file',
+      settings,
+      ...network,
+    ],
+    { stdin: 'ignore', stdout: 'ignore', stderr: Bun.file(log), env: { ...process.env, HOME: root } },
+  )
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM')
+    await child.exited
+    await run(['sh', '-c', `grep -o '${root}[^ ]*' /proc/mounts | sort -r | xargs -r umount -l`])
+    rmSync(root, { recursive: true, force: true })
+  }
+  try {
+    await socketAppears(root, socket, child.exited)
+  } catch (error) {
+    const said = readFileSync(log, 'utf8').slice(-2000)
+    await stop()
+    throw new Error(`dockerd did not start\n${said}`, { cause: error })
+  }
+  const env = {
+    DOCKER_HOST: `unix://${socket}`,
+    DOCKER_CONFIG: join(root, 'config'),
+    DOCKER_BUILDKIT: '1',
+    BUILDKIT_PROGRESS: 'plain',
+  }
+  const client = existsSync('/usr/bin/docker') ? '/usr/bin/docker' : 'docker'
+  return {
+    socket,
+    root,
+    env,
+    client,
+    docker: (args, o = {}) => run([client, ...args], { ...o, env: { ...env, ...o.env } }),
+    [Symbol.asyncDispose]: stop,
+  }
+}
+
+/** Resolves when the socket is there; rejects when the daemon ends first or a minute passes. */
+async function socketAppears(dir: string, socket: string, exited: Promise<number>): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const watcher = watch(dir, () => existsSync(socket) && resolve())
+  const timer = setTimeout(() => reject(new Error('no socket after 60 s')), 60_000)
+  void exited.then((code) => reject(new Error(`dockerd exited with ${code}`)))
+  if (existsSync(socket)) resolve()
+  try {
+    await promise
+  } finally {
+    clearTimeout(timer)
+    watcher.close()
+  }
+}
