@@ -1,0 +1,109 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  containersStorage,
+  debianRootfs,
+  lacking,
+  must,
+  run,
+  startDockerd,
+  type ContainersStorage,
+  type Dockerd,
+} from '#testkit'
+
+/** What every row works on: a cairn of its own, the peers that are installed, images and contexts. */
+export interface Stage extends AsyncDisposable {
+  readonly dir: string
+  readonly cairn: (args: readonly string[]) => readonly string[]
+  readonly docker?: Dockerd
+  readonly storage?: ContainersStorage
+  /** A Debian root with perl and python, as docker-archive and as gzipped OCI archive. */
+  readonly archive: string
+  readonly ociArchive: string | undefined
+  /** A Dockerfile of 20 steps: 18 RUN in three chains. */
+  readonly context: string
+}
+
+const binary = join(import.meta.dir, '../dist/cairn')
+
+/** On a real disk: overlayfs and tmpfs would flatter or break one or the other. */
+export async function openStage(): Promise<Stage> {
+  const dir = mkdtempSync('/var/tmp/cairn-bench-')
+  const cairn = (args: readonly string[]): readonly string[] => [
+    binary,
+    '--root',
+    join(dir, 'root'),
+    '--run',
+    join(dir, 'run'),
+    ...args,
+  ]
+  const docker = lacking('dockerd') ? undefined : await startDockerd({ network: true })
+  const storage = lacking('podman', 'buildah') ? undefined : containersStorage()
+  const rootfs = await debianRootfs()
+  await must(cairn(['import', '--change', 'CMD ["bash"]', rootfs, 'debian:12']))
+  await docker?.docker(['import', '--change', 'CMD ["bash"]', rootfs, 'debian:12'])
+  await storage?.podman(['import', '-q', '--change', 'CMD=["bash"]', rootfs, 'debian:12'])
+  const archive = join(dir, 'big.tar')
+  await makeBigArchive(cairn, dir, archive)
+  return {
+    dir,
+    cairn,
+    ...(docker ? { docker } : {}),
+    ...(storage ? { storage } : {}),
+    archive,
+    ociArchive: await gzippedOci(dir, archive),
+    context: twentySteps(dir),
+    [Symbol.asyncDispose]: async () => {
+      await docker?.[Symbol.asyncDispose]()
+      await storage?.[Symbol.asyncDispose]()
+      await run(cairn(['system', 'prune', '-af']))
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** One layer of about 170 MB in 9,000 entries: the Debian root and a part of this machine's /usr. */
+async function makeBigArchive(cairn: Stage['cairn'], dir: string, archive: string): Promise<void> {
+  const big = join(dir, 'rootfs.tar')
+  await must(['cp', await debianRootfs(), big])
+  await must(['sh', '-c', `tar -C / -rf ${big} usr/lib/python3 usr/lib/python3.11 usr/share/perl 2>/dev/null || true`])
+  await must(cairn(['import', big, 'big']))
+  await must(cairn(['save', '-o', archive, 'big']))
+  await must(cairn(['rmi', 'big']))
+  await must(cairn(['system', 'prune', '-f']))
+}
+
+/** The same image with its layer gzipped, as a registry would hold it; needs skopeo. */
+async function gzippedOci(dir: string, archive: string): Promise<string | undefined> {
+  if (lacking('skopeo')) return undefined
+  const path = join(dir, 'big-oci.tar')
+  const policy = join(dir, 'policy.json')
+  writeFileSync(policy, '{"default":[{"type":"insecureAcceptAnything"}]}')
+  await must([
+    'skopeo',
+    '--policy',
+    policy,
+    'copy',
+    '--dest-compress',
+    `docker-archive:${archive}`,
+    `oci-archive:${path}:big:latest`,
+  ])
+  return path
+}
+
+function twentySteps(dir: string): string {
+  const context = join(dir, 'context')
+  mkdirSync(context)
+  const chain = (name: string): string =>
+    [`FROM debian:12 AS ${name}`, ...[1, 2, 3, 4, 5, 6].map((n) => `RUN echo ${name}${n} > /${name}${n}`)].join('\n')
+  const text = [
+    chain('one'),
+    chain('two'),
+    chain('three'),
+    'FROM one',
+    'COPY --from=two /two6 /',
+    'COPY --from=three /three6 /',
+  ]
+  writeFileSync(join(context, 'Dockerfile'), `${text.join('\n')}\n`)
+  return context
+}
