@@ -1,0 +1,85 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { must, run, type Ran, type RunOptions } from './tools.ts'
+import { busyboxRootfs } from './fixtures.ts'
+
+/** A cairn with a store and run state of its own, gone when the scope ends. */
+export interface TestNode extends AsyncDisposable {
+  readonly root: string
+  readonly runDir: string
+  /** The full command line, for a test that spawns it itself. */
+  argv(args: readonly string[]): string[]
+  cairn(args: readonly string[], options?: RunOptions): Promise<Ran>
+  /** Like `cairn`, but anything other than exit 0 fails the test with the command's own words. */
+  must(args: readonly string[], options?: RunOptions): Promise<string>
+  /** What should be gone when no container runs: mounts, processes, cgroups. Empty when clean. */
+  leftovers(): string[]
+}
+
+const project = join(import.meta.dir, '..')
+
+/**
+ * The command line under test: `CAIRN_BINARY`, else `dist/cairn`, which `npm test` builds first.
+ * The directory is under /var/tmp: an overlay's upper and a mounted layer file need a real file system.
+ */
+export async function cairnNode(
+  options: { readonly busybox?: boolean; readonly env?: Record<string, string> } = {},
+): Promise<TestNode> {
+  const binary = process.env.CAIRN_BINARY ?? join(project, 'dist/cairn')
+  if (!existsSync(binary)) throw new Error(`${binary} is not there: run  npm run build`)
+  const dir = mkdtempSync('/var/tmp/cairn-node-')
+  const root = join(dir, 'root')
+  const runDir = join(dir, 'run')
+  const argv = (args: readonly string[]): string[] => [binary, '--root', root, '--run', runDir, ...args]
+  const withEnv = (o: RunOptions = {}): RunOptions => ({ ...o, env: { ...options.env, ...o.env } })
+  const node: TestNode = {
+    root,
+    runDir,
+    argv,
+    cairn: (args, o) => run(argv(args), withEnv(o)),
+    must: (args, o) => must(argv(args), withEnv(o)),
+    leftovers: () => [...mountsUnder(dir), ...processesOf(dir), ...cgroupsOf(dir)],
+    [Symbol.asyncDispose]: async () => {
+      const ids = (await run(argv(['ps', '-aq', '--no-trunc']))).stdout.split('\n').filter(Boolean)
+      if (ids.length > 0) await run(argv(['rm', '-f', ...ids]))
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+  if (options.busybox ?? true) await node.must(['import', '--change', 'CMD ["sh"]', await busyboxRootfs(), 'busybox'])
+  return node
+}
+
+function mountsUnder(dir: string): string[] {
+  return readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(dir))
+    .map((line) => `mount ${line}`)
+}
+
+/** Monitors and runtimes name their directory on their command line; a mount namespace is held by one of them. */
+function processesOf(dir: string): string[] {
+  return readdirSync('/proc')
+    .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid)
+    .flatMap((pid) => {
+      try {
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+        const held = command.includes(dir) || readlinkSync(`/proc/${pid}/cwd`).startsWith(dir)
+        return held ? [`process ${pid} ${command}`] : []
+      } catch {
+        return []
+      }
+    })
+}
+
+/** Containers' cgroups are named by their 64-digit id; the ones of this node's containers count. */
+function cgroupsOf(dir: string): string[] {
+  const containers = join(dir, 'root/containers')
+  const ids = existsSync(containers) ? readdirSync(containers) : []
+  if (ids.length === 0) return []
+  const controllers = existsSync('/sys/fs/cgroup/cgroup.controllers') ? [''] : readdirSync('/sys/fs/cgroup')
+  return controllers.flatMap((controller) =>
+    ids
+      .filter((id) => existsSync(join('/sys/fs/cgroup', controller, 'cairn', id)))
+      .map((id) => `cgroup ${controller}/cairn/${id}`),
+  )
+}
