@@ -1,1 +1,12 @@
-export type { CacheDep, CacheMap, CacheStorage, Op, Vertex } from './types.ts'
+export type {
+  BuildHost,
+  BuildNetwork,
+  BuildOptions,
+  BuildResult,
+  CacheDep,
+  CacheMap,
+  CacheStorage,
+  NetworkMode,
+  Op,
+  Vertex,
+} from './types.ts'

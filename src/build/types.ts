@@ -1,5 +1,9 @@
 import type { Call, SourceLocation } from '#base'
-import type { Digest } from '#oci'
+import type { ContentStore, Database, Lease } from '#content'
+import type { OpenedImage } from '#image'
+import type { Descriptor, Digest, Platform } from '#oci'
+import type { Runtime } from '#runtime'
+import type { LayerStore, Snapshotter, Differ } from '#snapshot'
 
 /**
  * A build is a graph of operations solved with a content-addressed cache.
@@ -29,7 +33,10 @@ export interface Op<R> {
 export interface CacheMap<R> {
   /** Of the definition alone: never of mtime, umask, owner, path or machine. */
   readonly digest: Digest
+  /** One per input, in their order. */
   readonly deps: readonly CacheDep<R>[]
+  /** The result is found again at no cost: recording it would only keep it alive. */
+  readonly transient?: boolean
 }
 
 export interface CacheDep<R> {
@@ -41,4 +48,72 @@ export interface CacheDep<R> {
 export interface CacheStorage<R> {
   load(key: Digest): Promise<R | undefined>
   save(key: Digest, result: R, about: { readonly name: string }): Promise<void>
+}
+
+/** What a build needs of the node that it runs on. The engine makes one; a build makes nothing of its own. */
+export interface BuildHost {
+  readonly content: ContentStore
+  readonly layers: LayerStore
+  readonly snapshots: Snapshotter
+  readonly differ: Differ
+  readonly runtime: Runtime
+  readonly db: Database
+  /** A directory of the build's own, on the store's file system: steps' upper directories live and die in it. */
+  readonly workDir: string
+  /** Protects the layers and documents that the build makes until the caller has named the image. */
+  readonly lease: Lease
+  /** An image by reference; `not_found` when neither the store nor a registry has it. */
+  resolveImage(ref: string, platform: Platform, call?: Call): Promise<OpenedImage>
+  /** A network for one step, with the files of `/etc` that belong to it. */
+  openNetwork(mode: NetworkMode, call?: Call): Promise<BuildNetwork>
+}
+
+export type NetworkMode = 'default' | 'none' | 'host'
+
+/** A step's network. Disposing gives everything back. */
+export interface BuildNetwork extends AsyncDisposable {
+  /** A network namespace by path; the host's own; or a fresh one with nothing but loopback. */
+  readonly namespace: { readonly path: string } | 'host' | 'none'
+  /** Files on the host that are bind-mounted at their places in the step. */
+  readonly files: {
+    readonly hosts: string
+    readonly resolvConf: string
+    readonly hostname?: string
+  }
+}
+
+export interface BuildOptions {
+  /** Directory that COPY and ADD read. */
+  readonly context: string
+  /** Path of the Dockerfile; default `Dockerfile` in the context. */
+  readonly dockerfile?: string
+  /** The Dockerfile's bytes themselves (`-f -`); `dockerfile` then only names them in messages. */
+  readonly dockerfileBytes?: Uint8Array
+  /** Stage to build; default the last one. */
+  readonly target?: string
+  readonly buildArgs?: Readonly<Record<string, string>>
+  /** `--label`: set on the result, over the Dockerfile's. */
+  readonly labels?: Readonly<Record<string, string>>
+  /** Platform of the result; default the host's. */
+  readonly platform?: Platform
+  /** Run every step again. Results are still recorded. */
+  readonly noCache?: boolean
+  /** Network of RUN steps that do not say. Default `default`. */
+  readonly network?: NetworkMode
+  /** Steps at once; default the number of processors, at least 2. */
+  readonly parallelism?: number
+  /** SOURCE_DATE_EPOCH in seconds; a build argument of that name goes before it, the context's git HEAD after it. */
+  readonly epoch?: number
+}
+
+export interface BuildResult {
+  /** The manifest. */
+  readonly root: Descriptor
+  /** Digest of the config: what Docker calls the image ID. */
+  readonly imageId: Digest
+  readonly layers: readonly Digest[]
+  readonly platform: Platform
+  /** Steps that the result has, and how many of them came from the cache. */
+  readonly steps: number
+  readonly cached: number
 }
