@@ -1,0 +1,49 @@
+/**
+ * File names are bytes; ours are strings. UTF-8 decodes as usual, and each byte that is not part of
+ * well-formed UTF-8 becomes a lone surrogate U+DC80…U+DCFF, so that every name survives the way in and out.
+ */
+
+const REPLACEMENT = '\ufffd'
+const ESCAPE = 0xdc00
+
+/** The name in `bytes[start, end)`. Inverse of {@link encodeName}, whatever the bytes are. */
+export function decodeName(bytes: Buffer, start = 0, end: number = bytes.length): string {
+  const name = bytes.toString('utf8', start, end)
+  return name.includes(REPLACEMENT) ? decodeEscaped(bytes, start, end) : name
+}
+
+/** The bytes of a name, escaped ones restored. */
+export function encodeName(name: string): Uint8Array {
+  if (name.isWellFormed()) return Buffer.from(name, 'utf8')
+  const parts: number[] = []
+  for (const char of name) {
+    const code = char.codePointAt(0)!
+    if (code > ESCAPE + 0x7f && code <= ESCAPE + 0xff) parts.push(code - ESCAPE)
+    else parts.push(...Buffer.from(char, 'utf8'))
+  }
+  return Uint8Array.from(parts)
+}
+
+function decodeEscaped(bytes: Buffer, start: number, end: number): string {
+  let name = ''
+  for (let at = start; at < end;) {
+    const length = sequenceLength(bytes, at, end)
+    name += length === 0 ? String.fromCharCode(ESCAPE + bytes[at]!) : bytes.toString('utf8', at, at + length)
+    at += length || 1
+  }
+  return name
+}
+
+/** Bytes of the well-formed UTF-8 sequence at `at`, 0 if there is none (Unicode table 3-7). */
+function sequenceLength(bytes: Uint8Array, at: number, end: number): number {
+  const lead = bytes[at]!
+  if (lead < 0x80) return 1
+  const length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0
+  if (length === 0 || at + length > end) return 0
+  const second = bytes[at + 1]!
+  const low = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80
+  const high = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf
+  if (second < low || second > high) return 0
+  for (let i = 2; i < length; i++) if ((bytes[at + i]! & 0xc0) !== 0x80) return 0
+  return length
+}
