@@ -21,6 +21,16 @@ export interface Descriptor {
   readonly platform?: Platform
 }
 
+/** A name for an image, Docker's defaults filled in: see `parseReference`. */
+export interface Reference {
+  /** Registry with its port: `docker.io`, `localhost:5000`, `[::1]:5000`. */
+  readonly domain: string
+  /** Repository inside the registry: `library/debian`. */
+  readonly path: string
+  readonly tag?: string
+  readonly digest?: Digest
+}
+
 /** image-spec image-index.md#platform. */
 export interface Platform {
   readonly architecture: string
