@@ -1,0 +1,229 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { mkdirSync, readFileSync, watch, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  cairnNode,
+  debianRootfs,
+  lacking,
+  needsRoot,
+  run,
+  skipReason,
+  tempDir,
+  type TempDir,
+  type TestNode,
+} from '#testkit'
+
+// kill -9 of any process at any moment leaves a store that the next command uses as if nothing
+// had happened, and nothing behind.
+
+const skip = skipReason('crashes', needsRoot(), lacking('crun', 'conmon', 'mmdebstrap'))
+
+let node: TestNode
+let dir: TempDir
+
+beforeAll(async () => {
+  if (skip) return
+  dir = tempDir()
+  node = await cairnNode()
+}, 120_000)
+
+afterAll(async () => {
+  if (skip) return
+  await node[Symbol.asyncDispose]()
+  dir[Symbol.dispose]()
+})
+
+/** The store works: an image runs, listings answer, nothing is left when nothing runs. */
+async function healthy(): Promise<void> {
+  expect(await node.must(['run', '--rm', '--network', 'none', 'busybox', 'echo', 'fine'])).toBe('fine\n')
+  await node.must(['ps', '-a'])
+  await node.must(['images'])
+  expect(await node.must(['system', 'df'])).toContain('Images')
+}
+
+/** Starts a command and kills it with SIGKILL at the n-th change under `watched`; true if it was still running. */
+async function killedAtChange(argv: string[], watched: string, n: number): Promise<boolean> {
+  mkdirSync(watched, { recursive: true })
+  let changes = 0
+  const watcher = watch(watched, { recursive: true }, () => {
+    if (++changes >= n) child.kill('SIGKILL')
+  })
+  const child = Bun.spawn(argv, { stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' })
+  await child.exited
+  watcher.close()
+  return child.signalCode === 'SIGKILL'
+}
+
+interface Inspected {
+  readonly State: { readonly Pid: number; readonly Status: string }
+}
+const inspect = async (name: string): Promise<Inspected> =>
+  (JSON.parse(await node.must(['inspect', name])) as Inspected[])[0]!
+
+/** The parent of a container's first process: its monitor. */
+function parentOf(pid: number): number {
+  return Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+}
+
+/** Resolves when a process is gone; the kernel tells. */
+async function gone(pid: number): Promise<void> {
+  await run(['tail', '--pid', String(pid), '-s', '0.02', '-f', '/dev/null'])
+}
+
+describe.skipIf(skip)('kill -9', () => {
+  test('of an import at many moments', async () => {
+    const rootfs = await debianRootfs()
+    let killed = 0
+    for (const n of [1, 2, 3, 5, 9]) {
+      if (await killedAtChange(node.argv(['import', rootfs, 'debian:12']), node.root, n)) killed++
+    }
+    expect(killed).toBeGreaterThan(0)
+    await node.must(['import', rootfs, 'debian:12'])
+    expect(
+      await node.must(['run', '--rm', '--network', 'none', 'debian:12', 'cat', '/etc/debian_version']),
+    ).toStartWith('12.')
+    await healthy()
+  }, 120_000)
+
+  test('of a load at many moments', async () => {
+    const archive = join(dir.path, 'debian.tar')
+    await node.must(['save', '-o', archive, 'debian:12'])
+    await node.must(['rmi', 'debian:12'])
+    await node.must(['image', 'prune', '-f'])
+    for (const n of [1, 2, 4, 8]) await killedAtChange(node.argv(['load', '-q', '-i', archive]), node.root, n)
+    await node.must(['load', '-i', archive])
+    expect(await node.must(['run', '--rm', '--network', 'none', 'debian:12', 'true'])).toBe('')
+    await healthy()
+  }, 120_000)
+
+  test('of a build while a step runs', async () => {
+    const context = join(dir.path, 'context')
+    mkdirSync(context)
+    writeFileSync(join(context, 'Dockerfile'), 'FROM busybox\nRUN echo first > /a\nRUN echo reached; sleep 1000\n')
+    const child = Bun.spawn(node.argv(['build', '--progress', 'plain', '--network', 'none', context]), {
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'pipe',
+    })
+    await sees(child.stderr, child.stdout, 'reached')
+    child.kill('SIGKILL')
+    await child.exited
+    writeFileSync(join(context, 'Dockerfile'), 'FROM busybox\nRUN echo first > /a\nRUN cat /a\n')
+    await node.must(['build', '--network', 'none', '-t', 'after', context])
+    await healthy()
+    expect(node.leftovers()).toEqual([])
+  }, 60_000)
+
+  test('of the command line that waits for a container', async () => {
+    const child = Bun.spawn(
+      node.argv(['run', '--name', 'orphan', '--network', 'none', 'busybox', 'sh', '-c', 'echo up; exec sleep 1000']),
+      { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' },
+    )
+    await sees(child.stdout, child.stderr, 'up')
+    child.kill('SIGKILL')
+    await child.exited
+    expect((await inspect('orphan')).State.Status).toBe('running')
+    await node.must(['rm', '-f', 'orphan'])
+    await healthy()
+    expect(node.leftovers()).toEqual([])
+  }, 60_000)
+
+  test('of a foreground run without a monitor', async () => {
+    const child = Bun.spawn(
+      node.argv([
+        'run',
+        '--rm',
+        '--name',
+        'direct',
+        '--network',
+        'none',
+        'busybox',
+        'sh',
+        '-c',
+        'echo up; exec sleep 1000',
+      ]),
+      { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' },
+    )
+    await sees(child.stdout, child.stderr, 'up')
+    child.kill('SIGKILL')
+    await child.exited
+    await node.cairn(['rm', '-f', 'direct'])
+    await healthy()
+    expect(node.leftovers()).toEqual([])
+    expect(await node.must(['ps', '-aq'])).toBe('')
+  }, 60_000)
+
+  test('of the monitor', async () => {
+    await node.must(['run', '-d', '--name', 'watched', '-p', '127.0.0.1:0:80', 'busybox', 'sleep', '1000'])
+    const { Pid } = (await inspect('watched')).State
+    const monitor = parentOf(Pid)
+    process.kill(monitor, 'SIGKILL')
+    await gone(monitor)
+    await node.must(['ps', '-a'])
+    await node.must(['rm', '-f', 'watched'])
+    await healthy()
+    expect(node.leftovers()).toEqual([])
+  }, 60_000)
+
+  test('of the container', async () => {
+    await node.must(['run', '-d', '--name', 'victim', '--network', 'none', 'busybox', 'sleep', '1000'])
+    process.kill((await inspect('victim')).State.Pid, 'SIGKILL')
+    expect((await node.must(['wait', 'victim'])).trim()).toBe('137')
+    expect((await inspect('victim')).State.Status).toBe('exited')
+    await node.must(['start', 'victim'])
+    expect((await inspect('victim')).State.Status).toBe('running')
+    await node.must(['rm', '-f', 'victim'])
+    await healthy()
+    expect(node.leftovers()).toEqual([])
+  }, 60_000)
+
+  test('of everything at once: monitor and container together', async () => {
+    await node.must(['run', '-d', '--name', 'both', '--network', 'none', 'busybox', 'sleep', '1000'])
+    const { Pid } = (await inspect('both')).State
+    const monitor = parentOf(Pid)
+    process.kill(monitor, 'SIGKILL')
+    process.kill(Pid, 'SIGKILL')
+    await gone(Pid)
+    expect((await inspect('both')).State.Status).toBe('exited')
+    await node.must(['start', 'both'])
+    await node.must(['rm', '-f', 'both'])
+    await healthy()
+    expect(node.leftovers()).toEqual([])
+  }, 60_000)
+})
+
+test.skipIf(skip)('a container that ignores SIGTERM is killed when its time is up', async () => {
+  await node.must([
+    'run',
+    '-d',
+    '--name',
+    'stubborn',
+    '--network',
+    'none',
+    'busybox',
+    'sh',
+    '-c',
+    "trap '' TERM; while :; do sleep 1; done",
+  ])
+  await node.must(['stop', '-t', '1', 'stubborn'])
+  expect((await node.must(['wait', 'stubborn'])).trim()).toBe('137')
+  await node.must(['rm', 'stubborn'])
+  expect(node.leftovers()).toEqual([])
+})
+
+/** Reads two streams until one says `word`. */
+async function sees(one: ReadableStream<Uint8Array>, two: ReadableStream<Uint8Array>, word: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const said: string[] = []
+  const follow = async (stream: ReadableStream<Uint8Array>): Promise<void> => {
+    const decoder = new TextDecoder()
+    for await (const chunk of stream) {
+      said.push(decoder.decode(chunk, { stream: true }))
+      if (said.join('').includes(word)) resolve()
+    }
+  }
+  void Promise.all([follow(one), follow(two)]).then(() =>
+    reject(new Error(`ended without "${word}":\n${said.join('')}`)),
+  )
+  await promise
+}
