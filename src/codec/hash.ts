@@ -1,0 +1,76 @@
+import type { Hash } from 'node:crypto'
+import { fail } from '#base'
+import type { ByteStream } from '#base'
+import { algorithmOf } from '#oci'
+import type { Digest } from '#oci'
+
+export type HashAlgorithm = 'sha256' | 'sha512'
+
+/** A digest in the making. */
+export interface Hasher {
+  update(chunk: Uint8Array): void
+  /** Ends the hash: it takes no more updates. */
+  digest(): Digest
+}
+
+/** What a stream turned out to be. */
+export interface Measured {
+  readonly digest: Digest
+  /** Bytes. */
+  readonly size: number
+}
+
+export function createHasher(algorithm: HashAlgorithm = 'sha256'): Hasher {
+  // Loaded on first use: importing node:crypto costs milliseconds that most commands need not pay.
+  const hash: Hash = process.getBuiltinModule('node:crypto').createHash(algorithm)
+  return {
+    update: (chunk) => void hash.update(chunk),
+    digest: () => `${algorithm}:${hash.digest('hex')}`,
+  }
+}
+
+/** The same bytes, measured as they pass. `result` is known once the stream has been read to its end. */
+export function hashing(
+  stream: ByteStream,
+  algorithm: HashAlgorithm = 'sha256',
+): { readonly stream: ByteStream; result(): Measured } {
+  let measured: Measured | undefined
+  async function* pass(): AsyncGenerator<Uint8Array, void, void> {
+    const hasher = createHasher(algorithm)
+    let size = 0
+    for await (const chunk of stream) {
+      hasher.update(chunk)
+      size += chunk.length
+      yield chunk
+    }
+    measured = { digest: hasher.digest(), size }
+  }
+  return {
+    stream: pass(),
+    result: () => measured ?? fail('failed_precondition', 'the stream has not been read to its end'),
+  }
+}
+
+/**
+ * The same bytes, with a throw at the end unless they are exactly what was announced: `data_loss`.
+ * A stream that is too long is stopped before a byte too many gets out; of one that is too short the
+ * digest is named first. Until the end is reached nothing is proved.
+ */
+export async function* verified(
+  stream: ByteStream,
+  expected: { readonly digest: Digest; readonly size?: number },
+): AsyncGenerator<Uint8Array, void, void> {
+  const hasher = createHasher(algorithmOf(expected.digest))
+  const limit = expected.size ?? Number.POSITIVE_INFINITY
+  let size = 0
+  for await (const chunk of stream) {
+    size += chunk.length
+    if (size > limit) fail('data_loss', `content of ${expected.digest} is longer than its ${limit} bytes`)
+    hasher.update(chunk)
+    yield chunk
+  }
+  const digest = hasher.digest()
+  const sizes = expected.size === undefined || expected.size === size ? '' : ` (${size} bytes of ${expected.size})`
+  if (digest !== expected.digest || sizes !== '')
+    fail('data_loss', `content is ${digest} where ${expected.digest} was expected${sizes}`)
+}
