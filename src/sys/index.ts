@@ -62,6 +62,7 @@ export {
   openPath,
   readlinkAt,
   renameAt,
+  setTimes,
   setTimesAt,
   statAt,
   symlinkAt,

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { cstring, syscall, trySyscall } from './syscall.ts'
 import { MS_REC, MS_SLAVE } from './mount.ts'
 
@@ -71,10 +71,12 @@ export function inNetns<T>(fd: number, work: () => T): T {
   }
 }
 
-/** Whether the process has other user ids than the host: root there is not root here. */
-export function inUserNamespace(uidMap: string): boolean {
-  const [inside, outside, count] = uidMap.trim().split(/\s+/).map(Number)
-  return !(inside === 0 && outside === 0 && count === 4294967295)
+let userNamespace: boolean | undefined
+
+/** Whether this process stands in a user namespace: root there is not root on the host. */
+export function inUserNamespace(): boolean {
+  userNamespace ??= !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'))
+  return userNamespace
 }
 
 /** Whether a call exists on this kernel: made with arguments that it must refuse. */

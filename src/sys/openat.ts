@@ -123,6 +123,11 @@ export function setTimesAt(dir: number, name: string, mtime: bigint, atime: bigi
   syscall('utimensat', name, dir, cstring(name), times, AT_SYMLINK_NOFOLLOW)
 }
 
+/** {@link setTimesAt} of the open file itself (not opened with `O.PATH`). */
+export function setTimes(fd: number, mtime: bigint, atime: bigint = mtime): void {
+  syscall('utimensat', `fd ${fd}`, fd, null, new BigInt64Array([...timespec(atime), ...timespec(mtime)]), 0)
+}
+
 const BILLION = 1_000_000_000n
 
 function timespec(ns: bigint): [bigint, bigint] {
@@ -132,10 +137,11 @@ function timespec(ns: bigint): [bigint, bigint] {
 
 const PATH_MAX = 4096
 
-export function readlinkAt(dir: number, name: string): string {
+/** Where a symlink points, as bytes: decode them as a name. */
+export function readlinkAt(dir: number, name: string): Uint8Array {
   const buffer = Buffer.alloc(PATH_MAX)
   const length = syscall('readlinkat', name, dir, cstring(name), buffer, buffer.length)
-  return buffer.toString('utf8', 0, length)
+  return buffer.subarray(0, length)
 }
 
 /** What statx(2) says. Times in nanoseconds since the epoch. */

@@ -125,8 +125,16 @@ export function syscall(name: Syscall, about: string, ...args: readonly Argument
   return result
 }
 
-/** A NUL-terminated path for the kernel. */
-export function cstring(text: string): Uint8Array {
-  if (text.includes('\0')) fail('invalid_argument', `a NUL byte in ${JSON.stringify(text.slice(0, 200))}`)
-  return Buffer.from(`${text}\0`)
+/**
+ * A NUL-terminated name for the kernel. Names are bytes: one that is not UTF-8 carries its odd
+ * bytes as lone surrogates U+DC80…U+DCFF (as `decodeName` of the codec gives them).
+ */
+export function cstring(name: string): Uint8Array {
+  if (name.includes('\0')) fail('invalid_argument', `a NUL byte in ${JSON.stringify(name.slice(0, 200))}`)
+  if (name.isWellFormed()) return Buffer.from(`${name}\0`)
+  const parts = Array.from(`${name}\0`, (char) => {
+    const code = char.codePointAt(0) ?? 0
+    return code >= 0xdc80 && code <= 0xdcff ? Buffer.of(code & 0xff) : Buffer.from(char)
+  })
+  return Buffer.concat(parts)
 }
