@@ -1,0 +1,104 @@
+import type { Healthcheck } from '#oci'
+import type { Statement } from './syntax.ts'
+
+/** A statement whose form is known. Texts are as written: quotes and variables are still in them. */
+export type Instruction =
+  | FromInstruction
+  | ArgInstruction
+  | PairsInstruction
+  | RunInstruction
+  | CommandInstruction
+  | CopyInstruction
+  | ExposeInstruction
+  | VolumeInstruction
+  | TextInstruction
+  | ShellInstruction
+  | HealthcheckInstruction
+  | OnbuildInstruction
+
+interface Base<Name extends string> {
+  readonly name: Name
+  readonly statement: Statement
+}
+
+export interface FromInstruction extends Base<'FROM'> {
+  readonly image: string
+  /** In lower case. */
+  readonly stage?: string
+  readonly platform?: string
+}
+
+export interface ArgInstruction extends Base<'ARG'> {
+  readonly args: readonly { readonly key: string; readonly value?: string }[]
+}
+
+export interface PairsInstruction extends Base<'ENV' | 'LABEL'> {
+  readonly pairs: readonly Pair[]
+}
+
+export interface Pair {
+  readonly key: string
+  readonly value: string
+  /** `ENV key value`, without `=`. */
+  readonly legacy: boolean
+}
+
+/** `exec`: an argument vector. `shell`: one text for the stage's shell. */
+export type CommandLine =
+  | { readonly form: 'exec'; readonly args: readonly string[] }
+  | { readonly form: 'shell'; readonly text: string }
+
+export interface RunInstruction extends Base<'RUN'> {
+  readonly command: CommandLine
+  readonly network?: string
+}
+
+export interface CommandInstruction extends Base<'CMD' | 'ENTRYPOINT'> {
+  readonly command: CommandLine
+}
+
+export interface CopyInstruction extends Base<'COPY' | 'ADD'> {
+  readonly from?: string
+  readonly chown?: string
+  readonly chmod?: string
+  readonly sources: readonly CopySource[]
+  readonly destination: string
+}
+
+/** A path (or, for ADD, perhaps a URL), or a file written in the Dockerfile itself. */
+export type CopySource =
+  | { readonly kind: 'path'; readonly path: string }
+  | { readonly kind: 'inline'; readonly name: string; readonly content: string; readonly expand: boolean }
+
+export interface ExposeInstruction extends Base<'EXPOSE'> {
+  readonly ports: readonly string[]
+}
+
+export interface VolumeInstruction extends Base<'VOLUME'> {
+  readonly paths: readonly string[]
+}
+
+/** Instructions whose whole argument is one text. */
+export interface TextInstruction extends Base<'WORKDIR' | 'USER' | 'STOPSIGNAL' | 'MAINTAINER'> {
+  readonly text: string
+}
+
+export interface ShellInstruction extends Base<'SHELL'> {
+  readonly shell: readonly string[]
+}
+
+export interface HealthcheckInstruction extends Base<'HEALTHCHECK'> {
+  readonly check: Healthcheck
+}
+
+export interface OnbuildInstruction extends Base<'ONBUILD'> {
+  /** The trigger's text, heredocs included: what the image config keeps. */
+  readonly expression: string
+}
+
+/** One `FROM` and what follows it. */
+export interface Stage {
+  readonly from: FromInstruction
+  readonly index: number
+  readonly instructions: readonly Exclude<Instruction, FromInstruction>[]
+}
