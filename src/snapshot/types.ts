@@ -96,4 +96,10 @@ export interface CompareOptions {
   readonly force?: boolean
   /** Paths (relative, no leading slash) that are left out, with all below them. */
   readonly exclude?: readonly string[]
+  /**
+   * The roots of the layers below, mounted (an overlay mount's `lower`). With them an opaque marker
+   * is written only for a directory that hides one of theirs; without them for every directory
+   * that overlayfs marked, new ones included.
+   */
+  readonly lower?: readonly string[]
 }

@@ -1,0 +1,9 @@
+import type { Differ } from '../types.ts'
+import { compareTar } from './compare.ts'
+import { extractTar } from './extract.ts'
+
+/** Changes to layers and back, on the directories of this host. */
+export const differ: Differ = {
+  compare: compareTar,
+  apply: (tar, root, call) => extractTar(tar, root, { whiteouts: 'apply' }, call),
+}

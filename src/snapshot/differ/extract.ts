@@ -1,0 +1,339 @@
+import { fchmodSync, fchownSync, ftruncateSync } from 'node:fs'
+import { CairnError, checkCanceled, fail, messageOf, utf8, type ByteStream, type Call } from '#base'
+import { createTarParser, parseWhiteout, safePath, type TarHandler, type TarLimits, type TarMember } from '#codec'
+import {
+  chmodAt,
+  chownAt,
+  close,
+  FileType,
+  isErrno,
+  linkAt,
+  mkdirAt,
+  mknodAt,
+  O,
+  openIn,
+  openPath,
+  setTimes,
+  setTimesAt,
+  setXattr,
+  statAt,
+} from '#sys'
+import { isWhiteout, key, makeSpecial, setXattrs, writeData, type OpenFile, type Place } from './entry.ts'
+import { overlayXattr } from './overlayfs.ts'
+import { isDirectoryEntry, namesIn, openDirectory, reach, removeTree, withDirectory } from './tree.ts'
+
+export interface ExtractOptions {
+  /**
+   * What a whiteout does. `apply`: it removes what is there. `overlay`: it becomes what overlayfs
+   * knows it by (a 0/0 device, an opaque attribute), for a directory that is to be a lower layer.
+   */
+  readonly whiteouts: 'apply' | 'overlay'
+  readonly limits?: TarLimits
+}
+
+/**
+ * Extracts a layer's tar over a directory. Every path is resolved by the kernel with `root` as its
+ * root, so neither `..` nor any symlink leads out. What stands in an entry's way is replaced; a
+ * directory over a directory keeps its content. Missing parents are made 0755.
+ */
+export async function extractTar(tar: ByteStream, root: string, options: ExtractOptions, call?: Call): Promise<void> {
+  const extraction = new Extraction(root, options.whiteouts)
+  try {
+    const parser = createTarParser(extraction, options.limits)
+    for await (const chunk of tar) {
+      checkCanceled(call)
+      parser.write(chunk)
+    }
+    parser.end()
+    extraction.finish()
+  } finally {
+    extraction.close()
+  }
+}
+
+const IMPLICIT_MODE = 0o755
+const EMPTY = new Uint8Array()
+
+class Extraction implements TarHandler {
+  readonly #root: number
+  readonly #whiteouts: 'apply' | 'overlay'
+  /** The directory of the last entry: archives list a directory's entries one after the other. */
+  #parent: { readonly path: string; readonly fd: number; readonly ino: bigint } | undefined
+  /** Entries made by this archive, as `inode/name`. */
+  readonly #made = new Set<string>()
+  /** Set at the end, when nothing is made in them any more. */
+  readonly #directoryTimes = new Map<string, bigint>()
+  #file: OpenFile | undefined
+
+  constructor(root: string, whiteouts: 'apply' | 'overlay') {
+    this.#root = openPath(root, O.PATH | O.DIRECTORY)
+    this.#whiteouts = whiteouts
+  }
+
+  onEntry(member: TarMember): void {
+    this.#explained(member.path, () => {
+      const path = safePath(member.path)
+      const whiteout = parseWhiteout(path)
+      if (whiteout?.kind === 'opaque') this.#opaque(whiteout.path)
+      else if (whiteout?.kind === 'remove') this.#whiteout(whiteout.path)
+      else if (!whiteout && path === '') this.#rootEntry(member)
+      else if (!whiteout) this.#make(path, member)
+    })
+  }
+
+  onData(member: TarMember, bytes: Uint8Array): void {
+    const file = this.#file
+    if (file) this.#explained(member.path, () => writeData(file, bytes))
+  }
+
+  onEnd(member: TarMember): void {
+    const file = this.#file
+    this.#file = undefined
+    if (!file) return
+    this.#explained(member.path, () => {
+      try {
+        fchownSync(file.fd, member.uid, member.gid)
+        fchmodSync(file.fd, member.mode)
+        setXattrs(file.fd, member)
+        setTimes(file.fd, member.mtime)
+      } finally {
+        close(file.fd)
+      }
+    })
+  }
+
+  /** Directories' times, deepest first. */
+  finish(): void {
+    for (const [path, mtime] of [...this.#directoryTimes].reverse())
+      withDirectory(this.#root, path, (directory) => setTimes(directory, mtime))
+  }
+
+  close(): void {
+    if (this.#file) close(this.#file.fd)
+    if (this.#parent) close(this.#parent.fd)
+    close(this.#root)
+  }
+
+  #explained(path: string, work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      const code =
+        error instanceof CairnError ? error.code : isErrno(error, 'ENOSPC') ? 'resource_exhausted' : 'internal'
+      fail(code, `cannot extract ${JSON.stringify(path)}: ${messageOf(error)}`, { cause: error })
+    }
+  }
+
+  // --- finding places
+
+  #place(path: string): Place {
+    const slash = path.lastIndexOf('/')
+    const parent = this.#openParent(path.slice(0, Math.max(0, slash)))
+    return { directory: parent.fd, ino: parent.ino, name: path.slice(slash + 1) }
+  }
+
+  #openParent(path: string): { readonly fd: number; readonly ino: bigint } {
+    if (this.#parent?.path === path) return this.#parent
+    const fd = this.#openOrMake(path)
+    this.#forgetParent()
+    const ino = statAt(fd, '')?.ino ?? 0n
+    this.#parent = { path, fd, ino }
+    return this.#parent
+  }
+
+  /** Symlinks that the kernel has resolved may lead elsewhere once something was removed. */
+  #forgetParent(): void {
+    if (this.#parent) close(this.#parent.fd)
+    this.#parent = undefined
+  }
+
+  #openOrMake(path: string): number {
+    const flags = O.PATH | O.DIRECTORY
+    try {
+      return openIn(this.#root, path, flags)
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) {
+        if (!(isErrno(error, 'ENOTDIR') && this.#replaceWhiteout(path))) throw error
+      }
+    }
+    const slash = path.lastIndexOf('/')
+    const above = this.#openOrMake(path.slice(0, Math.max(0, slash)))
+    try {
+      const ino = statAt(above, '')?.ino ?? 0n
+      this.#makeDirectory({ directory: above, ino, name: path.slice(slash + 1) }, IMPLICIT_MODE)
+    } finally {
+      close(above)
+    }
+    return openIn(this.#root, path, flags)
+  }
+
+  /** In an overlay's lower directory a whiteout may stand where a later entry needs a directory. */
+  #replaceWhiteout(path: string): boolean {
+    if (this.#whiteouts === 'apply') return false
+    for (let end = path.indexOf('/'); ; end = path.indexOf('/', end + 1)) {
+      const prefix = end < 0 ? path : path.slice(0, end)
+      const slash = prefix.lastIndexOf('/')
+      const parent = openIn(this.#root, prefix.slice(0, Math.max(0, slash)), O.PATH | O.DIRECTORY)
+      try {
+        const place = { directory: parent, ino: statAt(parent, '')?.ino ?? 0n, name: prefix.slice(slash + 1) }
+        if (isWhiteout(place)) {
+          this.#makeDirectory(place, IMPLICIT_MODE)
+          return true
+        }
+      } finally {
+        close(parent)
+      }
+      if (end < 0) return false
+    }
+  }
+
+  // --- whiteouts
+
+  #whiteout(path: string): void {
+    if (this.#whiteouts === 'apply') return this.#prune(path)
+    const place = this.#place(path)
+    if (isDirectoryEntry(place.directory, place.name)) return this.#markOpaque(path)
+    if (statAt(place.directory, place.name)) return
+    mknodAt(place.directory, place.name, FileType.chardev, 0, 0)
+    // Without this a directory that only one layer has would show the device instead of hiding it.
+    setXattr(`/proc/self/fd/${place.directory}`, overlayXattr('origin'), EMPTY)
+  }
+
+  #opaque(path: string): void {
+    if (this.#whiteouts === 'overlay') {
+      close(this.#openOrMake(path))
+      return this.#markOpaque(path)
+    }
+    this.#forgetParent()
+    withDirectory(this.#root, path, (directory) => this.#pruneChildren(directory))
+  }
+
+  #markOpaque(path: string): void {
+    withDirectory(this.#root, path, (directory) => setXattr(directory, overlayXattr('opaque'), utf8('y')))
+  }
+
+  /** Removes what lies at a path, except what this archive made. */
+  #prune(path: string): void {
+    const slash = path.lastIndexOf('/')
+    const parentPath = path.slice(0, Math.max(0, slash))
+    this.#forgetParent()
+    withDirectory(this.#root, parentPath, (parent) =>
+      this.#pruneEntry({ directory: parent, ino: statAt(parent, '')?.ino ?? 0n, name: path.slice(slash + 1) }),
+    )
+  }
+
+  /** True when something of it stays. */
+  #pruneEntry(place: Place): boolean {
+    const made = this.#made.has(key(place))
+    if (!isDirectoryEntry(place.directory, place.name)) {
+      if (!made) removeTree(place.directory, place.name)
+      return made
+    }
+    const directory = openDirectory(place.directory, place.name)
+    let kept: boolean
+    try {
+      kept = this.#pruneChildren(directory)
+    } finally {
+      close(directory)
+    }
+    if (!kept && !made) removeTree(place.directory, place.name)
+    return kept || made
+  }
+
+  #pruneChildren(directory: number): boolean {
+    const ino = statAt(directory, '')?.ino ?? 0n
+    let kept = false
+    for (const name of namesIn(directory)) kept = this.#pruneEntry({ directory, ino, name }) || kept
+    return kept
+  }
+
+  // --- entries
+
+  #rootEntry(member: TarMember): void {
+    if (member.type !== 'directory') fail('invalid_argument', `the root is a ${member.type}`)
+    withDirectory(this.#root, '', (directory) => {
+      fchownSync(directory, member.uid, member.gid)
+      fchmodSync(directory, member.mode)
+      setXattrs(directory, member)
+    })
+    this.#directoryTimes.set('', member.mtime)
+  }
+
+  #make(path: string, member: TarMember): void {
+    const place = this.#place(path)
+    this.#made.add(key(place))
+    if (member.type === 'directory') {
+      this.#makeDirectory(place, member.mode, member)
+      this.#directoryTimes.set(path, member.mtime)
+    } else if (member.type === 'hardlink') this.#makeLink(place, member)
+    else {
+      this.#clear(place)
+      if (member.type === 'file') return this.#openFile(place, member)
+      if (!makeSpecial(place, member)) return
+      chownAt(place.directory, place.name, member.uid, member.gid)
+      if (member.type !== 'symlink') chmodAt(place.directory, place.name, member.mode)
+      setXattrs(reach(place.directory, place.name), member)
+      setTimesAt(place.directory, place.name, member.mtime)
+    }
+  }
+
+  #makeDirectory(place: Place, mode: number, member?: TarMember): void {
+    const hides = this.#whiteouts === 'overlay' && isWhiteout(place)
+    if (!isDirectoryEntry(place.directory, place.name)) {
+      this.#clear(place)
+      mkdirAt(place.directory, place.name, 0o700)
+      if (!member) this.#made.add(key(place))
+    } else if (!member) return
+    if (member) chownAt(place.directory, place.name, member.uid, member.gid)
+    chmodAt(place.directory, place.name, mode)
+    if (member) setXattrs(reach(place.directory, place.name), member)
+    if (hides) setXattr(reach(place.directory, place.name), overlayXattr('opaque'), utf8('y'))
+  }
+
+  /** Whatever stands there goes, a directory with its content: the entry replaces it. */
+  #clear(place: Place): void {
+    const stat = statAt(place.directory, place.name)
+    if (!stat) return
+    removeTree(place.directory, place.name)
+  }
+
+  #openFile(place: Place, member: TarMember): void {
+    const flags = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW
+    const fd = openIn(place.directory, place.name, flags, { scope: 'beneath' })
+    this.#file = { fd, place, at: 0, ...(member.sparse && { segments: [...member.sparse] }) }
+    if (member.sparse) ftruncateSync(fd, member.size)
+  }
+
+  #makeLink(place: Place, member: TarMember): void {
+    const target = safePath(member.linkname ?? '')
+    const slash = target.lastIndexOf('/')
+    const name = target.slice(slash + 1)
+    const source = withParent(this.#root, target.slice(0, Math.max(0, slash)), (directory) => {
+      const stat = name === '' ? undefined : statAt(directory, name)
+      if (!stat || isWhiteout({ directory, name, ino: 0n })) return false
+      if ((stat.mode & FileType.mask) === FileType.directory) fail('invalid_argument', `a hard link to a directory`)
+      if (stat.ino === statAt(place.directory, place.name)?.ino) return true
+      this.#clear(place)
+      linkAt(directory, name, place.directory, place.name)
+      return true
+    })
+    // In one layer alone the target may lie in a layer below: the snapshot's fix-up supplies it.
+    if (!source && this.#whiteouts === 'apply') fail('invalid_argument', `a hard link to nothing: ${member.linkname}`)
+    if (!source) this.#made.delete(key(place))
+  }
+}
+
+function withParent<T>(root: number, path: string, work: (directory: number) => T): T | undefined {
+  let directory: number
+  try {
+    directory = openIn(root, path, O.PATH | O.DIRECTORY)
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined
+    throw error
+  }
+  try {
+    return work(directory)
+  } finally {
+    close(directory)
+  }
+}

@@ -1,0 +1,53 @@
+import { readdirSync } from 'node:fs'
+import { decodeName } from '#codec'
+import { close, FileType, isErrno, O, openIn, statAt, unlinkAt } from '#sys'
+
+/** Opens a directory entry for listing; never through a symlink, never out of `parent`. */
+export function openDirectory(parent: number, name: string): number {
+  return openIn(parent, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, { scope: 'beneath', noSymlinks: true })
+}
+
+/** The names in an open directory, in bytewise order, decoded as every name here. */
+export function namesIn(directory: number): string[] {
+  const names = readdirSync(`/proc/self/fd/${directory}`, { encoding: 'buffer' })
+  return names.sort((a, b) => Buffer.compare(a, b)).map((name) => decodeName(name))
+}
+
+/** A path by which calls without an `at` form reach an entry; its last component is not followed by `l…` calls. */
+export function reach(directory: number, name: string): string {
+  return `/proc/self/fd/${directory}/${name}`
+}
+
+/** Removes an entry with everything below it; absent already is no error. */
+export function removeTree(parent: number, name: string): void {
+  const stat = statAt(parent, name)
+  if (!stat) return
+  if ((stat.mode & FileType.mask) !== FileType.directory) return unlinkAt(parent, name)
+  const directory = openDirectory(parent, name)
+  try {
+    for (const child of namesIn(directory)) removeTree(directory, child)
+  } finally {
+    close(directory)
+  }
+  unlinkAt(parent, name, { directory: true })
+}
+
+export function isDirectoryEntry(parent: number, name: string): boolean {
+  return ((statAt(parent, name)?.mode ?? 0) & FileType.mask) === FileType.directory
+}
+
+/** The value of `work` on a directory inside `root`, or undefined when there is none at that path. */
+export function withDirectory<T>(root: number, path: string, work: (directory: number) => T): T | undefined {
+  let directory: number
+  try {
+    directory = openIn(root, path, O.RDONLY | O.DIRECTORY | O.NOFOLLOW)
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined
+    throw error
+  }
+  try {
+    return work(directory)
+  } finally {
+    close(directory)
+  }
+}
