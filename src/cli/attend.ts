@@ -1,0 +1,50 @@
+import { isatty } from 'node:tty'
+import { fail } from '#base'
+import type { CallerIo, Container, Node } from '#engine'
+import type { Context } from './command.ts'
+
+/** Our own stdio, as the engine wants it. */
+export function callerIo(options: {
+  readonly stdin: boolean
+  readonly tty: boolean
+  readonly detachKeys?: string
+}): CallerIo {
+  if (options.tty && options.stdin && !isatty(0))
+    fail('invalid_argument', 'the input device is not a TTY', { hint: 'leave -t away, or run it in a terminal' })
+  return {
+    ...(options.stdin ? { stdin: 0 } : {}),
+    stdout: 1,
+    stderr: 2,
+    ...(options.tty && isatty(options.stdin ? 0 : 1) ? { terminal: { fd: options.stdin ? 0 : 1 } } : {}),
+    ...(options.detachKeys === undefined ? {} : { detachKeys: parseDetachKeys(options.detachKeys) }),
+  }
+}
+
+/** `ctrl-p,ctrl-q`, `a,b`: the bytes that are typed. An empty text never detaches. */
+export function parseDetachKeys(text: string): Uint8Array {
+  const keys = text.split(',').filter(Boolean)
+  return Uint8Array.from(keys, (key) => {
+    const control = /^ctrl-([a-z@[\\\]^_])$/i.exec(key)?.[1]
+    if (control !== undefined) return control.toUpperCase().charCodeAt(0) & 0x1f
+    if (key.length === 1) return key.charCodeAt(0)
+    return fail('invalid_argument', `invalid detach key ${JSON.stringify(key)}`, {
+      hint: 'a letter, or ctrl- and a letter',
+    })
+  })
+}
+
+const PROXIED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT'] as const
+
+/** Passes the signals that we get to a container (unless a terminal makes them itself); returns how to stop. */
+export function proxySignals(context: Context, node: Node, container: () => Container | undefined): () => void {
+  context.takeSignals()
+  const forward = (signal: NodeJS.Signals): void => {
+    const target = container()
+    // It may have exited a moment ago: then there is nobody to tell.
+    if (target) void node.containers.kill(target.id, signal).catch(() => undefined)
+  }
+  for (const signal of PROXIED) process.on(signal, forward)
+  return () => {
+    for (const signal of PROXIED) process.off(signal, forward)
+  }
+}

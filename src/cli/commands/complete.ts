@@ -1,0 +1,54 @@
+import { command, type Command, type Completion, type Context } from '../command.ts'
+import { print } from '../output.ts'
+import { find, groups, membersOf, table } from '../table.ts'
+
+/** Answers the shell: candidates for the last of the words. Mistakes answer nothing. */
+export const complete: Command = command({
+  usage: '[WORD...]',
+  summary: 'Complete a command line',
+  options: {},
+  stopAfter: 0,
+  run: async (context, _, words) => {
+    const before = words.slice(0, -1)
+    const current = words.at(-1) ?? ''
+    for (const line of await candidates(context, before, current))
+      if (line.startsWith(current) || line.startsWith(':')) print(line)
+  },
+})
+
+async function candidates(context: Context, before: readonly string[], current: string): Promise<readonly string[]> {
+  if (before.length === 0) {
+    const single = table.filter((entry) => !entry.hidden && !entry.name.includes(' '))
+    return [
+      ...single.map((entry) => `${entry.name}\t${entry.summary}`),
+      ...groups().map((group) => `${group}\tManage ${group}s`),
+    ]
+  }
+  const found = find(before)
+  if (!found)
+    return before.length === 1 ? membersOf(before[0]!).map(({ name, entry }) => `${name}\t${entry.summary}`) : []
+  const loaded = await found.entry.load()
+  const previous = before.at(-1)!
+  const flag = Object.entries(loaded.options).find(
+    ([key, option]) => option.type === 'string' && (previous === `--${key}` || previous === `-${option.short}`),
+  )
+  if (flag && before.length > found.length) return flag[1].complete ? lookUp(context, flag[1].complete) : []
+  if (current.startsWith('-')) return Object.entries(loaded.options).map(([key, option]) => `--${key}\t${option.help}`)
+  return loaded.completes ? lookUp(context, loaded.completes) : []
+}
+
+async function lookUp(context: Context, what: Completion): Promise<readonly string[]> {
+  if (typeof what !== 'string') return what
+  if (what === 'file' || what === 'directory') return [`:${what}`]
+  const node = await context.node()
+  switch (what) {
+    case 'container':
+      return (await node.containers.list()).map((container) => `${container.name}\t${container.image}`)
+    case 'image':
+      return (await node.images.list()).flatMap((image) => image.names)
+    case 'volume':
+      return (await node.volumes.list()).map(({ name }) => name)
+    case 'network':
+      return (await node.networks.list()).map(({ name }) => name)
+  }
+}

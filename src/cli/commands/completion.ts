@@ -1,0 +1,73 @@
+import { fail } from '#base'
+import { command, type Command } from '../command.ts'
+import { write } from '../output.ts'
+
+const SHELLS = ['bash', 'zsh', 'fish'] as const
+
+export const completion: Command = command({
+  usage: 'SHELL',
+  summary: 'Generate the autocompletion script for the specified shell (bash, zsh or fish)',
+  options: {},
+  min: 1,
+  max: 1,
+  completes: SHELLS,
+  run: async (_, __, [shell]) => {
+    const script = scripts[shell as keyof typeof scripts]
+    if (!script) fail('invalid_argument', `no completion for ${JSON.stringify(shell)}`, { hint: SHELLS.join(', ') })
+    write(1, script)
+  },
+})
+
+// The scripts ask the program itself, so that names of containers and images complete too:
+// it answers with one candidate a line, `word<TAB>description`, or `:file` for the shell's own.
+const scripts = {
+  bash: `# source <(cairn completion bash)
+_cairn() {
+  local line words=("\${COMP_WORDS[@]:1:COMP_CWORD}") current="\${COMP_WORDS[COMP_CWORD]}"
+  COMPREPLY=()
+  while IFS= read -r line; do
+    case "$line" in
+      :file) compopt -o default 2>/dev/null; COMPREPLY+=($(compgen -f -- "$current")) ;;
+      :directory) compopt -o dirnames 2>/dev/null; COMPREPLY+=($(compgen -d -- "$current")) ;;
+      *) COMPREPLY+=("\${line%%$'\\t'*}") ;;
+    esac
+  done < <(cairn _complete -- "\${words[@]}" 2>/dev/null)
+  # Readline breaks words at colons; what is before the last one is already on the line.
+  if [[ "$current" == *:* && "$COMP_WORDBREAKS" == *:* ]]; then
+    local prefix="\${current%"\${current##*:}"}" i
+    for i in "\${!COMPREPLY[@]}"; do COMPREPLY[i]="\${COMPREPLY[i]#"$prefix"}"; done
+  fi
+}
+complete -F _cairn cairn
+`,
+  zsh: `#compdef cairn
+# source <(cairn completion zsh)
+_cairn() {
+  local line
+  local -a candidates
+  while IFS= read -r line; do
+    case "$line" in
+      :file) _files ;;
+      :directory) _files -/ ;;
+      *) candidates+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}") ;;
+    esac
+  done < <(cairn _complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)
+  (( \${#candidates} )) && _describe -V cairn candidates
+}
+compdef _cairn cairn
+`,
+  fish: `# cairn completion fish | source
+function __cairn_complete
+  set -l words (commandline -opc) (commandline -ct)
+  for line in (cairn _complete -- $words[2..] 2>/dev/null)
+    switch $line
+      case :file ':directory'
+        __fish_complete_path (commandline -ct)
+      case '*'
+        echo $line
+    end
+  end
+end
+complete -c cairn -f -a '(__cairn_complete)'
+`,
+}

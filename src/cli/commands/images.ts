@@ -1,0 +1,91 @@
+import type { ImageSummary } from '#engine'
+import { command, type Command } from '../command.ts'
+import { matchesLabel, parseFilters } from '../flags/filters.ts'
+import { printList } from '../format/list.ts'
+import { print } from '../output.ts'
+import { imageRow, shortId } from '../rows.ts'
+
+const COLUMNS = [
+  { heading: 'REPOSITORY', field: 'Repository' },
+  { heading: 'TAG', field: 'Tag' },
+  { heading: 'IMAGE ID', field: 'ID' },
+  { heading: 'CREATED', field: 'CreatedSince' },
+  { heading: 'SIZE', field: 'Size' },
+]
+
+export const images: Command = command({
+  usage: '[OPTIONS] [REPOSITORY[:TAG]]',
+  summary: 'List images',
+  options: {
+    all: { type: 'boolean', short: 'a', help: 'Show all images (images without a name are shown in any case)' },
+    digests: { type: 'boolean', help: 'Show digests' },
+    filter: {
+      type: 'string',
+      short: 'f',
+      multiple: true,
+      value: 'filter',
+      help: 'Filter output based on conditions provided',
+    },
+    format: {
+      type: 'string',
+      help: "Format output: 'table', 'table TEMPLATE', 'json' or a Go template",
+      complete: ['table', 'json'],
+    },
+    json: { type: 'boolean', help: 'Same as --format json: one object a line' },
+    'no-trunc': { type: 'boolean', help: "Don't truncate output" },
+    quiet: { type: 'boolean', short: 'q', help: 'Only show image IDs' },
+  },
+  max: 1,
+  completes: 'image',
+  run: async (context, values, [pattern]) => {
+    const filters = parseFilters(values.filter ?? [], ['dangling', 'label', 'reference', 'before', 'since'])
+    const all = await (await context.node()).images.list({ all: values.all === true })
+    const full = values['no-trunc'] === true
+    const now = Date.now()
+    const shown = all.filter((image) => matches(image, filters, all))
+    const references = [...(filters.get('reference') ?? []), ...(pattern === undefined ? [] : [pattern])]
+    if (values.quiet && values.format === undefined && !values.json) {
+      for (const image of shown)
+        if (references.length === 0 || image.names.some((name) => references.every((r) => matchesReference(name, r))))
+          print(full ? image.id : shortId(image.id))
+      return
+    }
+    const rows = shown.flatMap((image) => {
+      const names = image.names.filter((name) => references.every((reference) => matchesReference(name, reference)))
+      if (names.length > 0) return names.map((name) => imageRow(image, name, { full, now }))
+      return image.names.length === 0 && references.length === 0 ? [imageRow(image, undefined, { full, now })] : []
+    })
+    const columns = values.digests ? COLUMNS.toSpliced(2, 0, { heading: 'DIGEST', field: 'Digest' }) : COLUMNS
+    printList(rows, columns, {
+      format: values.format,
+      json: values.json,
+      headings: [{ heading: 'CREATED AT', field: 'CreatedAt' }],
+    })
+  },
+})
+
+/** `name`, `name:tag`, or a glob of one (`deb*`, `*:12`). */
+export function matchesReference(name: string, wanted: string): boolean {
+  if (name === wanted || name.slice(0, name.lastIndexOf(':')) === wanted) return true
+  return (
+    wanted.includes('*') &&
+    [name, name.slice(0, name.lastIndexOf(':'))].some((text) => new Bun.Glob(wanted).match(text))
+  )
+}
+
+function matches(
+  image: ImageSummary,
+  filters: ReadonlyMap<string, readonly string[]>,
+  all: readonly ImageSummary[],
+): boolean {
+  const created = (ref: string): number =>
+    all.find((other) => other.names.some((name) => matchesReference(name, ref)) || other.id.startsWith(`sha256:${ref}`))
+      ?.created ?? Number.NaN
+  for (const [name, wanted] of filters) {
+    if (name === 'dangling' && !wanted.some((value) => (value === 'true') === (image.names.length === 0))) return false
+    if (name === 'label' && !wanted.every((value) => matchesLabel(image.labels, value))) return false
+    if (name === 'before' && !wanted.some((value) => image.created < created(value))) return false
+    if (name === 'since' && !wanted.some((value) => image.created > created(value))) return false
+  }
+  return true
+}

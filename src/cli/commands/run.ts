@@ -1,0 +1,61 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { fail } from '#base'
+import type { Container } from '#engine'
+import { callerIo, proxySignals } from '../attend.ts'
+import { command, type Command } from '../command.ts'
+import { containerFlags, containerOptions, refusedContainerFlags } from '../flags/container.ts'
+import { print } from '../output.ts'
+
+export const run: Command = command({
+  usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',
+  summary: 'Create and run a new container from an image',
+  options: {
+    ...containerFlags,
+    attach: { type: 'string', short: 'a', multiple: true, help: 'Attach to STDIN, STDOUT or STDERR' },
+    detach: { type: 'boolean', short: 'd', help: 'Run container in background and print container ID' },
+    'detach-keys': { type: 'string', help: 'Override the key sequence for detaching a container' },
+    'sig-proxy': { type: 'boolean', help: 'Proxy received signals to the process (default true)' },
+  },
+  refused: refusedContainerFlags,
+  min: 1,
+  stopAfter: 1,
+  completes: 'image',
+  failure: 125,
+  run: async (context, values, words) => {
+    const detach = values.detach === true
+    if (detach && values.attach) fail('invalid_argument', 'conflicting options: --attach and --detach')
+    const idFile = values.cidfile
+    if (idFile !== undefined && existsSync(idFile))
+      fail('already_exists', `container ID file found: ${idFile}`, {
+        hint: 'another container may use it; remove it or give another path',
+      })
+    const options = { ...containerOptions(values, words), detach }
+    const node = await context.node()
+    if (detach) {
+      const container = await node.containers.create(options, { signal: context.signal })
+      if (idFile !== undefined) writeFileSync(idFile, container.id)
+      await node.containers.start(container.id, {}, { signal: context.signal })
+      print(container.id)
+      return 0
+    }
+    const tty = options.tty === true
+    const streams = (values.attach ?? ['stdin', 'stdout', 'stderr']).map((name) => name.toLowerCase())
+    const stdin = options.stdin === true && streams.includes('stdin')
+    const io = callerIo({
+      stdin,
+      tty,
+      ...(values['detach-keys'] === undefined ? {} : { detachKeys: values['detach-keys'] }),
+    })
+    let running: Container | undefined
+    const container = await node.containers.create(options, { signal: context.signal })
+    if (idFile !== undefined) writeFileSync(idFile, container.id)
+    const proxied = values['sig-proxy'] !== false
+    const quit = proxied ? proxySignals(context, node, () => running) : () => undefined
+    try {
+      const ended = await node.containers.start(container.id, { io, onStart: (started) => (running = started) })
+      return ended?.detached ? 0 : (ended?.code ?? 0)
+    } finally {
+      quit()
+    }
+  },
+})

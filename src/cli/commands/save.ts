@@ -1,0 +1,42 @@
+import { closeSync, openSync, renameSync, rmSync } from 'node:fs'
+import { isatty } from 'node:tty'
+import { fail } from '#base'
+import { command, type Command } from '../command.ts'
+import { drain } from '../output.ts'
+
+export const save: Command = command({
+  usage: '[OPTIONS] IMAGE [IMAGE...]',
+  summary: 'Save one or more images to a tar archive (streamed to STDOUT by default)',
+  options: {
+    output: { type: 'string', short: 'o', help: 'Write to a file, instead of STDOUT', complete: 'file' },
+  },
+  refused: { platform: 'the store keeps the platform of this host' },
+  min: 1,
+  completes: 'image',
+  run: async (context, values, words) => {
+    const { output } = values
+    if (output === undefined && isatty(1))
+      fail('invalid_argument', 'cowardly refusing to save to a terminal', { hint: 'use -o, or redirect' })
+    const node = await context.node()
+    const stream = await node.images.save(words, { signal: context.signal })
+    await toFile(stream, output)
+  },
+})
+
+/** Writes to standard output, or to a file that appears only when it is whole. */
+export async function toFile(stream: AsyncIterable<Uint8Array>, path: string | undefined): Promise<void> {
+  if (path === undefined || path === '-') return drain(stream, 1)
+  const partial = `${path}.partial-${process.pid}`
+  try {
+    const fd = openSync(partial, 'wx', 0o644)
+    try {
+      await drain(stream, fd)
+    } finally {
+      closeSync(fd)
+    }
+    renameSync(partial, path)
+  } catch (error) {
+    rmSync(partial, { force: true })
+    throw error
+  }
+}

@@ -1,0 +1,24 @@
+import { report } from './report.ts'
+import type { Context } from './command.ts'
+import { print } from './output.ts'
+
+/**
+ * Does one thing for each word, goes on past failures, and prints each word that succeeded: how
+ * docker's `stop a b c` behaves. Answers the exit code.
+ */
+export async function each(
+  context: Context,
+  words: readonly string[],
+  work: (word: string) => Promise<string | void>,
+): Promise<number> {
+  let code = 0
+  for (const word of words) {
+    try {
+      print((await work(word)) ?? word)
+    } catch (error) {
+      code = report(error, { failure: 1, debug: context.debug })
+      if (context.signal.aborted) break
+    }
+  }
+  return code
+}

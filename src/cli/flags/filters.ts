@@ -1,0 +1,28 @@
+import { fail } from '#base'
+
+/** `--filter name=value`, repeated: any value of one name may match, every name must. */
+export function parseFilters(
+  given: readonly string[],
+  known: readonly string[],
+): ReadonlyMap<string, readonly string[]> {
+  const filters = new Map<string, string[]>()
+  for (const item of given) {
+    const equals = item.indexOf('=')
+    if (equals < 1)
+      fail('invalid_argument', `invalid argument ${JSON.stringify(item)} for --filter: name=value is meant`)
+    const name = item.slice(0, equals).toLowerCase()
+    if (!known.includes(name))
+      fail('invalid_argument', `invalid filter '${name}'`, { hint: `filters: ${known.join(', ')}` })
+    const values = filters.get(name) ?? []
+    values.push(item.slice(equals + 1))
+    filters.set(name, values)
+  }
+  return filters
+}
+
+/** `label=key` or `label=key=value`. */
+export function matchesLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
+  const equals = wanted.indexOf('=')
+  const key = equals < 0 ? wanted : wanted.slice(0, equals)
+  return Object.hasOwn(labels, key) && (equals < 0 || labels[key] === wanted.slice(equals + 1))
+}

@@ -1,0 +1,77 @@
+import { print, write } from '../output.ts'
+import { evaluate } from './evaluate.ts'
+import { unescapeText } from './lex.ts'
+import { parseTemplate } from './parse.ts'
+
+/** One column of a listing: Docker's heading and the field it shows. */
+export interface Column {
+  readonly heading: string
+  readonly field: string
+}
+
+export type Row = Readonly<Record<string, unknown>>
+
+/**
+ * Prints a listing as `--format` asks: `table` (default), `json` (one object a line), a template per
+ * row, or `table TEMPLATE` with headings.
+ */
+export function printList(
+  rows: readonly Row[],
+  columns: readonly Column[],
+  options: {
+    readonly format?: string | undefined
+    readonly json?: boolean | undefined
+    readonly headings?: readonly Column[]
+  } = {},
+): void {
+  const format = options.json ? 'json' : (options.format ?? 'table')
+  if (format === 'json' || format === '{{json .}}') {
+    for (const row of rows) print(JSON.stringify(row))
+    return
+  }
+  if (format === 'table') {
+    printTable([columns.map((c) => c.heading), ...rows.map((row) => columns.map((c) => cell(row[c.field])))])
+    return
+  }
+  const template = unescapeText(format)
+  if (!/^table\s/.test(template)) {
+    printEach(rows, template)
+    return
+  }
+  const parts = parseTemplate(template.replace(/^table\s+/, ''))
+  const titles = Object.fromEntries([...(options.headings ?? []), ...columns].map((c) => [c.field, c.heading]))
+  const headings = new Proxy(titles, {
+    get: (target, key) => target[String(key)] ?? String(key).toUpperCase(),
+    getOwnPropertyDescriptor: () => ({ configurable: true, enumerable: true }),
+    has: () => true,
+  })
+  printTable([headings, ...rows].map((row) => evaluate(parts, row).split('\t')))
+}
+
+/** A template's text for each value, a line each. */
+export function printEach(values: readonly unknown[], template: string): void {
+  const parts = parseTemplate(unescapeText(template))
+  for (const value of values) print(evaluate(parts, value))
+}
+
+/** Columns padded to their widest cell and three blanks, as docker's are. */
+function printTable(lines: readonly (readonly string[])[]): void {
+  const widths: number[] = []
+  for (const line of lines)
+    for (const [i, text] of line.entries()) widths[i] = Math.max(widths[i] ?? 0, Bun.stringWidth(text))
+  const padded = lines.map((line) =>
+    line
+      .map((text, i) => (i === line.length - 1 ? text : text + ' '.repeat(widths[i]! + 3 - Bun.stringWidth(text))))
+      .join('')
+      .trimEnd(),
+  )
+  write(1, padded.join('\n') + '\n')
+}
+
+function cell(value: unknown): string {
+  return typeof value === 'string'
+    ? value
+    : value === undefined || value === null
+      ? ''
+      : String(value as number | boolean)
+}

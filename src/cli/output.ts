@@ -1,0 +1,54 @@
+import { writeSync } from 'node:fs'
+import { isatty } from 'node:tty'
+import { utf8 } from '#base'
+
+/** The reader of our output has gone: nothing more to say, and nothing wrong. */
+export class OutputClosed extends Error {}
+
+/**
+ * Writes everything before it returns: a process that exits right after has lost nothing, also
+ * on a pipe that some other process made non-blocking.
+ */
+export function write(fd: number, data: string | Uint8Array): void {
+  let bytes = typeof data === 'string' ? utf8(data) : data
+  while (bytes.length > 0) {
+    try {
+      bytes = bytes.subarray(writeSync(fd, bytes))
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code
+      if (code === 'EAGAIN') Bun.sleepSync(1)
+      else if (code === 'EPIPE') throw new OutputClosed()
+      else throw error
+    }
+  }
+}
+
+/** Writes a whole stream, chunk by chunk. */
+export async function drain(stream: AsyncIterable<Uint8Array>, fd: number): Promise<void> {
+  for await (const chunk of stream) write(fd, chunk)
+}
+
+/** A line on standard output. */
+export function print(line: string): void {
+  write(1, line + '\n')
+}
+
+/** A line on standard error. */
+export function note(line: string): void {
+  write(2, line + '\n')
+}
+
+/** Colours only where a person looks, and never against NO_COLOR (no-color.org). */
+export function colours(fd: 1 | 2): boolean {
+  if (process.env['NO_COLOR'] || process.env['TERM'] === 'dumb') return false
+  return isTerminal(fd)
+}
+
+export function isTerminal(fd: 0 | 1 | 2): boolean {
+  return isatty(fd)
+}
+
+/** Wraps text in an SGR sequence when colours are on. */
+export function paint(on: boolean, sgr: string, text: string): string {
+  return on ? `\x1b[${sgr}m${text}\x1b[0m` : text
+}

@@ -1,0 +1,34 @@
+import type { Progress } from '#base'
+import { isTerminal, write } from '../output.ts'
+import { plain } from './plain.ts'
+import { tty } from './tty.ts'
+
+export type RendererName = 'plain' | 'tty' | 'quiet' | 'rawjson'
+
+/** Shows the progress of one piece of work on standard error. */
+export interface Renderer extends Disposable {
+  readonly report: (record: Progress) => void
+  /** The work succeeded: the last picture stands. Disposing without it leaves the failure's. */
+  end(): void
+}
+
+export function renderer(name: RendererName): Renderer {
+  switch (name) {
+    case 'plain':
+      return plain((text) => write(2, text))
+    case 'tty':
+      return isTerminal(2) ? tty((text) => write(2, text)) : plain((text) => write(2, text))
+    case 'rawjson':
+      return { report: (record) => write(2, rawLine(record)), end: nothing, [Symbol.dispose]: nothing }
+    case 'quiet':
+      return { report: nothing, end: nothing, [Symbol.dispose]: nothing }
+  }
+}
+
+/** A record as one line of JSON; bytes as base64. */
+export function rawLine(record: Progress): string {
+  const value = record.kind === 'log' ? { ...record, data: record.data.toBase64() } : record
+  return `${JSON.stringify(value)}\n`
+}
+
+function nothing(): void {}

@@ -1,0 +1,292 @@
+import type { Command } from './command.ts'
+
+/** A command's place in the table: enough to list it; the rest is loaded when it is needed. */
+export interface Entry {
+  /** `ps`, or two words: `system df`. */
+  readonly name: string
+  readonly summary: string
+  /** Docker's management forms of the same command. */
+  readonly also?: readonly string[]
+  readonly hidden?: boolean
+  readonly load: () => Promise<Command>
+}
+
+/** Every command, in the order of `cairn --help`. Each is one chunk of the binary, read on use. */
+export const table: readonly Entry[] = [
+  {
+    name: 'run',
+    summary: 'Create and run a new container from an image',
+    also: ['container run'],
+    load: async () => (await import('./commands/run.ts')).run,
+  },
+  {
+    name: 'build',
+    summary: 'Build an image from a Dockerfile',
+    also: ['image build', 'builder build', 'buildx build'],
+    load: async () => (await import('./commands/build.ts')).build,
+  },
+  {
+    name: 'ps',
+    summary: 'List containers',
+    also: ['container ls', 'container list', 'container ps'],
+    load: async () => (await import('./commands/ps.ts')).ps,
+  },
+  {
+    name: 'exec',
+    summary: 'Execute a command in a running container',
+    also: ['container exec'],
+    load: async () => (await import('./commands/exec.ts')).exec,
+  },
+  {
+    name: 'logs',
+    summary: 'Fetch the logs of a container',
+    also: ['container logs'],
+    load: async () => (await import('./commands/logs.ts')).logs,
+  },
+  {
+    name: 'images',
+    summary: 'List images',
+    also: ['image ls', 'image list'],
+    load: async () => (await import('./commands/images.ts')).images,
+  },
+  {
+    name: 'create',
+    summary: 'Create a new container',
+    also: ['container create'],
+    load: async () => (await import('./commands/create.ts')).create,
+  },
+  {
+    name: 'start',
+    summary: 'Start one or more stopped containers',
+    also: ['container start'],
+    load: async () => (await import('./commands/start.ts')).start,
+  },
+  {
+    name: 'stop',
+    summary: 'Stop one or more running containers',
+    also: ['container stop'],
+    load: async () => (await import('./commands/stop.ts')).stop,
+  },
+  {
+    name: 'restart',
+    summary: 'Restart one or more containers',
+    also: ['container restart'],
+    load: async () => (await import('./commands/restart.ts')).restart,
+  },
+  {
+    name: 'kill',
+    summary: 'Kill one or more running containers',
+    also: ['container kill'],
+    load: async () => (await import('./commands/kill.ts')).kill,
+  },
+  {
+    name: 'pause',
+    summary: 'Pause all processes within one or more containers',
+    also: ['container pause'],
+    load: async () => (await import('./commands/pause.ts')).pause,
+  },
+  {
+    name: 'unpause',
+    summary: 'Unpause all processes within one or more containers',
+    also: ['container unpause'],
+    load: async () => (await import('./commands/pause.ts')).unpause,
+  },
+  {
+    name: 'wait',
+    summary: 'Block until one or more containers stop, then print their exit codes',
+    also: ['container wait'],
+    load: async () => (await import('./commands/wait.ts')).wait,
+  },
+  {
+    name: 'attach',
+    summary: 'Attach local standard input, output, and error streams to a running container',
+    also: ['container attach'],
+    load: async () => (await import('./commands/attach.ts')).attach,
+  },
+  {
+    name: 'rename',
+    summary: 'Rename a container',
+    also: ['container rename'],
+    load: async () => (await import('./commands/rename.ts')).rename,
+  },
+  {
+    name: 'rm',
+    summary: 'Remove one or more containers',
+    also: ['container rm', 'container remove'],
+    load: async () => (await import('./commands/rm.ts')).rm,
+  },
+  {
+    name: 'export',
+    summary: "Export a container's filesystem as a tar archive",
+    also: ['container export'],
+    load: async () => (await import('./commands/export.ts')).exportContainer,
+  },
+  {
+    name: 'inspect',
+    summary: 'Return low-level information on containers and images',
+    load: async () => (await import('./commands/inspect.ts')).inspect,
+  },
+  {
+    name: 'tag',
+    summary: 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE',
+    also: ['image tag'],
+    load: async () => (await import('./commands/tag.ts')).tag,
+  },
+  {
+    name: 'rmi',
+    summary: 'Remove one or more images',
+    also: ['image rm', 'image remove'],
+    load: async () => (await import('./commands/rmi.ts')).rmi,
+  },
+  {
+    name: 'history',
+    summary: 'Show the history of an image',
+    also: ['image history'],
+    load: async () => (await import('./commands/history.ts')).history,
+  },
+  {
+    name: 'save',
+    summary: 'Save one or more images to a tar archive',
+    also: ['image save'],
+    load: async () => (await import('./commands/save.ts')).save,
+  },
+  {
+    name: 'load',
+    summary: 'Load an image from a tar archive or stdin',
+    also: ['image load'],
+    load: async () => (await import('./commands/load.ts')).load,
+  },
+  {
+    name: 'import',
+    summary: 'Import the contents from a tarball to create a filesystem image',
+    also: ['image import'],
+    load: async () => (await import('./commands/import.ts')).importImage,
+  },
+  {
+    name: 'doctor',
+    summary: 'Check everything Cairn needs of this machine, with the cure for what is missing',
+    load: async () => (await import('./commands/doctor.ts')).doctor,
+  },
+  {
+    name: 'version',
+    summary: 'Show the Cairn version information',
+    load: async () => (await import('./commands/version.ts')).version,
+  },
+  {
+    name: 'completion',
+    summary: 'Generate the autocompletion script for the specified shell',
+    load: async () => (await import('./commands/completion.ts')).completion,
+  },
+  {
+    name: 'container inspect',
+    summary: 'Display detailed information on one or more containers',
+    load: async () => (await import('./commands/inspect.ts')).containerInspect,
+  },
+  {
+    name: 'container prune',
+    summary: 'Remove all stopped containers',
+    load: async () => (await import('./commands/prune.ts')).containerPrune,
+  },
+  {
+    name: 'image inspect',
+    summary: 'Display detailed information on one or more images',
+    load: async () => (await import('./commands/inspect.ts')).imageInspect,
+  },
+  {
+    name: 'image prune',
+    summary: 'Remove unused images',
+    load: async () => (await import('./commands/prune.ts')).imagePrune,
+  },
+  {
+    name: 'builder prune',
+    summary: 'Remove build cache',
+    also: ['buildx prune'],
+    load: async () => (await import('./commands/prune.ts')).builderPrune,
+  },
+  {
+    name: 'network ls',
+    summary: 'List networks',
+    also: ['network list'],
+    load: async () => (await import('./commands/network.ts')).networkLs,
+  },
+  {
+    name: 'volume create',
+    summary: 'Create a volume',
+    load: async () => (await import('./commands/volume.ts')).volumeCreate,
+  },
+  {
+    name: 'volume ls',
+    summary: 'List volumes',
+    also: ['volume list'],
+    load: async () => (await import('./commands/volume.ts')).volumeLs,
+  },
+  {
+    name: 'volume inspect',
+    summary: 'Display detailed information on one or more volumes',
+    load: async () => (await import('./commands/volume.ts')).volumeInspect,
+  },
+  {
+    name: 'volume rm',
+    summary: 'Remove one or more volumes',
+    also: ['volume remove'],
+    load: async () => (await import('./commands/volume.ts')).volumeRm,
+  },
+  {
+    name: 'volume prune',
+    summary: 'Remove unused local volumes',
+    load: async () => (await import('./commands/prune.ts')).volumePrune,
+  },
+  {
+    name: 'system df',
+    summary: 'Show disk usage',
+    load: async () => (await import('./commands/df.ts')).df,
+  },
+  {
+    name: 'system prune',
+    summary: 'Remove unused data',
+    load: async () => (await import('./commands/prune.ts')).systemPrune,
+  },
+  {
+    name: 'system check',
+    summary: 'Check everything stored against its digest',
+    load: async () => (await import('./commands/check.ts')).check,
+  },
+  {
+    name: '_exit',
+    summary: 'Finish an exited container; called by its monitor',
+    hidden: true,
+    load: async () => (await import('./commands/exited.ts')).exited,
+  },
+  {
+    name: '_complete',
+    summary: 'Complete a command line; called by the shell',
+    hidden: true,
+    load: async () => (await import('./commands/complete.ts')).complete,
+  },
+]
+
+/** The command that the words name, and how many of them; a group's bare name finds nothing. */
+export function find(words: readonly string[]): { entry: Entry; length: number } | undefined {
+  const one = words[0] ?? ''
+  const two = words.length > 1 ? `${one} ${words[1]}` : ''
+  for (const entry of table) {
+    if (entry.name === one) return { entry, length: 1 }
+    if (two !== '' && (entry.name === two || entry.also?.includes(two))) return { entry, length: 2 }
+  }
+  return undefined
+}
+
+/** Every name that a group answers to: `container` → `ls`, `run`, … */
+export function membersOf(group: string): readonly { name: string; entry: Entry }[] {
+  const members: { name: string; entry: Entry }[] = []
+  for (const entry of table)
+    for (const name of [entry.name, ...(entry.also ?? [])])
+      if (name.startsWith(`${group} `)) members.push({ name: name.slice(group.length + 1), entry })
+  return members
+}
+
+/** The groups: first words of all two-word names. */
+export function groups(): readonly string[] {
+  const names = table.flatMap((entry) => [entry.name, ...(entry.also ?? [])]).filter((name) => name.includes(' '))
+  return [...new Set(names.map((name) => name.slice(0, name.indexOf(' '))))].sort()
+}

@@ -1,0 +1,50 @@
+import type { UsageDetails } from '#engine'
+import { printList } from './format/list.ts'
+import { ago, size } from './format/units.ts'
+import { print } from './output.ts'
+import { shortId } from './rows.ts'
+
+/** `system df -v`: what takes the room. */
+export function printUsage(details: UsageDetails): void {
+  print('\nImages space usage:\n')
+  printList(
+    details.images.map((image) => ({
+      ...image,
+      id: shortId(image.id),
+      name: image.names[0] ?? '<none>',
+      size: size(image.size),
+      shared: size(image.shared),
+      unique: size(image.size - image.shared),
+      created: ago(image.created),
+    })),
+    [
+      { heading: 'IMAGE', field: 'name' },
+      { heading: 'IMAGE ID', field: 'id' },
+      { heading: 'CREATED', field: 'created' },
+      { heading: 'SIZE', field: 'size' },
+      { heading: 'SHARED SIZE', field: 'shared' },
+      { heading: 'UNIQUE SIZE', field: 'unique' },
+      { heading: 'CONTAINERS', field: 'containers' },
+    ],
+  )
+  print('\nContainers space usage:\n')
+  printList(
+    details.containers.map((container) => ({ ...container, id: shortId(container.id), size: size(container.size) })),
+    [
+      { heading: 'CONTAINER ID', field: 'id' },
+      { heading: 'IMAGE', field: 'image' },
+      { heading: 'STATUS', field: 'state' },
+      { heading: 'SIZE', field: 'size' },
+      { heading: 'NAMES', field: 'name' },
+    ],
+  )
+  print('\nLocal Volumes space usage:\n')
+  printList(
+    details.volumes.map((volume) => ({ ...volume, size: size(volume.size) })),
+    [
+      { heading: 'VOLUME NAME', field: 'name' },
+      { heading: 'LINKS', field: 'users' },
+      { heading: 'SIZE', field: 'size' },
+    ],
+  )
+}
