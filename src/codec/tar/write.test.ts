@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { collect, isCode, streamOf, utf8 } from '#base'
 import { decodeName, encodeHeader, readTar, writeTar } from '#codec'
-import type { EntryType, TarEntry, TarInput } from '#codec'
+import type { EntryType, TarEntry, TarInput, TarMember } from '#codec'
 
 const NOW = 1_700_000_000n * 1_000_000_000n
 
@@ -18,12 +18,11 @@ async function archive(items: readonly TarInput[]): Promise<Uint8Array> {
 }
 
 /** What reading must give back: the entry without its place in the archive. */
-function bare({
-  dataOffset: _,
-  storedSize: __,
-  ...rest
-}: TarEntry & { dataOffset?: number; storedSize?: number }): TarEntry {
-  return rest
+function bare(member: TarMember): TarEntry {
+  const entry: Partial<TarMember> = { ...member }
+  delete entry.dataOffset
+  delete entry.storedSize
+  return entry as TarEntry
 }
 
 async function members(bytes: Uint8Array): Promise<{ entry: TarEntry; data: Uint8Array }[]> {
