@@ -1,3 +1,5 @@
+export { blobOf, contentProviderSuite, contentStoreSuite, failure, patterned } from './contentsuite.ts'
+export type { Subject } from './contentsuite.ts'
 export { busyboxRootfs, debianRootfs } from './fixtures.ts'
 export { startDockerd } from './dockerd.ts'
 export type { Dockerd } from './dockerd.ts'

@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto'
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { checkCanceled, fail } from '#base'
+import type { ByteStream, Call } from '#base'
+import { algorithmOf, hexOf } from '#oci'
+import type { Descriptor } from '#oci'
+import { diskError } from './diskerror.ts'
+
+/** Read in one piece, without a thread: manifests and configs on the way to a container. */
+const SMALL = 256 * 1024
+const CHUNK = 1024 * 1024
+
+/** Part of a file that holds a blob: the whole of it, or a member of an archive. */
+export interface BlobFile {
+  readonly path: string
+  /** Where the blob begins in the file. */
+  readonly start: number
+}
+
+/**
+ * The bytes of a blob in a file from `offset` on; verified against the descriptor when the whole
+ * is read. The file's size has been checked by the caller.
+ */
+export function readBlob(file: BlobFile, d: Descriptor, offset: number, call?: Call): ByteStream {
+  if (offset < 0 || offset > d.size) fail('invalid_argument', `offset ${offset} is outside a blob of ${d.size} bytes`)
+  const bytes =
+    d.size - offset <= SMALL ? readSmall(file, d.size, offset) : readLarge(file, d.size - offset, offset, call)
+  return offset === 0 ? verifiedFile(bytes, file, d) : bytes
+}
+
+/** Bytes of a small blob, checked. Synchronous: for documents that are needed before any thread may exist. */
+export function readVerified(file: BlobFile, d: Pick<Descriptor, 'digest' | 'size'>): Uint8Array {
+  const bytes = readWhole(file, d.size, 0)
+  const hex = createHash(algorithmOf(d.digest)).update(bytes).digest('hex')
+  if (bytes.length !== d.size || hex !== hexOf(d.digest)) corrupt(file, d)
+  return bytes
+}
+
+async function* readSmall(file: BlobFile, size: number, offset: number): AsyncGenerator<Uint8Array, void, void> {
+  const bytes = readWhole(file, size, offset)
+  if (bytes.length > 0) yield bytes
+}
+
+function readWhole({ path, start }: BlobFile, size: number, offset: number): Uint8Array {
+  let fd: number | undefined
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+    const bytes = new Uint8Array(Math.max(0, size - offset))
+    let at = 0
+    while (at < bytes.length) {
+      const n = readSync(fd, bytes, at, bytes.length - at, start + offset + at)
+      if (n === 0) break
+      at += n
+    }
+    return bytes.subarray(0, at)
+  } catch (error) {
+    throw diskError(error, 'read', path)
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
+}
+
+async function* readLarge(
+  { path, start }: BlobFile,
+  length: number,
+  offset: number,
+  call?: Call,
+): AsyncGenerator<Uint8Array, void, void> {
+  let handle: FileHandle | undefined
+  try {
+    handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+    const buffer = new Uint8Array(Math.min(CHUNK, length))
+    let at = start + offset
+    const end = at + length
+    while (at < end) {
+      checkCanceled(call)
+      const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, end - at), at)
+      if (bytesRead === 0) return
+      at += bytesRead
+      yield buffer.subarray(0, bytesRead)
+    }
+  } catch (error) {
+    throw diskError(error, 'read', path)
+  } finally {
+    await handle?.close()
+  }
+}
+
+async function* verifiedFile(bytes: ByteStream, file: BlobFile, d: Descriptor): AsyncGenerator<Uint8Array, void, void> {
+  const hash = createHash(algorithmOf(d.digest))
+  let size = 0
+  for await (const chunk of bytes) {
+    size += chunk.length
+    hash.update(chunk)
+    yield chunk
+  }
+  if (size !== d.size || hash.digest('hex') !== hexOf(d.digest)) corrupt(file, d)
+}
+
+/** Size of a regular file, undefined when there is none. Symbolic links are not followed. */
+export function fileSize(path: string): number | undefined {
+  let fd: number
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  } catch (error) {
+    const mapped = diskError(error, 'read', path)
+    if (mapped.code === 'not_found') return undefined
+    throw mapped
+  }
+  try {
+    const stat = fstatSync(fd)
+    return stat.isFile() ? stat.size : undefined
+  } finally {
+    closeSync(fd)
+  }
+}
+
+export function corrupt({ path }: Pick<BlobFile, 'path'>, d: Pick<Descriptor, 'digest'>): never {
+  return fail('data_loss', `blob ${d.digest} is damaged: ${path} does not hold what its digest says`, {
+    hint: 'remove the image and load or pull it again',
+  })
+}

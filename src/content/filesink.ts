@@ -1,0 +1,141 @@
+import { createHash } from 'node:crypto'
+import type { Hash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { fail } from '#base'
+import type { Descriptor, Digest } from '#oci'
+import { diskError } from './diskerror.ts'
+
+/**
+ * A file that is hashed while it is written. Small chunks are gathered, so that a stream of
+ * kilobytes does not become a system call each.
+ */
+export interface FileSink {
+  /** Bytes so far, those of a resumed file included. */
+  readonly size: number
+  write(chunk: Uint8Array): Promise<void>
+  /** Everything on the disk, read-only; the bytes' digest. The file stays open until `close`. */
+  finish(algorithm: 'sha256' | 'sha512'): Promise<Digest>
+  close(): Promise<void>
+}
+
+const GATHER = 256 * 1024
+
+/** Opens `path` for writing: a new file, or with `resume` the one that is there, hashed again from its start. */
+export async function openFileSink(path: string, options: { readonly resume?: boolean } = {}): Promise<FileSink> {
+  const creation = options.resume ? 0 : constants.O_EXCL
+  let handle: FileHandle
+  try {
+    handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | creation, 0o600)
+  } catch (error) {
+    throw diskError(error, 'write', path)
+  }
+  const sink = new HashingSink(handle, path)
+  try {
+    if (options.resume) await sink.resume()
+  } catch (error) {
+    await handle.close()
+    throw diskError(error, 'resume', path)
+  }
+  return sink
+}
+
+class HashingSink implements FileSink {
+  readonly #handle: FileHandle
+  readonly #path: string
+  readonly #sha256: Hash = createHash('sha256')
+  readonly #pending: Uint8Array = new Uint8Array(GATHER)
+  #filled = 0
+  #written = 0
+
+  constructor(handle: FileHandle, path: string) {
+    this.#handle = handle
+    this.#path = path
+  }
+
+  get size(): number {
+    return this.#written + this.#filled
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    this.#sha256.update(chunk)
+    if (this.#filled + chunk.length > GATHER) await this.#flush()
+    if (chunk.length >= GATHER) return this.#writeOut(chunk)
+    this.#pending.set(chunk, this.#filled)
+    this.#filled += chunk.length
+  }
+
+  async finish(algorithm: 'sha256' | 'sha512'): Promise<Digest> {
+    await this.#flush()
+    try {
+      await this.#handle.datasync()
+      await this.#handle.chmod(0o444)
+      // gc spares what is young: a write that took an hour is young from now on.
+      const now = new Date()
+      await this.#handle.utimes(now, now)
+      if (algorithm === 'sha256') return `sha256:${this.#sha256.digest('hex')}`
+      // Rare enough that reading again is cheaper than hashing everything twice.
+      const sha512 = createHash('sha512')
+      await this.#readBack((bytes) => sha512.update(bytes))
+      return `sha512:${sha512.digest('hex')}`
+    } catch (error) {
+      throw diskError(error, 'write', this.#path)
+    }
+  }
+
+  /** What was gathered stays resumable. */
+  async close(): Promise<void> {
+    try {
+      await this.#flush()
+    } finally {
+      await this.#handle.close()
+    }
+  }
+
+  /** Takes up what is in the file. */
+  async resume(): Promise<void> {
+    this.#written = await this.#readBack((bytes) => this.#sha256.update(bytes))
+  }
+
+  async #readBack(each: (bytes: Uint8Array) => void): Promise<number> {
+    let at = 0
+    for (;;) {
+      const { bytesRead } = await this.#handle.read(this.#pending, 0, GATHER, at)
+      if (bytesRead === 0) return at
+      each(this.#pending.subarray(0, bytesRead))
+      at += bytesRead
+    }
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#filled === 0) return
+    const bytes = this.#pending.subarray(0, this.#filled)
+    this.#filled = 0
+    await this.#writeOut(bytes)
+  }
+
+  async #writeOut(bytes: Uint8Array): Promise<void> {
+    let at = 0
+    try {
+      while (at < bytes.length) {
+        const { bytesWritten } = await this.#handle.write(bytes, at, bytes.length - at, this.#written)
+        at += bytesWritten
+        this.#written += bytesWritten
+      }
+    } catch (error) {
+      throw diskError(error, 'write', this.#path)
+    }
+  }
+}
+
+/** Refuses bytes beyond those announced as soon as they come, and a wrong digest at the end. */
+export function checkWritten(
+  expected: Pick<Descriptor, 'digest' | 'size'>,
+  actual: { readonly digest: Digest; readonly size: number },
+): void {
+  if (actual.size !== expected.size)
+    fail('data_loss', `${expected.digest} should have ${expected.size} bytes, but ${actual.size} came`)
+  if (actual.digest !== expected.digest)
+    fail('data_loss', `expected bytes with digest ${expected.digest}, but those that came have ${actual.digest}`)
+}
