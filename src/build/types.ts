@@ -41,7 +41,7 @@ export interface CacheMap<R> {
 
 export interface CacheDep<R> {
   /** Reduces the input's result to the content that this op reads; absent when the whole result counts. */
-  contentDigest?(result: R, call?: Call): Promise<Digest>
+  readonly contentDigest?: (result: R, call?: Call) => Promise<Digest>
 }
 
 /** Keys to results, surviving restarts. Records are written after their results are durable. */

@@ -39,7 +39,6 @@ function readBoolean(flag: Flag): string | undefined {
 
 function unknownFlag(statement: Statement, flag: Flag, known: readonly string[]): never {
   const close = nearest(flag.name, known)
-  fail('invalid_argument', `unknown flag for ${statement.name}: --${flag.name}`, {
-    ...(close === undefined ? {} : { hint: `did you mean --${close}?` }),
-  })
+  const details = close === undefined ? {} : { hint: `did you mean --${close}?` }
+  fail('invalid_argument', `unknown flag for ${statement.name}: --${flag.name}`, details)
 }

@@ -193,7 +193,10 @@ describe('any input', () => {
     'EXPOSE 1',
     '  # c',
   )
-  const noise = fc.string({ unit: fc.constantFrom(...'FROMRUN \\\n\r\t#="\'<$[]{},-`\u0085é'), maxLength: 60 })
+  const noise = fc.string({
+    unit: fc.constantFrom(...Array.from('FROMRUN \\\n\r\t#="\'<$[]{},-`\u0085é')),
+    maxLength: 60,
+  })
 
   test('parses or is refused with a place', () => {
     fc.assert(

@@ -1,4 +1,5 @@
-import { CairnError, fail } from '#base'
+import { fail } from '#base'
+import { located } from '../location.ts'
 import { readFlags } from './flags.ts'
 import { readHealthcheck } from './healthcheck.ts'
 import { heredocText, parseMark } from './heredoc.ts'
@@ -16,28 +17,8 @@ export function readInstruction(statement: Statement, escape: Escape): Instructi
   return located(statement, () => {
     if (reader) return reader(statement, escape)
     const close = nearest(statement.name, Object.keys(READERS))
-    return fail('invalid_argument', `unknown instruction: ${statement.keyword}`, {
-      ...(close === undefined ? {} : { hint: `did you mean ${close}?` }),
-    })
-  })
-}
-
-/** Runs `work`; an error that has no place yet gets the statement's. */
-export function located<T>(statement: Pick<Statement, 'location'>, work: () => T): T {
-  try {
-    return work()
-  } catch (error) {
-    throw withLocation(error, statement)
-  }
-}
-
-/** The error with the statement's place in the file, if it has none yet. */
-export function withLocation(error: unknown, { location }: Pick<Statement, 'location'>): unknown {
-  if (!(error instanceof CairnError) || error.location || error.code === 'canceled') return error
-  return new CairnError(error.code, error.message, {
-    location,
-    cause: error.cause,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    const details = close === undefined ? {} : { hint: `did you mean ${close}?` }
+    return fail('invalid_argument', `unknown instruction: ${statement.keyword}`, details)
   })
 }
 

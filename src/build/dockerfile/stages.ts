@@ -1,6 +1,7 @@
 import { fail } from '#base'
+import { located } from '../location.ts'
 import type { ArgInstruction, Instruction, Stage } from './instruction.ts'
-import { located, readInstruction } from './read.ts'
+import { readInstruction } from './read.ts'
 import type { Dockerfile } from './syntax.ts'
 
 export interface Stages {

@@ -1,0 +1,55 @@
+import { messageOf, type Call, type Progress } from '#base'
+import type { Vertex } from '../types.ts'
+
+/** Turns what happens to vertices into progress records, each vertex's end once. */
+export class Report<D> {
+  cached = 0
+  private readonly ended = new Set<string>()
+  private readonly call: Call | undefined
+
+  constructor(call: Call | undefined) {
+    this.call = call
+  }
+
+  announce(vertex: Vertex<D>): void {
+    this.send(vertex, {})
+  }
+
+  /** The vertex and all below it were answered by a record; those below were not even looked at. */
+  hit(vertex: Vertex<D>): void {
+    if (this.ended.has(vertex.digest)) return
+    this.ended.add(vertex.digest)
+    for (const input of vertex.inputs) this.hit(input)
+    this.cached++
+    const now = Date.now()
+    this.send(vertex, { started: now, completed: now, cached: true })
+  }
+
+  /** Runs the op under a call whose records carry the vertex's id. */
+  async ran<T>(vertex: Vertex<D>, signal: AbortSignal, work: (call: Call) => Promise<T>): Promise<T> {
+    const started = Date.now()
+    this.send(vertex, { started })
+    const progress = this.call?.progress
+    const forward = (record: Progress): void =>
+      progress?.('vertex' in record || record.kind === 'vertex' ? record : { ...record, vertex: vertex.digest })
+    try {
+      const result = await work({ signal, ...(progress ? { progress: forward } : {}) })
+      this.ended.add(vertex.digest)
+      this.send(vertex, { started, completed: Date.now() })
+      return result
+    } catch (error) {
+      this.send(vertex, { started, completed: Date.now(), error: messageOf(error) })
+      throw error
+    }
+  }
+
+  private send(vertex: Vertex<D>, state: object): void {
+    this.call?.progress?.({
+      kind: 'vertex',
+      id: vertex.digest,
+      name: vertex.name,
+      inputs: vertex.inputs.map((input) => input.digest),
+      ...state,
+    })
+  }
+}

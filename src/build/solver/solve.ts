@@ -1,0 +1,189 @@
+import { checkCanceled, isCode, type Call } from '#base'
+import type { Digest } from '#oci'
+import { digestText } from '../digest.ts'
+import { withLocation } from '../location.ts'
+import type { CacheMap, CacheStorage, Op, Vertex } from '../types.ts'
+import { Limit } from './limit.ts'
+import { Report } from './report.ts'
+
+export interface SolveOptions<D, R> {
+  /** How a vertex is evaluated. Asked once per vertex. */
+  readonly op: (vertex: Vertex<D>) => Op<R>
+  readonly cache: CacheStorage<R>
+  /** Ops that run at once. */
+  readonly parallelism: number
+  /** Ask for no record; record all the same. */
+  readonly noCache?: boolean
+}
+
+export interface Solution<R> {
+  readonly result: R
+  /** Vertices that the result has, and how many of them a record answered. */
+  readonly steps: number
+  readonly cached: number
+}
+
+/**
+ * Finds the result of a vertex: keys first, without running anything; results only when a key misses; content
+ * digests only when the definition key misses; each vertex once. After a failure or a cancellation nothing is
+ * left running: the first error is thrown when the last op has ended.
+ */
+export async function solve<D, R>(target: Vertex<D>, options: SolveOptions<D, R>, call?: Call): Promise<Solution<R>> {
+  return await new Solver(options, call).solve(target)
+}
+
+class Solver<D, R> {
+  private readonly options: SolveOptions<D, R>
+  private readonly limit: Limit
+  private readonly report: Report<D>
+  private readonly stop = new AbortController()
+  private readonly signal: AbortSignal
+  private readonly ops = new Map<Digest, Op<R>>()
+  private readonly maps = new Map<Digest, Promise<CacheMap<R>>>()
+  private readonly keys = new Map<Digest, Promise<Digest>>()
+  private readonly results = new Map<Digest, Promise<R>>()
+  private failure: { readonly error: unknown } | undefined
+
+  constructor(options: SolveOptions<D, R>, call: Call | undefined) {
+    this.options = options
+    this.limit = new Limit(options.parallelism)
+    this.report = new Report(call)
+    this.signal = call?.signal ? AbortSignal.any([call.signal, this.stop.signal]) : this.stop.signal
+  }
+
+  async solve(target: Vertex<D>): Promise<Solution<R>> {
+    const all = reachable(target)
+    for (const vertex of all) this.report.announce(vertex)
+    try {
+      const result = await this.result(target)
+      return { result, steps: all.length, cached: this.report.cached }
+    } catch (error) {
+      this.stop.abort(error)
+      // An op that starts another while we wait makes a new entry, so wait until there is nothing new.
+      for (let seen = -1; seen !== this.pending().length;) {
+        seen = this.pending().length
+        await Promise.allSettled(this.pending())
+      }
+      throw this.failure?.error ?? error
+    }
+  }
+
+  private pending(): readonly Promise<unknown>[] {
+    return [...this.maps.values(), ...this.keys.values(), ...this.results.values()]
+  }
+
+  private result(vertex: Vertex<D>): Promise<R> {
+    return once(this.results, vertex.digest, () => this.guard(vertex, () => this.find(vertex)))
+  }
+
+  private async find(vertex: Vertex<D>): Promise<R> {
+    const { cache } = this.options
+    const map = await this.map(vertex)
+    const key = await this.key(vertex)
+    const known = await this.load(map, key)
+    if (known !== undefined) {
+      this.report.hit(vertex)
+      return known
+    }
+    const inputs = await Promise.all(vertex.inputs.map((input) => this.result(input)))
+    const contentKey = await this.contentKey(vertex, map, inputs)
+    const same = contentKey === undefined ? undefined : await this.load(map, contentKey)
+    if (same !== undefined) {
+      await cache.save(key, same, { name: vertex.name })
+      this.report.hit(vertex)
+      return same
+    }
+    const result = await this.limit.run(async () => {
+      this.checkStopped()
+      return await this.report.ran(vertex, this.signal, (call) => this.op(vertex).exec(inputs, call))
+    })
+    if (!map.transient) {
+      await cache.save(key, result, { name: vertex.name })
+      if (contentKey !== undefined) await cache.save(contentKey, result, { name: vertex.name })
+    }
+    return result
+  }
+
+  private async load(map: CacheMap<R>, key: Digest): Promise<R | undefined> {
+    return this.options.noCache || map.transient ? undefined : await this.options.cache.load(key)
+  }
+
+  private op(vertex: Vertex<D>): Op<R> {
+    let op = this.ops.get(vertex.digest)
+    if (!op) this.ops.set(vertex.digest, (op = this.options.op(vertex)))
+    return op
+  }
+
+  private map(vertex: Vertex<D>): Promise<CacheMap<R>> {
+    return once(this.maps, vertex.digest, () =>
+      this.guard(vertex, () => this.op(vertex).cacheMap({ signal: this.signal })),
+    )
+  }
+
+  /** The definition key: the op's own digest and the keys of what it reads. */
+  private key(vertex: Vertex<D>): Promise<Digest> {
+    return once(this.keys, vertex.digest, async () => {
+      const [map, ...inputs] = await Promise.all([this.map(vertex), ...vertex.inputs.map((input) => this.key(input))])
+      return combine('definition', map.digest, inputs)
+    })
+  }
+
+  /** The key by content, or undefined when no input can be reduced to any. */
+  private async contentKey(vertex: Vertex<D>, map: CacheMap<R>, inputs: readonly R[]): Promise<Digest | undefined> {
+    if (!map.deps.some((dep) => dep.contentDigest)) return undefined
+    this.checkStopped()
+    const parts = vertex.inputs.map(async (input, i) => {
+      const reduce = map.deps[i]?.contentDigest
+      return reduce ? await reduce(inputs[i]!, { signal: this.signal }) : await this.key(input)
+    })
+    return combine('content', map.digest, await Promise.all(parts))
+  }
+
+  /** The first error that is not a mere consequence of stopping is the one that is told, at its place. */
+  private async guard<T>(vertex: Vertex<D>, work: () => Promise<T>): Promise<T> {
+    try {
+      this.checkStopped()
+      return await work()
+    } catch (error) {
+      const placed = withLocation(error, vertex.location)
+      if (!this.failure && !(this.stop.signal.aborted && isCode(error, 'canceled'))) {
+        this.failure = { error: placed }
+        this.stop.abort(placed)
+      }
+      throw placed
+    }
+  }
+
+  private checkStopped(): void {
+    checkCanceled({ signal: this.signal })
+  }
+}
+
+/** One promise per digest; one that fails unheard is heard in `solve`. */
+function once<T>(memo: Map<Digest, Promise<T>>, digest: Digest, make: () => Promise<T>): Promise<T> {
+  let promise = memo.get(digest)
+  if (!promise) {
+    promise = make()
+    promise.catch(() => {})
+    memo.set(digest, promise)
+  }
+  return promise
+}
+
+/** Keys of the two kinds can never be equal by accident. */
+function combine(kind: 'definition' | 'content', digest: Digest, inputs: readonly Digest[]): Digest {
+  return digestText([kind, digest, ...inputs].join('\n'))
+}
+
+/** Every vertex once, inputs before those that read them. */
+function reachable<D>(target: Vertex<D>): Vertex<D>[] {
+  const seen = new Map<Digest, Vertex<D>>()
+  const visit = (vertex: Vertex<D>, entered: Set<Digest>): void => {
+    if (entered.has(vertex.digest)) return
+    entered.add(vertex.digest)
+    for (const input of vertex.inputs) visit(input, entered)
+    seen.set(vertex.digest, vertex)
+  }
+  visit(target, new Set())
+  return [...seen.values()]
+}

@@ -1,0 +1,107 @@
+import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
+import { CairnError } from '#base'
+import { globMatcher, globRegExp, globSteps, hasWildcards, parseGlob } from './glob.ts'
+import { IgnoreRules, parseIgnoreFile, type ParentMatch } from './ignore.ts'
+
+/** Asks as a walk does: directory by directory. */
+function ignored(rules: IgnoreRules, path: string): boolean {
+  const parts = path.split('/')
+  let parent: ParentMatch | undefined
+  let result = false
+  parts.forEach((_, i) => {
+    const match = rules.match(parts.slice(0, i + 1).join('/'), parent)
+    parent = match.here
+    result = match.ignored
+  })
+  return result
+}
+
+describe('what is ignored', () => {
+  for (const [patterns, yes, no] of [
+    ['a(b)c/def', 'a(b)c/def', 'abc/def'],
+    ['a+b.c$|{d}', 'a+b.c$|{d}', 'aab.c$|{d}'],
+    ['*.txt', 'a.txt', 'd/a.txt'],
+    ['**/*.txt', 'd/e/a.txt a.txt', 'a.txt2'],
+    ['* !**/*.txt', 'a d/b', 'a.txt d/e/f.txt'],
+    ['d !d/keep', 'd d/x d/x/y', 'd/keep d/keep/z'],
+    ['d/** !d/keep', 'd/x', 'd d/keep'],
+    ['** !x', 'a a/b', 'x x/y'],
+    ['/a/', 'a a/b', 'b/a'],
+    ['a/../b', 'b', 'a'],
+    ['a?c', 'abc', 'a/c ac'],
+    ['[a-c]x', 'ax cx', 'dx'],
+    ['[^a]x', 'bx', 'ax'],
+    ['[\\-x]', '- x', '\\'],
+    ['a\\*b', 'a*b', 'axb'],
+    ['!a a', 'a', 'b'],
+    ['a !a', 'b/none', 'a'],
+    ['a/*/c', 'a/b/c', 'a/c a/b/b/c'],
+    ['**foo', 'foo xfoo d/foo', 'foox'],
+    ['foo**', 'foo foobar foo/x', 'xfoo'],
+    ['a/**/c', 'a/c a/b/c a/b/b/c', 'a/bc'],
+    ['# c', '', '# c'],
+    ['^a', '^a', 'a'],
+    ['한?', '한국', '한'],
+  ] as const)
+    test(patterns, () => {
+      const text = patterns.startsWith('#') ? patterns : patterns.split(' ').join('\n')
+      const rules = new IgnoreRules(parseIgnoreFile(text))
+      for (const path of yes.split(' ').filter(Boolean)) {
+        if (path === 'b/none') continue
+        expect(`${path}: ${ignored(rules, path)}`).toBe(`${path}: true`)
+      }
+      for (const path of patterns.startsWith('#') ? [no] : no.split(' ').filter(Boolean))
+        expect(`${path}: ${ignored(rules, path)}`).toBe(`${path}: false`)
+    })
+})
+
+describe('malformed patterns are refused', () => {
+  for (const pattern of ['[', 'a[', '[x-]', '[-x]', '[]', '[]a]', '\\', 'a\\', '[z-a]', '[a', '[^]', '!', '[\\'])
+    test(pattern, () => expect(() => new IgnoreRules([pattern])).toThrow(CairnError))
+})
+
+test('ignore files: byte order mark, CRLF, comments only at the start of a line', () => {
+  expect(parseIgnoreFile('\uFEFF#a\r\n ./b/ \r\n\r\n #c\n! d\n/')).toEqual(['b', '#c', '!d', '/'])
+})
+
+test('wildcards in a source', () => {
+  expect(['a*', 'a?', 'a[b]', 'a\\*', 'a\\\\*', 'a'].map(hasWildcards)).toEqual([true, true, true, false, true, false])
+})
+
+test('repeated wildcards cost no time', () => {
+  const rules = new IgnoreRules(['**/'.repeat(30) + 'x', '*'.repeat(40) + 'y'])
+  expect(ignored(rules, 'a/'.repeat(200) + 'b')).toBe(false)
+  expect(ignored(new IgnoreRules(['*a'.repeat(12) + 'b']), 'a'.repeat(255))).toBe(false)
+})
+
+test('both ways of matching agree', () => {
+  const unit = fc.constantFrom(...Array.from('aab/*?'))
+  fc.assert(
+    fc.property(
+      fc.string({ unit, maxLength: 8 }),
+      fc.string({ unit: fc.constantFrom('a', 'b', '/'), maxLength: 8 }),
+      (p, s) => {
+        const tokens = parseGlob(p, true)
+        expect(globSteps(tokens)(s)).toBe(globRegExp(tokens).test(s))
+      },
+    ),
+    { numRuns: 3000 },
+  )
+})
+
+test('any pattern compiles or is refused, and matches itself when it has nothing special', () => {
+  const unit = fc.constantFrom(...Array.from('ab/*?[]^-\\!.+({$ 한'))
+  fc.assert(
+    fc.property(fc.string({ unit, maxLength: 12 }), (pattern) => {
+      try {
+        const rules = new IgnoreRules(parseIgnoreFile(pattern))
+        ignored(rules, 'a/b/한')
+      } catch (error) {
+        expect(error).toBeInstanceOf(CairnError)
+      }
+      if (!/[*?[\]\\]/.test(pattern)) expect(globMatcher(parseGlob(pattern, true))(pattern)).toBe(true)
+    }),
+    { numRuns: 2000 },
+  )
+})
