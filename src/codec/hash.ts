@@ -33,7 +33,7 @@ export function createHasher(algorithm: HashAlgorithm = 'sha256'): Hasher {
 export function hashing(
   stream: ByteStream,
   algorithm: HashAlgorithm = 'sha256',
-): { readonly stream: ByteStream; result(): Measured } {
+): { readonly stream: ByteStream; readonly result: () => Measured } {
   let measured: Measured | undefined
   async function* pass(): AsyncGenerator<Uint8Array, void, void> {
     const hasher = createHasher(algorithm)

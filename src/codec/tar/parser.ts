@@ -5,7 +5,7 @@ import type { Header } from './header.ts'
 import { bodySize, draftMember } from './member.ts'
 import type { Draft, GnuNames } from './member.ts'
 import { mergePax, parsePax } from './pax.ts'
-import type { PaxRecords } from './pax.ts'
+import type { PaxRecords, PaxSparse } from './pax.ts'
 import { failAt, malformed } from './place.ts'
 import type { Place } from './place.ts'
 import { readSparseSlots, SparseMapReader, sparseSegments } from './sparse.ts'
@@ -220,7 +220,7 @@ class Parser implements TarParser {
     member.dataOffset = offset + BLOCK
     this.#member = member
     if (header.typeflag === 0x53) return this.#beginOldSparse(header, block, at)
-    if (pax.sparse?.size !== undefined && member.type === 'file') return this.#beginPaxSparse(pax)
+    if (pax.sparse && member.type === 'file' && isSparse(pax.sparse)) return this.#beginPaxSparse(pax.sparse)
     this.#openMember(bodySize(header, member, pax))
   }
 
@@ -241,9 +241,9 @@ class Parser implements TarParser {
     if (block[at + 504] === 0) this.#openSparse()
   }
 
-  #beginPaxSparse(pax: PaxRecords): void {
-    const { major = 0, minor = 0, size, map = [] } = pax.sparse!
-    this.#member!.size = size!
+  #beginPaxSparse(sparse: PaxSparse): void {
+    const { major = 0, minor = 0, size, map = [] } = sparse
+    this.#member!.size = size ?? malformed(this.#place, 'sparse member without its size')
     if (major === 0) {
       this.#sparse = map
       return this.#openSparse()
@@ -320,6 +320,11 @@ class Parser implements TarParser {
 /** Bytes from `size` to the next block. */
 function paddingOf(size: number): number {
   return (BLOCK - (size % BLOCK)) % BLOCK
+}
+
+/** A name alone (GNU.sparse.name) makes no member sparse. */
+function isSparse(sparse: PaxSparse): boolean {
+  return sparse.size !== undefined || sparse.map !== undefined || sparse.major !== undefined
 }
 
 function untilNul(payload: Buffer): string {

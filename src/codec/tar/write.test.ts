@@ -19,10 +19,8 @@ async function archive(items: readonly TarInput[]): Promise<Uint8Array> {
 
 /** What reading must give back: the entry without its place in the archive. */
 function bare(member: TarMember): TarEntry {
-  const entry: Partial<TarMember> = { ...member }
-  delete entry.dataOffset
-  delete entry.storedSize
-  return entry as TarEntry
+  const place = new Set(['dataOffset', 'storedSize'])
+  return Object.fromEntries(Object.entries(member).filter(([key]) => !place.has(key))) as unknown as TarEntry
 }
 
 async function members(bytes: Uint8Array): Promise<{ entry: TarEntry; data: Uint8Array }[]> {
