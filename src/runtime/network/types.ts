@@ -10,8 +10,14 @@ export interface NetworkDriver {
   connect(netns: NetnsRef, network: NetworkConfig, endpoint: Endpoint): void
   /** Unpublishes. Safe to repeat. */
   disconnect(network: NetworkConfig, endpoint: Endpoint): void
-  /** Removes the nft elements of every endpoint that is not in `live`; answers how many. */
-  reconcile(live: readonly Endpoint[]): number
+  /** Puts back an endpoint's ports after somebody flushed the firewall; `ensure` the network first. Nothing when they are there. */
+  republish(network: NetworkConfig, endpoint: Endpoint): void
+  /**
+   * Removes the nft elements of every endpoint that is not in `live`; answers how many. A
+   * function is called after the table was read: when endpoints are recorded before they are
+   * connected, no container that is just starting can lose its ports.
+   */
+  reconcile(live: readonly Endpoint[] | (() => readonly Endpoint[])): number
   /** Removes a bridge and what belongs to it. */
   remove(network: NetworkConfig): void
 }
