@@ -170,20 +170,22 @@ export function contentStoreSuite(name: string, make: () => Promise<Subject<Cont
         await failure(ingest.write(bytes), 'failed_precondition')
       }
       expect(await readAll(content, await blobOf(bytes))).toEqual(bytes)
-      const dropped = await content.ingest('layer')
+      await using dropped = await content.ingest('layer')
       expect(dropped.offset).toBe(0)
       await dropped.write(bytes)
       await dropped.abort()
-      expect((await content.ingest('layer')).offset).toBe(0)
+      await using again = await content.ingest('layer')
+      expect(again.offset).toBe(0)
     })
 
     test('a commit of other bytes than expected keeps nothing', async () => {
       await using subject = await make()
-      const ingest = await subject.content.ingest('x')
+      await using ingest = await subject.content.ingest('x')
       await ingest.write(utf8('hellO'))
       await failure(ingest.commit('text/plain', await blobOf(utf8('hello'))), 'data_loss')
       expect(await listed(subject.content)).toEqual([])
-      expect((await subject.content.ingest('x')).offset).toBe(0)
+      await using again = await subject.content.ingest('x')
+      expect(again.offset).toBe(0)
     })
 
     test('deletes, also what is not there', async () => {

@@ -1,12 +1,11 @@
-import { createHash } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
-import { open } from 'node:fs/promises'
-import type { FileHandle } from 'node:fs/promises'
 import { checkCanceled, fail } from '#base'
 import type { ByteStream, Call } from '#base'
-import { algorithmOf, hexOf } from '#oci'
+import { createHasher } from '#codec'
+import { algorithmOf } from '#oci'
 import type { Descriptor } from '#oci'
 import { diskError } from './diskerror.ts'
+import { readAt } from './fd.ts'
 
 /** Read in one piece, without a thread: manifests and configs on the way to a container. */
 const SMALL = 256 * 1024
@@ -33,8 +32,9 @@ export function readBlob(file: BlobFile, d: Descriptor, offset: number, call?: C
 /** Bytes of a small blob, checked. Synchronous: for documents that are needed before any thread may exist. */
 export function readVerified(file: BlobFile, d: Pick<Descriptor, 'digest' | 'size'>): Uint8Array {
   const bytes = readWhole(file, d.size, 0)
-  const hex = createHash(algorithmOf(d.digest)).update(bytes).digest('hex')
-  if (bytes.length !== d.size || hex !== hexOf(d.digest)) corrupt(file, d)
+  const hasher = createHasher(algorithmOf(d.digest))
+  hasher.update(bytes)
+  if (bytes.length !== d.size || hasher.digest() !== d.digest) corrupt(file, d)
   return bytes
 }
 
@@ -68,35 +68,35 @@ async function* readLarge(
   offset: number,
   call?: Call,
 ): AsyncGenerator<Uint8Array, void, void> {
-  let handle: FileHandle | undefined
+  let fd: number | undefined
   try {
-    handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
     const buffer = new Uint8Array(Math.min(CHUNK, length))
     let at = start + offset
     const end = at + length
     while (at < end) {
       checkCanceled(call)
-      const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, end - at), at)
-      if (bytesRead === 0) return
-      at += bytesRead
-      yield buffer.subarray(0, bytesRead)
+      const count = await readAt(fd, buffer, Math.min(buffer.length, end - at), at)
+      if (count === 0) return
+      at += count
+      yield buffer.subarray(0, count)
     }
   } catch (error) {
     throw diskError(error, 'read', path)
   } finally {
-    await handle?.close()
+    if (fd !== undefined) closeSync(fd)
   }
 }
 
 async function* verifiedFile(bytes: ByteStream, file: BlobFile, d: Descriptor): AsyncGenerator<Uint8Array, void, void> {
-  const hash = createHash(algorithmOf(d.digest))
+  const hasher = createHasher(algorithmOf(d.digest))
   let size = 0
   for await (const chunk of bytes) {
     size += chunk.length
-    hash.update(chunk)
+    hasher.update(chunk)
     yield chunk
   }
-  if (size !== d.size || hash.digest('hex') !== hexOf(d.digest)) corrupt(file, d)
+  if (size !== d.size || hasher.digest() !== d.digest) corrupt(file, d)
 }
 
 /** Size of a regular file, undefined when there is none. Symbolic links are not followed. */

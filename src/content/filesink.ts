@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto'
-import type { Hash } from 'node:crypto'
-import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
-import type { FileHandle } from 'node:fs/promises'
+import { closeSync, constants, fchmodSync, futimesSync, openSync } from 'node:fs'
 import { fail } from '#base'
+import { createHasher } from '#codec'
+import type { Hasher } from '#codec'
 import type { Descriptor, Digest } from '#oci'
 import { diskError } from './diskerror.ts'
+import { readAt, syncData, writeAt } from './fd.ts'
 
 /**
  * A file that is hashed while it is written. Small chunks are gathered, so that a stream of
@@ -25,32 +24,33 @@ const GATHER = 256 * 1024
 /** Opens `path` for writing: a new file, or with `resume` the one that is there, hashed again from its start. */
 export async function openFileSink(path: string, options: { readonly resume?: boolean } = {}): Promise<FileSink> {
   const creation = options.resume ? 0 : constants.O_EXCL
-  let handle: FileHandle
+  let fd: number
   try {
-    handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | creation, 0o600)
+    fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | creation, 0o600)
   } catch (error) {
     throw diskError(error, 'write', path)
   }
-  const sink = new HashingSink(handle, path)
+  const sink = new HashingSink(fd, path)
   try {
     if (options.resume) await sink.resume()
   } catch (error) {
-    await handle.close()
+    closeSync(fd)
     throw diskError(error, 'resume', path)
   }
   return sink
 }
 
 class HashingSink implements FileSink {
-  readonly #handle: FileHandle
+  readonly #fd: number
   readonly #path: string
-  readonly #sha256: Hash = createHash('sha256')
+  readonly #sha256: Hasher = createHasher('sha256')
   readonly #pending: Uint8Array = new Uint8Array(GATHER)
   #filled = 0
   #written = 0
+  #closed = false
 
-  constructor(handle: FileHandle, path: string) {
-    this.#handle = handle
+  constructor(fd: number, path: string) {
+    this.#fd = fd
     this.#path = path
   }
 
@@ -69,16 +69,16 @@ class HashingSink implements FileSink {
   async finish(algorithm: 'sha256' | 'sha512'): Promise<Digest> {
     await this.#flush()
     try {
-      await this.#handle.datasync()
-      await this.#handle.chmod(0o444)
+      await syncData(this.#fd)
+      fchmodSync(this.#fd, 0o444)
       // gc spares what is young: a write that took an hour is young from now on.
       const now = new Date()
-      await this.#handle.utimes(now, now)
-      if (algorithm === 'sha256') return `sha256:${this.#sha256.digest('hex')}`
+      futimesSync(this.#fd, now, now)
+      if (algorithm === 'sha256') return this.#sha256.digest()
       // Rare enough that reading again is cheaper than hashing everything twice.
-      const sha512 = createHash('sha512')
+      const sha512 = createHasher('sha512')
       await this.#readBack((bytes) => sha512.update(bytes))
-      return `sha512:${sha512.digest('hex')}`
+      return sha512.digest()
     } catch (error) {
       throw diskError(error, 'write', this.#path)
     }
@@ -86,10 +86,13 @@ class HashingSink implements FileSink {
 
   /** What was gathered stays resumable. */
   async close(): Promise<void> {
+    // A descriptor's number may be another file's by the second time.
+    if (this.#closed) return
+    this.#closed = true
     try {
       await this.#flush()
     } finally {
-      await this.#handle.close()
+      closeSync(this.#fd)
     }
   }
 
@@ -101,10 +104,10 @@ class HashingSink implements FileSink {
   async #readBack(each: (bytes: Uint8Array) => void): Promise<number> {
     let at = 0
     for (;;) {
-      const { bytesRead } = await this.#handle.read(this.#pending, 0, GATHER, at)
-      if (bytesRead === 0) return at
-      each(this.#pending.subarray(0, bytesRead))
-      at += bytesRead
+      const count = await readAt(this.#fd, this.#pending, GATHER, at)
+      if (count === 0) return at
+      each(this.#pending.subarray(0, count))
+      at += count
     }
   }
 
@@ -116,13 +119,9 @@ class HashingSink implements FileSink {
   }
 
   async #writeOut(bytes: Uint8Array): Promise<void> {
-    let at = 0
     try {
-      while (at < bytes.length) {
-        const { bytesWritten } = await this.#handle.write(bytes, at, bytes.length - at, this.#written)
-        at += bytesWritten
-        this.#written += bytesWritten
-      }
+      await writeAt(this.#fd, bytes, this.#written)
+      this.#written += bytes.length
     } catch (error) {
       throw diskError(error, 'write', this.#path)
     }

@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto'
 import { readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { fail } from '#base'
+import { fail, utf8 } from '#base'
+import { createHasher } from '#codec'
+import { hexOf } from '#oci'
 import type { Database } from './database.ts'
 import { isAlive, ownerTag, ownIdentity, tagIsAlive } from './process.ts'
 
@@ -39,7 +40,9 @@ export function oneShotName(): string {
 
 /** The file name for the write called `ref`, now this process's; `unavailable` while another one writes it. */
 export function claimIngest(db: Database, ref: string): string {
-  const name = `ref-${createHash('sha256').update(ref).digest('hex')}`
+  const hasher = createHasher()
+  hasher.update(utf8(ref))
+  const name = `ref-${hexOf(hasher.digest())}`
   db.immediate(() => {
     const row = db.get<IngestRow>('SELECT * FROM ingest WHERE name = ?', name)
     if (row && isAlive(row) !== false) fail('unavailable', `${ref} is being written by process ${row.pid}`)

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { Digest } from '#oci'
 import type { Database } from './database.ts'
 import { isAlive, ownIdentity } from './process.ts'
@@ -37,7 +36,7 @@ export interface LeasedItem {
  */
 export function acquireLease(db: Database, label: string): Lease {
   db.schema(SCHEMA)
-  const id = randomUUID()
+  const id = crypto.randomUUID()
   const { pid, start, domain } = ownIdentity()
   db.immediate(() => db.run('INSERT INTO lease VALUES (?, ?, ?, ?, ?, ?)', id, label, pid, start, domain, Date.now()))
   const added = new Set<Digest>()

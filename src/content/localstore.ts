@@ -233,8 +233,8 @@ class FileIngest implements Ingest {
     try {
       await this.#sink.write(chunk)
     } catch (error) {
-      // On a full disk the space is worth more than the resumption.
-      if (isCode(error, 'resource_exhausted')) await this.abort()
+      // On a full disk the space is worth more than the resumption; else what is on disk can be taken up again.
+      await (isCode(error, 'resource_exhausted') ? this.abort() : this.#end().catch(() => undefined))
       throw error
     }
   }

@@ -1,6 +1,8 @@
-import { createHash } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
 import process from 'node:process'
+import { utf8 } from '#base'
+import { createHasher } from '#codec'
+import { hexOf } from '#oci'
 
 /**
  * A process that can be recognised after its pid has been used again: pid and start time count
@@ -51,7 +53,9 @@ export function tagIsAlive(name: string): boolean | undefined {
 }
 
 function domainTag(domain: string): string {
-  return createHash('sha256').update(domain).digest('hex').slice(0, 8)
+  const hasher = createHasher()
+  hasher.update(utf8(domain))
+  return hexOf(hasher.digest()).slice(0, 8)
 }
 
 /** The kernel's start time of a process; undefined when there is none (a zombie counts as ended). */
