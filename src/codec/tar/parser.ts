@@ -35,6 +35,8 @@ export function createTarParser(handler: TarHandler, limits?: TarLimits): TarPar
   return new Parser(handler, limits)
 }
 
+const EMPTY: Buffer = Buffer.alloc(0)
+const NONE: PaxRecords = {}
 const DEFAULTS: Required<TarLimits> = { headerBytes: 1 << 20, entries: 4_000_000, totalBytes: 2 ** 40 }
 
 /** What the next bytes are; the first four come in whole blocks. */
@@ -59,14 +61,14 @@ class Parser implements TarParser {
   /** Logical bytes of sparse members so far: holes count against totalBytes, for whoever fills them. */
   #holes = 0
 
-  #globals: PaxRecords = {}
+  #globals: PaxRecords | undefined
   #globalBytes = 0
   #pax: PaxRecords | undefined
   #gnu: GnuNames = {}
 
   /** Type flag and payload of the PAX or GNU header being collected. */
   #metaType = 0
-  #meta: Buffer = Buffer.alloc(0)
+  #meta: Buffer = EMPTY
   #metaFilled = 0
 
   #member: Draft | undefined
@@ -168,34 +170,43 @@ class Parser implements TarParser {
     this.#metaFilled = 0
     this.#remaining = header.size
     this.#padding = paddingOf(header.size)
-    this.#meta = Buffer.alloc(header.size)
-    if (header.size === 0) this.#endMeta(this.#meta)
-    else this.#state = State.meta
+    this.#state = State.meta
+    if (header.size === 0) this.#endMeta(this.#meta, 0, 0)
   }
 
   #takeMeta(bytes: Buffer, at: number): number {
     const taken = Math.min(this.#remaining, bytes.length - at)
+    this.#remaining -= taken
+    if (this.#remaining === 0 && this.#metaFilled === 0) {
+      // Nearly always the chunk has all of it: no copy.
+      this.#endMeta(bytes, at, at + taken)
+      return at + taken
+    }
+    if (this.#metaFilled === 0) this.#meta = Buffer.alloc(taken + this.#remaining)
     this.#meta.set(bytes.subarray(at, at + taken), this.#metaFilled)
     this.#metaFilled += taken
-    this.#remaining -= taken
-    if (this.#remaining === 0) this.#endMeta(this.#meta)
+    if (this.#remaining === 0) {
+      const payload = this.#meta
+      this.#meta = EMPTY
+      this.#endMeta(payload, 0, payload.length)
+    }
     return at + taken
   }
 
-  #endMeta(payload: Buffer): void {
+  /** The payload is `bytes[start, end)`. */
+  #endMeta(bytes: Buffer, start: number, end: number): void {
     this.#state = this.#padding > 0 ? State.padding : State.header
     this.#remaining = this.#padding
-    this.#meta = payload.subarray(0, 0)
-    if (this.#metaType === 0x4c) this.#gnu.path = untilNul(payload)
-    else if (this.#metaType === 0x4b) this.#gnu.linkname = untilNul(payload)
-    else if (this.#metaType === 0x67) this.#setGlobals(payload)
-    else this.#pax = parsePax(payload, this.#place)
+    if (this.#metaType === 0x4c) this.#gnu.path = untilNul(bytes, start, end)
+    else if (this.#metaType === 0x4b) this.#gnu.linkname = untilNul(bytes, start, end)
+    else if (this.#metaType === 0x67) this.#setGlobals(bytes, start, end)
+    else this.#pax = parsePax(bytes, start, end, this.#place)
   }
 
-  #setGlobals(payload: Buffer): void {
-    this.#globalBytes += payload.length
+  #setGlobals(bytes: Buffer, start: number, end: number): void {
+    this.#globalBytes += end - start
     this.#bound(this.#globalBytes, 'global headers')
-    this.#globals = mergePax(this.#globals, parsePax(payload, this.#place))
+    this.#globals = mergePax(this.#globals ?? {}, parsePax(bytes, start, end, this.#place))
   }
 
   #bound(bytes: number, what: string): void {
@@ -211,7 +222,7 @@ class Parser implements TarParser {
   // --- members
 
   #beginMember(header: Header, block: Buffer, at: number, offset: number): void {
-    const pax = this.#pax ? mergePax(this.#globals, this.#pax) : this.#globals
+    const pax = (this.#globals && this.#pax ? mergePax(this.#globals, this.#pax) : (this.#pax ?? this.#globals)) ?? NONE
     const member = draftMember(header, pax, this.#gnu, this.#place)
     this.#pax = undefined
     this.#gnu = {}
@@ -292,7 +303,9 @@ class Parser implements TarParser {
     const taken = Math.min(this.#remaining, bytes.length - at)
     this.#remaining -= taken
     const member = this.#member
-    if (member && member.storedSize > 0) this.#handler.onData?.(member, bytes.subarray(at, at + taken))
+    // A plain view: subarray of a Buffer costs ten times as much.
+    if (member && member.storedSize > 0)
+      this.#handler.onData?.(member, new Uint8Array(bytes.buffer, bytes.byteOffset + at, taken))
     if (this.#remaining === 0) {
       this.#remaining = this.#padding
       if (this.#padding > 0) this.#state = State.padding
@@ -327,7 +340,7 @@ function isSparse(sparse: PaxSparse): boolean {
   return sparse.size !== undefined || sparse.map !== undefined || sparse.major !== undefined
 }
 
-function untilNul(payload: Buffer): string {
-  const end = payload.indexOf(0)
-  return decodeName(payload, 0, end < 0 ? payload.length : end)
+function untilNul(bytes: Buffer, start: number, end: number): string {
+  const nul = bytes.indexOf(0, start)
+  return decodeName(bytes, start, nul < 0 ? end : Math.min(nul, end))
 }

@@ -30,21 +30,23 @@ export interface PaxSparse {
   map?: number[]
 }
 
+const SPACE = 0x20
+const EQUALS = 0x3d
 const SCHILY = 'SCHILY.xattr.'
 const LIBARCHIVE = 'LIBARCHIVE.xattr.'
 
-/** Reads `"%d key=value\n"` records (POSIX pax, "pax Extended Header"); values of xattrs are copied. */
-export function parsePax(bytes: Buffer, place: Place): PaxRecords {
+/** Reads the `"%d key=value\n"` records in `bytes[start, end)` (POSIX pax, "pax Extended Header"); copies what it keeps. */
+export function parsePax(bytes: Buffer, start: number, end: number, place: Place): PaxRecords {
   const records: PaxRecords = {}
-  for (let at = 0; at < bytes.length;) {
-    const end = recordEnd(bytes, at, place)
-    const key = bytes.indexOf(0x20, at) + 1
-    const equals = bytes.indexOf(0x3d, key)
-    if (equals <= key || equals >= end) malformed(place, 'PAX record without a key')
-    const name = decodeName(bytes, key, equals)
-    if (name.includes('\0')) malformed(place, 'PAX key with a NUL')
-    setRecord(records, name, bytes.subarray(equals + 1, end - 1), place)
-    at = end
+  for (let at = start; at < end;) {
+    const next = recordEnd(bytes, at, end, place)
+    let key = at
+    while (bytes[key] !== SPACE) key++
+    let equals = ++key
+    while (equals < next && bytes[equals] !== EQUALS) if (bytes[equals++] === 0) malformed(place, 'PAX key with a NUL')
+    if (equals === key || equals === next) malformed(place, 'PAX record without a key')
+    setRecord(records, bytes, key, equals, next - 1, place)
+    at = next
   }
   return records
 }
@@ -66,26 +68,36 @@ export function parsePaxTime(value: string): Nanoseconds | undefined {
 }
 
 /** The offset behind the record's newline. */
-function recordEnd(bytes: Uint8Array, at: number, place: Place): number {
+function recordEnd(bytes: Uint8Array, at: number, end: number, place: Place): number {
   let length = 0
   let i = at
-  for (; i < bytes.length && bytes[i] !== 0x20; i++) {
+  for (; i < end && bytes[i] !== SPACE; i++) {
     const digit = bytes[i]! - 0x30
     if (digit < 0 || digit > 9 || i - at > 9) malformed(place, 'PAX record length is not a number')
     length = length * 10 + digit
   }
-  const end = at + length
+  const next = at + length
   // The shortest record is "5 k=\n".
-  if (length < 5 || end > bytes.length || bytes[end - 1] !== 0x0a) malformed(place, 'PAX record has a wrong length')
-  return end
+  if (length < 5 || i + 1 >= next || next > end || bytes[next - 1] !== 0x0a)
+    malformed(place, 'PAX record has a wrong length')
+  return next
 }
 
-function setRecord(records: PaxRecords, key: string, value: Buffer, place: Place): void {
-  if (key.startsWith(SCHILY)) return setXattr(records, key.slice(SCHILY.length), Uint8Array.from(value))
-  if (key.startsWith(LIBARCHIVE)) return setLibarchiveXattr(records, key.slice(LIBARCHIVE.length), value, place)
-  if (key.startsWith('GNU.sparse.')) return setSparse((records.sparse ??= {}), key.slice(11), value, place)
+/** Takes in the record with its key in `bytes[key, equals)` and its value in `bytes[equals + 1, end)`. */
+function setRecord(records: PaxRecords, bytes: Buffer, key: number, equals: number, end: number, place: Place): void {
+  // Times stand in nearly every header: those of no use to us are passed over before they cost a string.
+  if (keyIs(bytes, key, equals, 'atime') || keyIs(bytes, key, equals, 'ctime')) return
+  if (keyIs(bytes, key, equals, 'mtime')) return setTime(records, bytes.toString('latin1', equals + 1, end), place)
+  const name = decodeName(bytes, key, equals)
+  const value = bytes.subarray(equals + 1, end)
+  if (name.startsWith(SCHILY)) setXattr(records, name.slice(SCHILY.length), Uint8Array.from(value))
+  else if (name.startsWith(LIBARCHIVE)) setLibarchiveXattr(records, name.slice(LIBARCHIVE.length), value, place)
+  else if (name.startsWith('GNU.sparse.')) setSparse((records.sparse ??= {}), name.slice(11), value, place)
   // An empty value means: as if the record were not there.
-  if (value.length === 0) return
+  else if (value.length > 0) setField(records, name, value, place)
+}
+
+function setField(records: PaxRecords, key: string, value: Buffer, place: Place): void {
   switch (key) {
     case 'path':
     case 'linkpath':
@@ -103,10 +115,17 @@ function setRecord(records: PaxRecords, key: string, value: Buffer, place: Place
       break
     case 'SCHILY.devminor':
       records.devminor = numberValue(key, value, place)
-      break
-    case 'mtime':
-      records.mtime = parsePaxTime(value.toString('latin1')) ?? malformed(place, 'PAX mtime is not a time')
   }
+}
+
+function setTime(records: PaxRecords, value: string, place: Place): void {
+  if (value !== '') records.mtime = parsePaxTime(value) ?? malformed(place, 'PAX mtime is not a time')
+}
+
+function keyIs(bytes: Uint8Array, at: number, end: number, key: string): boolean {
+  if (end - at !== key.length) return false
+  for (let i = 0; i < key.length; i++) if (bytes[at + i] !== key.charCodeAt(i)) return false
+  return true
 }
 
 function setXattr(records: PaxRecords, name: string, value: Uint8Array): void {
