@@ -30,3 +30,28 @@ export { probeNetwork } from './network/probe.ts'
 export type { NetworkProbe } from './network/probe.ts'
 export { formatHostPort, formatPorts, parsePublish, portsConflict } from './network/publish.ts'
 export type { FormatPortsOptions, PortRequest } from './network/publish.ts'
+export { buildSpec, capabilitySets } from './spec/build.ts'
+export { capabilitiesOf } from './spec/capabilities.ts'
+export { devicesAt } from './spec/devices.ts'
+export type { Device } from './spec/devices.ts'
+export { hostFacts } from './spec/host.ts'
+export type { HostFacts } from './spec/host.ts'
+export type { Rlimit } from './spec/rlimits.ts'
+export { parseSecurityOptions } from './spec/security.ts'
+export type { Security } from './spec/security.ts'
+export type {
+  BindOption,
+  MountOption,
+  NamespaceMode,
+  NetworkFilePaths,
+  ResourceOptions,
+  SpecOptions,
+  TmpfsOption,
+} from './spec/types.ts'
+export { cgroupMode, cgroupPath } from './cgroup/mode.ts'
+export type { CgroupMode } from './cgroup/mode.ts'
+export { exitCodeOf, StartFailure } from './failure.ts'
+export { findInit, findProgram, findRuntime } from './find.ts'
+export type { FindOptions } from './find.ts'
+export { resolveUser } from './user.ts'
+export type { ResolvedUser } from './user.ts'

@@ -1,0 +1,221 @@
+import { closeSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { checkCanceled, CairnError, fail, type Call } from '#base'
+import { isErrno, memfd } from '#sys'
+import { encodeSpec, writeBundle, type Dialect } from './bundle.ts'
+import { hideUnifiedCgroups } from './cgroup/hide.ts'
+import { startFailure } from './failure.ts'
+import { preflight } from './preflight.ts'
+import type { Bundle, Exit, ProcessSpec, Runtime, RuntimeState, Stdio, Stream } from './types.ts'
+
+export interface DriverOptions {
+  readonly name: string
+  readonly path: string
+  readonly run: string
+}
+
+/** What a monitor needs to call the runtime itself. */
+export interface RuntimeDriver extends Runtime {
+  /** Options that go before every command. */
+  readonly globals: readonly string[]
+  /** Writes config.json and makes the host ready for `create`. */
+  prepare(bundle: Bundle): Promise<void>
+}
+
+/** Drives a runtime by its command line, which crun and runc share. */
+export function createDriver(options: DriverOptions): RuntimeDriver {
+  const kind = basename(options.path)
+  const root = join(options.run, 'runtime', kind)
+  const dialect: Dialect = { compiledSeccomp: kind === 'crun', cache: join(options.run, 'seccomp') }
+  const globals = ['--root', root, ...(kind === 'crun' ? ['--cgroup-manager=cgroupfs'] : [])]
+  const command = (...args: readonly string[]): Promise<Finished> => finish([options.path, ...globals, ...args])
+  const must = async (...args: readonly string[]): Promise<void> => {
+    const { code, stderr } = await command(...args)
+    if (code !== 0) throw complaint(kind, stderr, args)
+  }
+  const logged = (log: string, args: readonly string[]): string[] => [
+    options.path,
+    ...globals,
+    '--log',
+    log,
+    '--log-format=json',
+    ...args,
+  ]
+  const prepare = async (bundle: Bundle): Promise<void> => {
+    await writeBundle(bundle, dialect)
+    hideUnifiedCgroups()
+  }
+
+  return {
+    name: options.name,
+    path: options.path,
+    globals,
+    prepare,
+
+    async run(id, bundle, io, call): Promise<Exit> {
+      checkCanceled(call)
+      const early = preflight(bundle.spec)
+      if (early) throw early
+      await prepare(bundle)
+      const log = join(bundle.dir, 'runtime.log')
+      const argv = logged(log, ['run', '--bundle', bundle.dir, id])
+      const stop = async (): Promise<boolean> => (await command('kill', id, '9')).code === 0
+      try {
+        return await attend({ kind, argv, io, log, command: commandOf(bundle.spec.process), stop }, call)
+      } finally {
+        // Killed half-way through creating, the runtime cannot clean up after itself.
+        if (call?.signal?.aborted) await command('delete', '--force', id)
+      }
+    },
+
+    async start(id): Promise<void> {
+      await must('start', id)
+    },
+
+    async state(id): Promise<RuntimeState | undefined> {
+      const { code, stdout, stderr } = await command('state', id)
+      if (code === 0) return parseState(stdout, kind)
+      if (isUnknown(stderr)) return undefined
+      throw complaint(kind, stderr, ['state', id])
+    },
+
+    async exec(id, process, io, call): Promise<Exit> {
+      checkCanceled(call)
+      const spec = processFile(process)
+      const log = processFile(undefined)
+      try {
+        // Extra descriptors are numbered from 3 on, in the order given; the runtime closes them for the process.
+        const argv = logged('/proc/self/fd/4', ['exec', '--process', '/proc/self/fd/3', id])
+        return await attend(
+          { kind, argv, io, log: `/proc/self/fd/${log}`, extra: [spec, log], command: commandOf(process) },
+          call,
+        )
+      } finally {
+        closeSync(spec)
+        closeSync(log)
+      }
+    },
+
+    async kill(id, signal, { all = false } = {}): Promise<void> {
+      await must('kill', ...(all ? ['--all'] : []), id, String(signal))
+    },
+
+    async pause(id): Promise<void> {
+      await must('pause', id)
+    },
+
+    async resume(id): Promise<void> {
+      await must('resume', id)
+    },
+
+    async delete(id, { force = false } = {}): Promise<void> {
+      const { code, stderr } = await command('delete', ...(force ? ['--force'] : []), id)
+      if (code !== 0 && !isUnknown(stderr)) throw complaint(kind, stderr, ['delete', id])
+    },
+  }
+}
+
+function commandOf(process: ProcessSpec): string {
+  return process.args[0] === '/sbin/docker-init' ? (process.args[2] ?? '') : (process.args[0] ?? '')
+}
+
+interface Attended {
+  readonly kind: string
+  readonly argv: readonly string[]
+  readonly io: Stdio
+  /** Where the runtime writes its own complaints. */
+  readonly log: string
+  readonly extra?: readonly number[]
+  readonly command: string
+  /** Ends the container when the caller gives up; false when there is none yet. Then the runtime process is killed. */
+  readonly stop?: () => Promise<boolean>
+}
+
+/** Runs the runtime in the foreground with the container's stdio, and tells its exit from the container's. */
+async function attend(what: Attended, call?: Call): Promise<Exit> {
+  const stream = (value: Stream): number | 'ignore' => (value === 'null' ? 'ignore' : value)
+  const { stdin, stdout, stderr } = what.io
+  const child = Bun.spawn([...what.argv], {
+    stdio: [stream(stdin), stream(stdout), stream(stderr), ...(what.extra ?? [])],
+    env: RUNTIME_ENV,
+  })
+  let stopping: Promise<void> | undefined
+  const abort = (): void => {
+    stopping = Promise.resolve(what.stop?.() ?? false).then((stopped) => {
+      if (!stopped) child.kill(9)
+    })
+  }
+  call?.signal?.addEventListener('abort', abort, { once: true })
+  if (call?.signal?.aborted) abort()
+  try {
+    const code = await child.exited
+    await stopping
+    checkCanceled(call)
+    const said = code === 0 ? undefined : complaintIn(what.log)
+    if (said !== undefined) throw startFailure(what.kind, said, what.command)
+    return { code }
+  } finally {
+    call?.signal?.removeEventListener('abort', abort)
+    if (!what.extra) rmSync(what.log, { force: true })
+  }
+}
+
+/** Runtimes read little of the environment; a container's never comes from here. */
+const RUNTIME_ENV: Record<string, string> = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' }
+
+/** The last error that a runtime logged: JSON lines with `level` and `msg`. */
+function complaintIn(log: string): string | undefined {
+  try {
+    for (const line of readFileSync(log, 'utf8').trim().split('\n').reverse()) {
+      if (!line) continue
+      const { level, msg } = JSON.parse(line) as { level?: string; msg?: string }
+      if (level === 'error' || level === 'fatal') return msg
+    }
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT') && !(error instanceof SyntaxError)) throw error
+  }
+  return undefined
+}
+
+interface Finished {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+async function finish(argv: readonly string[]): Promise<Finished> {
+  const child = Bun.spawn([...argv], { stdio: ['ignore', 'pipe', 'pipe'], env: RUNTIME_ENV })
+  const [stdout, stderr, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ])
+  return { code, stdout, stderr }
+}
+
+function isUnknown(stderr: string): boolean {
+  return /does not exist|no such file or directory|error opening file .*status/i.test(stderr)
+}
+
+function complaint(kind: string, stderr: string, args: readonly string[]): CairnError {
+  const said = stderr.trim().replace(/\s*\n\s*/g, '; ')
+  if (isUnknown(stderr)) return new CairnError('not_found', `${kind} knows no such container: ${args.at(-1)}`)
+  if (args[0] === 'start') return startFailure(kind, said, '')
+  const code = /not running|not paused|cannot \S+ a container|is not created/i.test(said)
+    ? 'failed_precondition'
+    : 'internal'
+  return new CairnError(code, `${kind} ${args[0]}: ${said}`)
+}
+
+function parseState(json: string, kind: string): RuntimeState {
+  const { id, status, pid } = JSON.parse(json) as Partial<RuntimeState>
+  if (!id || !status) fail('internal', `${kind} state answered something unexpected: ${json.slice(0, 200)}`)
+  return { id, status, pid: pid ?? 0 }
+}
+
+/** A file in memory: config for an `exec`, or a place for its log. */
+function processFile(process: ProcessSpec | undefined): number {
+  const fd = memfd('cairn-exec')
+  if (process) writeSync(fd, encodeSpec(process))
+  return fd
+}

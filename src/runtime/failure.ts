@@ -1,0 +1,49 @@
+import { CairnError, type ErrorCode } from '#base'
+
+/**
+ * A container that could not be started. `exitCode` is what a shell and Docker say: 127 the
+ * command was not found, 126 it cannot be executed, 125 anything else.
+ */
+export class StartFailure extends CairnError {
+  readonly exitCode: 125 | 126 | 127
+
+  constructor(exitCode: 125 | 126 | 127, code: ErrorCode, message: string, cause?: unknown) {
+    super(code, message, cause === undefined ? {} : { cause })
+    this.exitCode = exitCode
+  }
+}
+
+/** 125, 126 or 127 for an error of starting a container. */
+export function exitCodeOf(error: unknown): 125 | 126 | 127 {
+  return error instanceof StartFailure ? error.exitCode : 125
+}
+
+export function commandNotFound(command: string): StartFailure {
+  const where = command.includes('/') ? 'no such file or directory' : 'executable file not found in $PATH'
+  return new StartFailure(127, 'not_found', `exec: "${command}": ${where}`)
+}
+
+export function notExecutable(command: string, why = 'permission denied'): StartFailure {
+  return new StartFailure(126, 'permission_denied', `exec: "${command}": ${why}`)
+}
+
+/** Words of crun and runc about the command itself; what either says about anything else is 125. */
+const NOT_FOUND =
+  /executable file .*not found|exec container process .*no such file|exec:? "?\S+"?: (?:stat .*)?no such file/i
+const REFUSED: readonly (readonly [RegExp, string])[] = [
+  [/exec format error/i, 'exec format error'],
+  [/is a directory/i, 'is a directory'],
+  [
+    /(?:open executable|exec:? .*|exec container process .*): (?:permission denied|operation not permitted)/i,
+    'permission denied',
+  ],
+]
+
+/** Reads what a runtime said when it gave up, in one line of Docker's style. */
+export function startFailure(runtime: string, said: string, command: string): StartFailure {
+  const line = said.replace(/^(?:time=\S+ level=\S+ msg=)?/, '').trim()
+  if (NOT_FOUND.test(line)) return commandNotFound(command)
+  const refused = REFUSED.find(([words]) => words.test(line))
+  if (refused) return notExecutable(command, refused[1])
+  return new StartFailure(125, 'internal', `${runtime}: ${line.replace(/\s*\n\s*/g, '; ') || 'failed without a word'}`)
+}

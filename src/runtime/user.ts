@@ -1,0 +1,127 @@
+import { readSync } from 'node:fs'
+import { fail } from '#base'
+import { close, isErrno, O, openIn, openPath } from '#sys'
+
+/** Whom a process runs as, in numbers. */
+export interface ResolvedUser {
+  readonly uid: number
+  readonly gid: number
+  readonly additionalGids: readonly number[]
+  /** From the user database; `/` for a user without an entry. */
+  readonly home: string
+}
+
+/** The databases come from an image: read no more than this. A real one has a few kilobytes. */
+const DATABASE_LIMIT = 4 * 1024 * 1024
+/** uid_t, less the one that means "unchanged" to chown(2). */
+const MAX_ID = 2 ** 32 - 2
+
+interface Passwd {
+  readonly name: string
+  readonly uid: number
+  readonly gid: number
+  readonly home: string
+}
+
+interface Group {
+  readonly name: string
+  readonly gid: number
+  readonly members: readonly string[]
+}
+
+/**
+ * Docker's reading of `user`, `uid`, `user:group` and `uid:gid`, each part a name or a number,
+ * from `/etc/passwd` and `/etc/group` inside the root filesystem (the kernel keeps the lookup
+ * inside it). A number needs no entry; a name does, or it is `invalid_argument`. A name wins over
+ * an equal number. Without a group, the user's own and every group listing the user; with one, that alone.
+ * `groups` (`--group-add`) are always added.
+ */
+export function resolveUser(rootfs: string, spec: string, groups: readonly string[] = []): ResolvedUser {
+  const root = openPath(rootfs, O.PATH | O.DIRECTORY)
+  try {
+    const [user = '', group = ''] = spec.split(/:(.*)/s)
+    const passwd = findUser(root, user)
+    const found = group === '' && groups.length === 0 && !passwd ? [] : readGroups(root)
+    const uid = passwd?.uid ?? Number(user)
+    const gid = group === '' ? (passwd?.gid ?? 0) : groupId(found, group)
+    const own = group === '' && passwd ? found.filter((entry) => entry.members.includes(passwd.name)) : []
+    const additional = [...own.map((entry) => entry.gid), ...groups.map((name) => groupId(found, name))]
+    const additionalGids = [...new Set(group === '' ? [gid, ...additional] : additional)]
+    return { uid, gid, additionalGids, home: passwd?.home || '/' }
+  } finally {
+    close(root)
+  }
+}
+
+function findUser(root: number, user: string): Passwd | undefined {
+  const wanted = user === '' ? '0' : user
+  const entries = readDatabase(root, '/etc/passwd').flatMap(parsePasswd)
+  const named = entries.find((entry) => entry.name === wanted)
+  if (named) return named
+  const id = asId(wanted)
+  if (id === undefined) fail('invalid_argument', `unable to find user ${user}: no matching entries in passwd file`)
+  const numbered = entries.find((entry) => entry.uid === id)
+  return numbered ?? (id === 0 ? { name: 'root', uid: 0, gid: 0, home: '/root' } : undefined)
+}
+
+function groupId(groups: readonly Group[], wanted: string): number {
+  const named = groups.find((entry) => entry.name === wanted)
+  return (
+    named?.gid ??
+    asId(wanted) ??
+    fail('invalid_argument', `unable to find group ${wanted}: no matching entries in group file`)
+  )
+}
+
+function asId(text: string): number | undefined {
+  if (!/^\d+$/.test(text)) return undefined
+  const id = Number(text)
+  if (id > MAX_ID) fail('invalid_argument', `user and group ids go from 0 to ${MAX_ID}, not ${text}`)
+  return id
+}
+
+function readGroups(root: number): Group[] {
+  return readDatabase(root, '/etc/group').flatMap((line) => {
+    const [name, , id, members = ''] = line.split(':')
+    const gid = Number(id)
+    return name && id && Number.isInteger(gid) ? [{ name, gid, members: members.split(',') }] : []
+  })
+}
+
+function parsePasswd(line: string): Passwd[] {
+  const [name, , id, group, , home = ''] = line.split(':')
+  const [uid, gid] = [Number(id), Number(group)]
+  return name && id && group && Number.isInteger(uid) && Number.isInteger(gid) ? [{ name, uid, gid, home }] : []
+}
+
+/** Lines of a file inside the root; none when it is absent. */
+function readDatabase(root: number, path: string): string[] {
+  try {
+    const fd = openIn(root, path, O.RDONLY | O.NONBLOCK)
+    try {
+      return readLines(fd, path)
+    } finally {
+      close(fd)
+    }
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return []
+    throw error
+  }
+}
+
+function readLines(fd: number, path: string): string[] {
+  const parts: Buffer[] = []
+  let size = 0
+  for (;;) {
+    const chunk = Buffer.alloc(65536)
+    const length = readSync(fd, chunk, 0, chunk.length, null)
+    if (length === 0) break
+    size += length
+    if (size > DATABASE_LIMIT) fail('resource_exhausted', `${path} of the image is larger than ${DATABASE_LIMIT} bytes`)
+    parts.push(chunk.subarray(0, length))
+  }
+  return Buffer.concat(parts)
+    .toString('utf8')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+}
