@@ -24,14 +24,26 @@ export function encodeName(name: string): Uint8Array {
   return Uint8Array.from(parts)
 }
 
+/** By hand into UTF-16: hostile names may be long, and a string per byte would cost fifty times as much. */
 function decodeEscaped(bytes: Buffer, start: number, end: number): string {
-  let name = ''
+  const units = Buffer.allocUnsafe(2 * (end - start))
+  let filled = 0
   for (let at = start; at < end;) {
     const length = sequenceLength(bytes, at, end)
-    name += length === 0 ? String.fromCharCode(ESCAPE + bytes[at]!) : bytes.toString('utf8', at, at + length)
+    const code = length === 0 ? ESCAPE + bytes[at]! : codePoint(bytes, at, length)
+    if (code > 0xffff) filled = units.writeUInt16LE(0xd7c0 + (code >> 10), filled)
+    filled = units.writeUInt16LE(code > 0xffff ? 0xdc00 + (code & 0x3ff) : code, filled)
     at += length || 1
   }
-  return name
+  return units.toString('utf16le', 0, filled)
+}
+
+function codePoint(bytes: Uint8Array, at: number, length: number): number {
+  const lead = bytes[at]!
+  if (length === 1) return lead
+  let code = lead & (0x7f >> length)
+  for (let i = 1; i < length; i++) code = (code << 6) | (bytes[at + i]! & 0x3f)
+  return code
 }
 
 /** Bytes of the well-formed UTF-8 sequence at `at`, 0 if there is none (Unicode table 3-7). */

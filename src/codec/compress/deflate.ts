@@ -10,7 +10,7 @@ export interface CompressOptions {
 
 const GZIP_BLOCK = 1 << 20
 const GZIP_WINDOW = 32 << 10
-const ZSTD_BLOCK = 4 << 20
+const ZSTD_BLOCK = 2 << 20
 /** mtime 0, no flags, OS 255 (unknown): nothing that tells one machine from another. */
 const GZIP_HEADER = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]
 /** A last, empty deflate block. */
@@ -46,7 +46,7 @@ export async function* gzip(
   yield trailer
 }
 
-/** zstd frames of 4 MiB each, with checksums; the same bytes for the same input and version of the library. */
+/** zstd frames of 2 MiB each, with checksums; the same bytes for the same input and version of the library. */
 export async function* zstd(
   stream: ByteStream,
   { workers, level = 3 }: CompressOptions = {},

@@ -137,7 +137,8 @@ function timeOrRecord(mtime: bigint, records: PaxRecord[]): number {
 }
 
 function isAscii(bytes: Uint8Array): boolean {
-  return bytes.every((byte) => byte < 0x80)
+  for (let i = 0; i < bytes.length; i++) if (bytes[i]! > 0x7f) return false
+  return true
 }
 
 function asciiOnly(bytes: Uint8Array, max: number): Uint8Array {
@@ -170,14 +171,20 @@ function ustar(fields: Fields): Uint8Array {
   octal(block, 337, 8, fields.device?.[1] ?? 0)
   block.set(fields.prefix, 345)
   block.fill(0x20, 148, 156)
-  const sum = block.reduce((total, byte) => total + byte, 0)
+  let sum = 0
+  for (let i = 0; i < BLOCK; i++) sum += block[i]!
   octal(block, 148, 7, sum)
   return block
 }
 
 /** `width` bytes: octal digits with leading zeros, then a NUL. */
 function octal(block: Uint8Array, at: number, width: number, value: number): void {
-  ascii(block, at, `${value.toString(8).padStart(width - 1, '0')}\0`)
+  let rest = value
+  for (let i = at + width - 2; i >= at; i--) {
+    block[i] = 0x30 + (rest % 8)
+    rest = Math.floor(rest / 8)
+  }
+  block[at + width - 1] = 0
 }
 
 function ascii(block: Uint8Array, at: number, text: string): void {

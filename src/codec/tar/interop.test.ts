@@ -147,11 +147,10 @@ for name, form in (('ustar', tarfile.USTAR_FORMAT), ('gnu', tarfile.GNU_FORMAT),
     def whole(m):
         m.mtime = int(m.mtime // 1)
         return keep(m)
-    extra = {'pax_headers': {'SCHILY.xattr.user.global': 'g', 'comment': 'x'}} if name == 'pax' else {}
+    extra = {'pax_headers': {'gname': 'everybody', 'comment': 'x'}} if name == 'pax' else {}
     with tarfile.open('py-' + name + '.tar', 'w', format=form, **extra) as t:
         t.add('t', filter=whole)
 EOT`)
   for (const name of ['ustar', 'gnu', 'pax']) expect(await compare(`py-${name}.tar`)).toBeGreaterThan(14)
-  for (const { member } of (await read('py-pax.tar')).values())
-    expect(member.xattrs!.get('user.global')).toEqual(Uint8Array.of(103))
+  for (const { member } of (await read('py-pax.tar')).values()) expect(member.gname).toBe('everybody')
 })

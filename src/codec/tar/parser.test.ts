@@ -177,9 +177,9 @@ test('PAX records override, globals stay, an empty value says nothing', () => {
       END,
     ]),
   )
-  expect(all.map(({ member: m }) => [m.uid, m.gid, m.gname, [...m.xattrs!.keys()]])).toEqual([
-    [7, 9, 'all', ['user.g', 'user.x']],
-    [8, 2, 'all', ['user.g']],
+  expect(all.map(({ member: m }) => [m.uid, m.gid, m.gname, m.xattrs && [...m.xattrs.keys()]])).toEqual([
+    [7, 9, 'all', ['user.x']],
+    [8, 2, 'all', undefined],
   ])
 })
 

@@ -4,7 +4,7 @@ import { BLOCK, isZeroBlock, numberField, parseHeader } from './header.ts'
 import type { Header } from './header.ts'
 import { bodySize, draftMember } from './member.ts'
 import type { Draft, GnuNames } from './member.ts'
-import { mergePax, parsePax } from './pax.ts'
+import { parsePax } from './pax.ts'
 import type { PaxRecords, PaxSparse } from './pax.ts'
 import { failAt, malformed } from './place.ts'
 import type { Place } from './place.ts'
@@ -203,10 +203,12 @@ class Parser implements TarParser {
     else this.#pax = parsePax(bytes, start, end, this.#place)
   }
 
+  /** Attributes and sparse maps say nothing globally: nobody writes that, and uniting them with each member's is a bomb. */
   #setGlobals(bytes: Buffer, start: number, end: number): void {
     this.#globalBytes += end - start
     this.#bound(this.#globalBytes, 'global headers')
-    this.#globals = mergePax(this.#globals ?? {}, parsePax(bytes, start, end, this.#place))
+    const { xattrs: _, sparse: __, ...records } = parsePax(bytes, start, end, this.#place)
+    this.#globals = { ...this.#globals, ...records }
   }
 
   #bound(bytes: number, what: string): void {
@@ -222,7 +224,7 @@ class Parser implements TarParser {
   // --- members
 
   #beginMember(header: Header, block: Buffer, at: number, offset: number): void {
-    const pax = (this.#globals && this.#pax ? mergePax(this.#globals, this.#pax) : (this.#pax ?? this.#globals)) ?? NONE
+    const pax: PaxRecords = this.#globals ? { ...this.#globals, ...this.#pax } : (this.#pax ?? NONE)
     const member = draftMember(header, pax, this.#gnu, this.#place)
     this.#pax = undefined
     this.#gnu = {}

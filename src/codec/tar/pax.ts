@@ -51,13 +51,6 @@ export function parsePax(bytes: Buffer, start: number, end: number, place: Place
   return records
 }
 
-/** Records of `over` on top of `base`; xattrs are united. */
-export function mergePax(base: PaxRecords, over: PaxRecords): PaxRecords {
-  const merged = { ...base, ...over }
-  if (base.xattrs && over.xattrs) merged.xattrs = new Map([...base.xattrs, ...over.xattrs])
-  return merged
-}
-
 /** Decimal seconds with any number of digits behind the point; what is finer than a nanosecond is cut off. */
 export function parsePaxTime(value: string): Nanoseconds | undefined {
   const match = /^(-?)(\d{1,19})(?:\.(\d*))?$/.exec(value)
