@@ -24,9 +24,13 @@ export interface BlobFile {
  */
 export function readBlob(file: BlobFile, d: Descriptor, offset: number, call?: Call): ByteStream {
   if (offset < 0 || offset > d.size) fail('invalid_argument', `offset ${offset} is outside a blob of ${d.size} bytes`)
-  const bytes =
-    d.size - offset <= SMALL ? readSmall(file, d.size, offset) : readLarge(file, d.size - offset, offset, call)
+  const bytes = readRange(file, d.size, offset, call)
   return offset === 0 ? verifiedFile(bytes, file, d) : bytes
+}
+
+/** Bytes of a file from `offset` up to `size`, unchecked; fewer if the file ends before. */
+export function readRange(file: BlobFile, size: number, offset: number, call?: Call): ByteStream {
+  return size - offset <= SMALL ? readSmall(file, size, offset) : readLarge(file, size - offset, offset, call)
 }
 
 /** Bytes of a small blob, checked. Synchronous: for documents that are needed before any thread may exist. */
@@ -43,7 +47,8 @@ async function* readSmall(file: BlobFile, size: number, offset: number): AsyncGe
   if (bytes.length > 0) yield bytes
 }
 
-function readWhole({ path, start }: BlobFile, size: number, offset: number): Uint8Array {
+/** The same in one piece, synchronously. */
+export function readWhole({ path, start }: BlobFile, size: number, offset: number): Uint8Array {
   let fd: number | undefined
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)

@@ -15,7 +15,10 @@ export interface CopyOptions extends Call {
    * Which entries of an index are copied; default all. The index itself is copied as it is, so
    * what is left out must be allowed to be absent at the destination.
    */
-  readonly select?: (manifests: readonly Descriptor[], index: Descriptor) => readonly Descriptor[]
+  readonly select?: (
+    manifests: readonly Descriptor[],
+    index: Descriptor,
+  ) => readonly Descriptor[] | Promise<readonly Descriptor[]>
   /** Leaves (configs, layers) that are not to be copied at all. */
   readonly exclude?: (leaf: Descriptor) => boolean
   /** Gets every digest before the destination is asked for it, so that gc keeps what turns out to be there. */
@@ -60,6 +63,14 @@ export function onePlatform(platform: Platform): NonNullable<CopyOptions['select
         hint: `it has: ${manifests.flatMap((m) => (m.platform ? [formatPlatform(m.platform)] : [])).join(', ')}`,
       }),
   ]
+}
+
+/** A `select` that takes what `from` has: an archive of one platform may hold the index of many. */
+export function onlyPresent(from: ContentProvider): NonNullable<CopyOptions['select']> {
+  return async (manifests) => {
+    const present = await Promise.all(manifests.map((m) => from.has(m)))
+    return manifests.filter((_, i) => present[i])
+  }
 }
 
 class GraphCopy {
@@ -108,16 +119,16 @@ class GraphCopy {
       checkCanceled(this.#options)
       return readDocument(this.#from, d, this.#options)
     })
-    await Promise.all(this.#children(d, bytes).map((child) => this.visit(child, depth + 1)))
+    const children = await this.#children(d, bytes)
+    await Promise.all(children.map((child) => this.visit(child, depth + 1)))
     this.#options.lease?.add(d.digest)
     if (!(await this.#to.has(d, this.#options))) await this.#to.put(d, streamOf(bytes), this.#options)
   }
 
-  #children(d: Descriptor, bytes: Uint8Array): readonly Descriptor[] {
+  async #children(d: Descriptor, bytes: Uint8Array): Promise<readonly Descriptor[]> {
     const { select } = this.#options
-    return select && isIndex(d.mediaType)
-      ? select(parseIndex(bytes, d.mediaType).manifests, d)
-      : successors(d.mediaType, bytes)
+    if (!select || !isIndex(d.mediaType)) return successors(d.mediaType, bytes)
+    return select(parseIndex(bytes, d.mediaType).manifests, d)
   }
 
   #leaf(d: Descriptor): Promise<void> {

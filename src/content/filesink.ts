@@ -1,8 +1,7 @@
 import { closeSync, constants, fchmodSync, futimesSync, openSync } from 'node:fs'
-import { fail } from '#base'
 import { createHasher } from '#codec'
 import type { Hasher } from '#codec'
-import type { Descriptor, Digest } from '#oci'
+import type { Digest } from '#oci'
 import { diskError } from './diskerror.ts'
 import { readAt, syncData, writeAt } from './fd.ts'
 
@@ -126,15 +125,4 @@ class HashingSink implements FileSink {
       throw diskError(error, 'write', this.#path)
     }
   }
-}
-
-/** Refuses bytes beyond those announced as soon as they come, and a wrong digest at the end. */
-export function checkWritten(
-  expected: Pick<Descriptor, 'digest' | 'size'>,
-  actual: { readonly digest: Digest; readonly size: number },
-): void {
-  if (actual.size !== expected.size)
-    fail('data_loss', `${expected.digest} should have ${expected.size} bytes, but ${actual.size} came`)
-  if (actual.digest !== expected.digest)
-    fail('data_loss', `expected bytes with digest ${expected.digest}, but those that came have ${actual.digest}`)
 }

@@ -1,13 +1,14 @@
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { mkdirSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs'
+import { join } from 'node:path'
 import { checkCanceled, fail, isCode } from '#base'
 import type { ByteStream, Call } from '#base'
 import { algorithmOf, DOCUMENT_LIMIT, hexOf, isDigest, parseDigest } from '#oci'
 import type { Descriptor, Digest } from '#oci'
 import { corrupt, fileSize, readBlob, readVerified } from './blobread.ts'
+import { checkWritten, publish, writeBlob } from './blobwrite.ts'
 import type { Database } from './database.ts'
 import { diskError, isErrnoCode } from './diskerror.ts'
-import { checkWritten, openFileSink } from './filesink.ts'
+import { openFileSink } from './filesink.ts'
 import type { FileSink } from './filesink.ts'
 import { claimIngest, oneShotName, openIngestTable, releaseIngest, removeStaleIngests } from './ingesttable.ts'
 import { letGo } from './letgo.ts'
@@ -31,6 +32,8 @@ export interface StoredBlob {
  * A blob appears whole or not at all. Every read from its beginning is checked against its digest.
  */
 export interface LocalStore extends ContentStore {
+  /** Directory for temporary files, swept after a crash: see `openArchive`. */
+  readonly spool: string
   /** Where the blob lies, or would. */
   path(digest: Digest): string
   stat(digest: Digest): StoredBlob | undefined
@@ -55,12 +58,14 @@ export function openLocalStore(options: { readonly root: string; readonly db: Da
 }
 
 class DirectoryStore implements LocalStore {
+  readonly spool: string
   readonly #directory: string
   readonly #db: Database
   readonly #lease: Lease | undefined
 
   constructor(directory: string, db: Database, lease?: Lease) {
     this.#directory = directory
+    this.spool = join(directory, 'ingest')
     this.#db = db
     this.#lease = lease
   }
@@ -104,28 +109,13 @@ class DirectoryStore implements LocalStore {
     const path = this.path(d.digest)
     this.#lease?.add(d.digest)
     if (this.#refresh(d, path)) return letGo(bytes)
-    const temporary = join(this.#directory, 'ingest', oneShotName())
-    const sink = await openFileSink(temporary)
-    try {
-      for await (const chunk of bytes) {
-        checkCanceled(call)
-        if (sink.size + chunk.length > d.size)
-          fail('data_loss', `${d.digest} should have ${d.size} bytes, but more came`)
-        await sink.write(chunk)
-      }
-      checkWritten(d, { digest: await sink.finish(algorithmOf(d.digest)), size: sink.size })
-      await sink.close()
-      publish(temporary, path)
-    } catch (error) {
-      await sink.close().catch(() => undefined)
-      rmSync(temporary, { force: true })
-      throw error
-    }
+    const temporary = join(this.spool, oneShotName())
+    return writeBlob({ temporary, path }, d, bytes, call)
   }
 
   async ingest(ref: string): Promise<Ingest> {
     const name = claimIngest(this.#db, ref)
-    const path = join(this.#directory, 'ingest', name)
+    const path = join(this.spool, name)
     const release = (): void => releaseIngest(this.#db, name)
     const sink = await openFileSink(path, { resume: true }).catch((error: unknown) => {
       release()
@@ -171,7 +161,7 @@ class DirectoryStore implements LocalStore {
   }
 
   removeStale(): void {
-    removeStaleIngests(this.#db, join(this.#directory, 'ingest'))
+    removeStaleIngests(this.#db, this.spool)
   }
 
   /** True when the blob is there. Made young under the lock that gc sweeps under, so that it stays. */
@@ -186,15 +176,6 @@ class DirectoryStore implements LocalStore {
         return false
       }
     })
-  }
-}
-
-function publish(from: string, to: string): void {
-  try {
-    mkdirSync(dirname(to), { recursive: true, mode: 0o700 })
-    renameSync(from, to)
-  } catch (error) {
-    throw diskError(error, 'write', to)
   }
 }
 
