@@ -19,6 +19,7 @@ const DEFLATE_END = [0x03, 0x00]
 /**
  * One gzip member, the same bytes for the same input whatever the number of workers: blocks of 1 MiB, each
  * deflated with the last 32 KiB before it as dictionary and flushed to a byte boundary, strung together.
+ * Another version of zlib, or zlib-ng on another architecture, may give other bytes.
  */
 export async function* gzip(
   stream: ByteStream,
