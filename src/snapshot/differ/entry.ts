@@ -1,6 +1,16 @@
 import { writeSync } from 'node:fs'
 import type { TarMember } from '#codec'
-import { FileType, inUserNamespace, mknodAt, setXattr, statAt, symlinkAt } from '#sys'
+import {
+  FileType,
+  getXattr,
+  inUserNamespace,
+  listXattrs,
+  mknodAt,
+  removeXattr,
+  setXattr,
+  statAt,
+  symlinkAt,
+} from '#sys'
 import { isOverlayXattr } from './overlayfs.ts'
 
 /** One entry's place: an open directory and a name in it. */
@@ -9,6 +19,8 @@ export interface Place {
   /** Inode of the directory: with the name it identifies the entry, by whatever path it is reached. */
   readonly ino: bigint
   readonly name: string
+  /** The directory gives new entries a default ACL, which a layer knows nothing of. */
+  readonly inherits: boolean
 }
 
 export interface OpenFile {
@@ -18,6 +30,16 @@ export interface OpenFile {
   readonly segments?: { readonly offset: number; readonly length: number }[]
   /** Where in the first segment, or the file, the next byte goes. */
   at: number
+}
+
+export function placeIn(directory: number, name: string): Place {
+  return { directory, name, ...identify(directory) }
+}
+
+/** What of a directory its entries' places need. */
+export function identify(directory: number): Pick<Place, 'ino' | 'inherits'> {
+  const inherits = getXattr(`/proc/self/fd/${directory}`, 'system.posix_acl_default') !== undefined
+  return { ino: statAt(directory, '')?.ino ?? 0n, inherits }
 }
 
 export function key(place: Place): string {
@@ -41,8 +63,13 @@ export function makeSpecial(place: Place, member: TarMember): boolean {
   return true
 }
 
-export function setXattrs(target: string | number, member: TarMember): void {
-  for (const [name, value] of member.xattrs ?? []) {
+/** Sets the member's attributes; with `exact`, others that the file has (a parent's default ACL gives some) go. */
+export function setXattrs(target: string | number, member: TarMember | undefined, exact: boolean): void {
+  if (exact)
+    for (const name of listXattrs(target))
+      if (!member?.xattrs?.has(name) && !isOverlayXattr(name) && !name.startsWith('security.'))
+        removeXattr(target, name)
+  for (const [name, value] of member?.xattrs ?? []) {
     if (isOverlayXattr(name) || (name.startsWith('trusted.') && inUserNamespace())) continue
     setXattr(target, name, value)
   }

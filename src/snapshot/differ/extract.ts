@@ -18,7 +18,17 @@ import {
   setXattr,
   statAt,
 } from '#sys'
-import { isWhiteout, key, makeSpecial, setXattrs, writeData, type OpenFile, type Place } from './entry.ts'
+import {
+  identify,
+  isWhiteout,
+  key,
+  makeSpecial,
+  placeIn,
+  setXattrs,
+  writeData,
+  type OpenFile,
+  type Place,
+} from './entry.ts'
 import { overlayXattr } from './overlayfs.ts'
 import { isDirectoryEntry, namesIn, openDirectory, reach, removeTree, withDirectory } from './tree.ts'
 
@@ -51,6 +61,8 @@ export async function extractTar(tar: ByteStream, root: string, options: Extract
   }
 }
 
+type Parent = Pick<Place, 'ino' | 'inherits'> & { readonly path: string; readonly fd: number }
+
 const IMPLICIT_MODE = 0o755
 const EMPTY = new Uint8Array()
 
@@ -58,7 +70,7 @@ class Extraction implements TarHandler {
   readonly #root: number
   readonly #whiteouts: 'apply' | 'overlay'
   /** The directory of the last entry: archives list a directory's entries one after the other. */
-  #parent: { readonly path: string; readonly fd: number; readonly ino: bigint } | undefined
+  #parent: Parent | undefined
   /** Entries made by this archive, as `inode/name`. */
   readonly #made = new Set<string>()
   /** Set at the end, when nothing is made in them any more. */
@@ -94,7 +106,7 @@ class Extraction implements TarHandler {
       try {
         fchownSync(file.fd, member.uid, member.gid)
         fchmodSync(file.fd, member.mode)
-        setXattrs(file.fd, member)
+        setXattrs(file.fd, member, file.place.inherits)
         setTimes(file.fd, member.mtime)
       } finally {
         close(file.fd)
@@ -129,15 +141,14 @@ class Extraction implements TarHandler {
   #place(path: string): Place {
     const slash = path.lastIndexOf('/')
     const parent = this.#openParent(path.slice(0, Math.max(0, slash)))
-    return { directory: parent.fd, ino: parent.ino, name: path.slice(slash + 1) }
+    return { directory: parent.fd, ino: parent.ino, inherits: parent.inherits, name: path.slice(slash + 1) }
   }
 
-  #openParent(path: string): { readonly fd: number; readonly ino: bigint } {
+  #openParent(path: string): Parent {
     if (this.#parent?.path === path) return this.#parent
     const fd = this.#openOrMake(path)
     this.#forgetParent()
-    const ino = statAt(fd, '')?.ino ?? 0n
-    this.#parent = { path, fd, ino }
+    this.#parent = { path, fd, ...identify(fd) }
     return this.#parent
   }
 
@@ -159,8 +170,7 @@ class Extraction implements TarHandler {
     const slash = path.lastIndexOf('/')
     const above = this.#openOrMake(path.slice(0, Math.max(0, slash)))
     try {
-      const ino = statAt(above, '')?.ino ?? 0n
-      this.#makeDirectory({ directory: above, ino, name: path.slice(slash + 1) }, IMPLICIT_MODE)
+      this.#makeDirectory(placeIn(above, path.slice(slash + 1)), IMPLICIT_MODE)
     } finally {
       close(above)
     }
@@ -175,7 +185,7 @@ class Extraction implements TarHandler {
       const slash = prefix.lastIndexOf('/')
       const parent = openIn(this.#root, prefix.slice(0, Math.max(0, slash)), O.PATH | O.DIRECTORY)
       try {
-        const place = { directory: parent, ino: statAt(parent, '')?.ino ?? 0n, name: prefix.slice(slash + 1) }
+        const place = placeIn(parent, prefix.slice(slash + 1))
         if (isWhiteout(place)) {
           this.#makeDirectory(place, IMPLICIT_MODE)
           return true
@@ -217,9 +227,7 @@ class Extraction implements TarHandler {
     const slash = path.lastIndexOf('/')
     const parentPath = path.slice(0, Math.max(0, slash))
     this.#forgetParent()
-    withDirectory(this.#root, parentPath, (parent) =>
-      this.#pruneEntry({ directory: parent, ino: statAt(parent, '')?.ino ?? 0n, name: path.slice(slash + 1) }),
-    )
+    withDirectory(this.#root, parentPath, (parent) => this.#pruneEntry(placeIn(parent, path.slice(slash + 1))))
   }
 
   /** True when something of it stays. */
@@ -241,9 +249,9 @@ class Extraction implements TarHandler {
   }
 
   #pruneChildren(directory: number): boolean {
-    const ino = statAt(directory, '')?.ino ?? 0n
+    const parent = identify(directory)
     let kept = false
-    for (const name of namesIn(directory)) kept = this.#pruneEntry({ directory, ino, name }) || kept
+    for (const name of namesIn(directory)) kept = this.#pruneEntry({ directory, name, ...parent }) || kept
     return kept
   }
 
@@ -254,7 +262,7 @@ class Extraction implements TarHandler {
     withDirectory(this.#root, '', (directory) => {
       fchownSync(directory, member.uid, member.gid)
       fchmodSync(directory, member.mode)
-      setXattrs(directory, member)
+      setXattrs(directory, member, true)
     })
     this.#directoryTimes.set('', member.mtime)
   }
@@ -272,21 +280,22 @@ class Extraction implements TarHandler {
       if (!makeSpecial(place, member)) return
       chownAt(place.directory, place.name, member.uid, member.gid)
       if (member.type !== 'symlink') chmodAt(place.directory, place.name, member.mode)
-      setXattrs(reach(place.directory, place.name), member)
+      setXattrs(reach(place.directory, place.name), member, place.inherits)
       setTimesAt(place.directory, place.name, member.mtime)
     }
   }
 
   #makeDirectory(place: Place, mode: number, member?: TarMember): void {
     const hides = this.#whiteouts === 'overlay' && isWhiteout(place)
-    if (!isDirectoryEntry(place.directory, place.name)) {
+    const exists = isDirectoryEntry(place.directory, place.name)
+    if (!exists) {
       this.#clear(place)
       mkdirAt(place.directory, place.name, 0o700)
       if (!member) this.#made.add(key(place))
     } else if (!member) return
     if (member) chownAt(place.directory, place.name, member.uid, member.gid)
     chmodAt(place.directory, place.name, mode)
-    if (member) setXattrs(reach(place.directory, place.name), member)
+    setXattrs(reach(place.directory, place.name), member, exists || place.inherits)
     if (hides) setXattr(reach(place.directory, place.name), overlayXattr('opaque'), utf8('y'))
   }
 
@@ -310,7 +319,7 @@ class Extraction implements TarHandler {
     const name = target.slice(slash + 1)
     const source = withParent(this.#root, target.slice(0, Math.max(0, slash)), (directory) => {
       const stat = name === '' ? undefined : statAt(directory, name)
-      if (!stat || isWhiteout({ directory, name, ino: 0n })) return false
+      if (!stat || isWhiteout(placeIn(directory, name))) return false
       if ((stat.mode & FileType.mask) === FileType.directory) fail('invalid_argument', `a hard link to a directory`)
       if (stat.ino === statAt(place.directory, place.name)?.ino) return true
       this.#clear(place)

@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'bun:test'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { applyMounts, enterPrivateMounts, unmount } from '#sys'
+import { changeTree, readTree, treeChanges } from '../../../testkit/filetree.ts'
+import { differ } from './differ.ts'
+
+const root = process.getuid?.() === 0
+const FUZZ = { numRuns: 60, interruptAfterTimeLimit: 2000 }
+
+async function inTemp(work: (dir: string) => Promise<void>): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), 'cairn-differ-'))
+  try {
+    await work(dir)
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+function makeDirs(dir: string, ...names: string[]): string[] {
+  return names.map((name) => {
+    mkdirSync(join(dir, name))
+    return join(dir, name)
+  })
+}
+
+describe.skipIf(!root)('needs root: differ', () => {
+  test('a directory survives the way into a tar and back', async () => {
+    await fc.assert(
+      fc.asyncProperty(treeChanges(40), (changes) =>
+        inTemp(async (dir) => {
+          const [from = '', to = ''] = makeDirs(dir, 'from', 'to')
+          changeTree(from, changes)
+          await differ.apply(differ.compare(from), to)
+          expect(readTree(to)).toEqual(readTree(from))
+        }),
+      ),
+      FUZZ,
+    )
+  }, 20_000)
+
+  test('an overlay’s upper directory, applied over its lower ones, gives the merged view', async () => {
+    enterPrivateMounts()
+    await fc.assert(
+      fc.asyncProperty(treeChanges(25), treeChanges(25), treeChanges(30), (base, middle, top) =>
+        inTemp(async (dir) => {
+          const [first = '', second = '', upper = '', work = '', copy = ''] = makeDirs(dir, '1', '2', 'u', 'w', 'copy')
+          const merged = join(dir, 'merged')
+          changeTree(first, base)
+          changeTree(second, middle)
+          const lower = [second, first]
+          applyMounts([{ type: 'overlay', target: merged, lower, upper, work, volatile: true }])
+          try {
+            changeTree(merged, top)
+            for (const layer of [first, second]) await differ.apply(differ.compare(layer), copy)
+            await differ.apply(differ.compare(upper, { lower }), copy)
+            const options = { withoutDirectoryTimes: true, withoutXattrs: ['trusted.overlay.'] }
+            expect(readTree(copy, options)).toEqual(readTree(merged, options))
+          } finally {
+            unmount(merged)
+          }
+        }),
+      ),
+      FUZZ,
+    )
+  }, 20_000)
+})
