@@ -29,7 +29,7 @@ export function readTree(root: string, options: ReadTreeOptions = {}): Map<strin
     if (stat.isFile()) words.push(stat.size, createHash('sha256').update(readFileSync(full)).digest('hex').slice(0, 16))
     if (stat.isSymbolicLink()) words.push(`-> ${readlinkSync(full)}`)
     if (stat.isCharacterDevice() || stat.isBlockDevice()) words.push(`dev ${stat.rdev}`)
-    for (const [name, value] of [...readXattrs(full)].sort())
+    for (const [name, value] of [...readXattrs(full)].sort(([a], [b]) => (a < b ? -1 : 1)))
       if (!options.withoutXattrs?.some((prefix) => name.startsWith(prefix))) words.push(`${name}=${value.toHex()}`)
     if (!stat.isDirectory() && stat.nlink > 1n) {
       const id = `${stat.dev}:${stat.ino}`
@@ -119,7 +119,7 @@ function make(root: string, { kind, path, other, number }: TreeChange): void {
       return mknodAt(AT_FDCWD, full, FileType.chardev | 0o600, 400 + (number % 100), number % 5000)
     case 'replace':
       rmSync(full, { recursive: true })
-      return void mkdirSync(full)
+      return mkdirSync(full)
     default:
       return attribute(full, kind, number)
   }
