@@ -18,3 +18,17 @@ export { detectCompression } from './compress/detect.ts'
 export type { DetectedCompression } from './compress/detect.ts'
 export { createInflater, decompress, gunzip, unzstd } from './compress/inflate.ts'
 export type { Inflater, InflateOptions } from './compress/inflate.ts'
+export { createErofsWriter } from './erofs/writer.ts'
+export type { ErofsWriter } from './erofs/writer.ts'
+export { writeErofs } from './erofs/build.ts'
+export { fileSink } from './erofs/filesink.ts'
+export { EROFS_TAR_OFFSET } from './erofs/format.ts'
+export type {
+  AbsentLink,
+  ErofsInput,
+  ErofsLimits,
+  ErofsSink,
+  ErofsSource,
+  ErofsSummary,
+  LayerQuirks,
+} from './erofs/types.ts'

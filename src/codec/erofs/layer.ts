@@ -1,0 +1,221 @@
+import { fail, messageOf, CairnError } from '#base'
+import { safePath } from '../paths.ts'
+import type { TarEntry } from '../types.ts'
+import { parseWhiteout } from '../whiteout.ts'
+import { encodeDevice, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from './format.ts'
+import { Flag } from './inodes.ts'
+import type { InodeFields } from './inodes.ts'
+import { NONE, ROOT, Tree } from './tree.ts'
+import type { TreeLimits } from './tree.ts'
+import type { AbsentLink } from './types.ts'
+import { walk } from './walk.ts'
+import { XattrSets } from './xattrsets.ts'
+
+const KIND = {
+  file: S_IFREG,
+  symlink: S_IFLNK,
+  chardev: S_IFCHR,
+  blockdev: S_IFBLK,
+  directory: S_IFDIR,
+  fifo: S_IFIFO,
+} as const
+
+const IMPLIED: InodeFields = { mode: S_IFDIR | 0o755, uid: 0, gid: 0, mtime: 0n, xattrs: 0 }
+const WHITEOUT: InodeFields = { mode: S_IFCHR, uid: 0, gid: 0, mtime: 0n, xattrs: 0 }
+/** PATH_MAX without its NUL. */
+const MAX_TARGET = 4095
+/** Links into other layers are kept as text until the end. */
+const MAX_ABSENT = 100_000
+
+/**
+ * The tree that extracting a layer's members one by one would leave, whiteouts as overlayfs wants them.
+ * The last of several members of one name wins, except that a directory over a directory keeps its entries.
+ */
+export class LayerTree {
+  readonly tree: Tree
+  readonly xattrs: XattrSets
+  readonly absentLinks: AbsentLink[] = []
+  /** All whiteouts are links to one inode. */
+  #whiteout = NONE
+  /** The directory of the last member: archives list a directory's entries one after the other. */
+  #lastPath: string | undefined
+  #lastDirectory = NONE
+
+  constructor(limits: TreeLimits) {
+    this.tree = new Tree(limits)
+    this.xattrs = new XattrSets(this.tree.arena)
+    this.tree.inodes.add(IMPLIED, 0, ROOT)
+    this.tree.inodes.flags[ROOT] = Flag.implied
+  }
+
+  /** Takes a member in; the inode whose data the member's are, or NONE if it has none. */
+  add(entry: TarEntry): number {
+    try {
+      return this.#add(entry)
+    } catch (error) {
+      // Say which member, with the code of what was wrong.
+      if (!(error instanceof CairnError)) throw error
+      return fail(error.code, `layer member ${JSON.stringify(entry.path.slice(0, 200))}: ${messageOf(error)}`, {
+        cause: error,
+      })
+    }
+  }
+
+  #add(entry: TarEntry): number {
+    const path = safePath(entry.path)
+    const whiteout = parseWhiteout(path)
+    if (whiteout) {
+      if (whiteout.kind === 'remove') this.#remove(whiteout.path)
+      else if (whiteout.kind === 'opaque') this.#setFlag(this.#directory(whiteout.path), Flag.opaque)
+      return NONE
+    }
+    if (path === '') return this.#describeRoot(entry)
+    const slash = path.lastIndexOf('/')
+    const directory = this.#directory(slash < 0 ? '' : path.slice(0, slash))
+    const name = path.slice(slash + 1)
+    if (entry.type === 'hardlink') this.#link(directory, name, path, entry)
+    else if (entry.type === 'directory') this.#makeDirectory(directory, name, this.#fields(entry, S_IFDIR))
+    else return this.#make(directory, name, entry)
+    return NONE
+  }
+
+  #describeRoot(entry: TarEntry): number {
+    if (entry.type !== 'directory') fail('invalid_argument', `a ${entry.type} cannot be the root`)
+    this.#describe(ROOT, entry)
+    return NONE
+  }
+
+  #fields(entry: TarEntry, kind: number): InodeFields {
+    return {
+      // Linux gives symlinks no mode of their own.
+      mode: kind | (kind === S_IFLNK ? 0o777 : entry.mode),
+      uid: entry.uid,
+      gid: entry.gid,
+      mtime: entry.mtime,
+      xattrs: entry.xattrs ? this.xattrs.add(entry.xattrs) : 0,
+    }
+  }
+
+  #make(directory: number, name: string, entry: TarEntry): number {
+    const kind = KIND[entry.type as keyof typeof KIND]
+    const fields = this.#fields(entry, kind)
+    const { inodes, arena } = this.tree
+    let inode: number
+    if (kind === S_IFREG) {
+      inode = inodes.add(fields, entry.size, 0)
+    } else if (kind === S_IFLNK) {
+      const length = arena.stage(entry.linkname ?? '')
+      if (length === 0 || length > MAX_TARGET) fail('invalid_argument', `a symlink target of ${length} bytes`)
+      inode = inodes.add(fields, length, arena.keep(length))
+    } else {
+      inode = inodes.add(fields, 0, this.#device(entry))
+    }
+    this.#place(directory, name, inode)
+    // A device 0/0 is a whiteout to overlayfs, whoever wrote it.
+    if (kind === S_IFCHR && inodes.data[inode] === 0) this.#setFlag(directory, Flag.whiteouts)
+    return kind === S_IFREG ? inode : NONE
+  }
+
+  #device(entry: TarEntry): number {
+    if (entry.type === 'fifo') return 0
+    const { devmajor = 0, devminor = 0 } = entry
+    return (
+      encodeDevice(devmajor, devminor) ?? fail('invalid_argument', `device ${devmajor}:${devminor} is out of range`)
+    )
+  }
+
+  #makeDirectory(directory: number, name: string, fields: InodeFields, flags = 0): number {
+    const { tree } = this
+    const slot = tree.slot(directory, name)
+    const old = tree.nodeAt(slot)
+    if (old !== NONE && tree.isDirectory(old)) {
+      this.#redescribe(tree.inode[old]!, fields)
+      return old
+    }
+    const inode = tree.inodes.add(fields, 0, 0)
+    // What stood here has hidden whatever the layers below have of this name, and a directory must go on doing so.
+    tree.inodes.flags[inode] = flags | (old === NONE ? 0 : Flag.opaque)
+    const node = this.#assign(slot, directory, inode)
+    tree.inodes.data[inode] = node
+    return node
+  }
+
+  /** A second header for a directory: its attributes add to those of the first, as setting them on a file would. */
+  #redescribe(inode: number, fields: InodeFields): void {
+    const { inodes } = this.tree
+    inodes.set(inode, { ...fields, xattrs: this.xattrs.union(inodes.xattrs[inode]!, fields.xattrs) })
+    inodes.flags[inode]! &= ~Flag.implied
+  }
+
+  #describe(node: number, entry: TarEntry): void {
+    this.#redescribe(this.tree.inode[node]!, this.#fields(entry, S_IFDIR))
+  }
+
+  #link(directory: number, name: string, path: string, entry: TarEntry): void {
+    const target = safePath(entry.linkname ?? '')
+    const node = this.#lookup(target)
+    if (node === NONE) {
+      if (this.absentLinks.length === MAX_ABSENT)
+        fail('resource_exhausted', `more than ${MAX_ABSENT} hard links to files of other layers`)
+      this.absentLinks.push({ path, target })
+      return
+    }
+    if (this.tree.isDirectory(node)) fail('invalid_argument', `a hard link to the directory ${JSON.stringify(target)}`)
+    this.#place(directory, name, this.tree.inode[node]!)
+  }
+
+  /** The node of a path, its last component not followed; NONE if it is not there or is a whiteout. */
+  #lookup(path: string): number {
+    if (path === '') return ROOT
+    const slash = path.lastIndexOf('/')
+    const directory = walk(this.tree, slash < 0 ? '' : path.slice(0, slash), () => NONE)
+    if (directory === NONE) return NONE
+    const node = this.tree.nodeAt(this.tree.slot(directory, path.slice(slash + 1)))
+    return node !== NONE && this.tree.inode[node] === this.#whiteout ? NONE : node
+  }
+
+  #remove(path: string): void {
+    const slash = path.lastIndexOf('/')
+    const directory = this.#directory(slash < 0 ? '' : path.slice(0, slash))
+    const { tree } = this
+    const name = path.slice(slash + 1)
+    const old = tree.nodeAt(tree.slot(directory, name))
+    // A whiteout speaks of the layers below: what this layer has of that name stays, before or after.
+    if (old !== NONE && tree.isDirectory(old)) return this.#setFlag(old, Flag.opaque)
+    if (old !== NONE) return
+    if (this.#whiteout === NONE) this.#whiteout = tree.inodes.add(WHITEOUT, 0, 0)
+    this.#place(directory, name, this.#whiteout)
+    this.#setFlag(directory, Flag.whiteouts)
+  }
+
+  #setFlag(node: number, flag: number): void {
+    this.tree.inodes.flags[this.tree.inode[node]!]! |= flag
+  }
+
+  #place(directory: number, name: string, inode: number): void {
+    this.#assign(this.tree.slot(directory, name), directory, inode)
+  }
+
+  #assign(slot: number, directory: number, inode: number): number {
+    // A path may lead elsewhere once a directory or symlink on it has been replaced.
+    if (this.tree.nodeAt(slot) !== NONE) this.#lastPath = undefined
+    return this.tree.assign(slot, directory, inode)
+  }
+
+  /** The directory at a safe path, made if it is not there. */
+  #directory(path: string): number {
+    if (path === this.#lastPath) return this.#lastDirectory
+    const node = walk(this.tree, path, (directory, name) => this.#imply(directory, name))
+    this.#lastPath = path
+    this.#lastDirectory = node
+    return node
+  }
+
+  #imply(directory: number, name: string): number {
+    const { tree } = this
+    const node = tree.nodeAt(tree.slot(directory, name))
+    if (node !== NONE && tree.inode[node] !== this.#whiteout)
+      fail('invalid_argument', `${JSON.stringify(name)} on its path is no directory`)
+    return this.#makeDirectory(directory, name, IMPLIED, Flag.implied)
+  }
+}
