@@ -4,7 +4,7 @@ import { checkCanceled, CairnError, fail, type Call } from '#base'
 import { isErrno, memfd } from '#sys'
 import { encodeSpec, writeBundle, type Dialect } from './bundle.ts'
 import { hideUnifiedCgroups } from './cgroup/hide.ts'
-import { startFailure } from './failure.ts'
+import { commandOf, startFailure } from './failure.ts'
 import { preflight } from './preflight.ts'
 import type { Bundle, Exit, ProcessSpec, Runtime, RuntimeState, Stdio, Stream } from './types.ts'
 
@@ -113,10 +113,6 @@ export function createDriver(options: DriverOptions): RuntimeDriver {
       if (code !== 0 && !isUnknown(stderr)) throw complaint(kind, stderr, ['delete', id])
     },
   }
-}
-
-function commandOf(process: ProcessSpec): string {
-  return process.args[0] === '/sbin/docker-init' ? (process.args[2] ?? '') : (process.args[0] ?? '')
 }
 
 interface Attended {

@@ -1,4 +1,6 @@
 import { CairnError, type ErrorCode } from '#base'
+import { INIT_PATH } from './spec/mounts.ts'
+import type { ProcessSpec } from './types.ts'
 
 /**
  * A container that could not be started. `exitCode` is what a shell and Docker say: 127 the
@@ -46,4 +48,9 @@ export function startFailure(runtime: string, said: string, command: string): St
   const refused = REFUSED.find(([words]) => words.test(line))
   if (refused) return notExecutable(command, refused[1])
   return new StartFailure(125, 'internal', `${runtime}: ${line.replace(/\s*\n\s*/g, '; ') || 'failed without a word'}`)
+}
+
+/** The user's command, behind an init if there is one. */
+export function commandOf({ args }: ProcessSpec): string {
+  return (args[0] === INIT_PATH && args[1] === '--' ? args[2] : args[0]) ?? ''
 }

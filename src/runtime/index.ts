@@ -2,6 +2,7 @@ export type {
   AttachOptions,
   Attachment,
   Bundle,
+  ExecSession,
   Exit,
   LinuxSpec,
   Monitor,
@@ -55,3 +56,5 @@ export { findInit, findProgram, findRuntime } from './find.ts'
 export type { FindOptions } from './find.ts'
 export { resolveUser } from './user.ts'
 export type { ResolvedUser } from './user.ts'
+export { conmon } from './conmon/monitor.ts'
+export { readExit } from './conmon/exit.ts'

@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
 import { close, FileType, isErrno, O, openIn, openPath, statAt, type Stat } from '#sys'
-import { commandNotFound, notExecutable, type StartFailure } from './failure.ts'
+import { commandNotFound, commandOf, notExecutable, type StartFailure } from './failure.ts'
 import type { RuntimeSpec } from './types.ts'
 
 /** Places where a mount cannot bring or hide a command. */
@@ -12,9 +12,8 @@ const HARMLESS = /^\/(?:proc|sys|dev|etc\/(?:hosts|hostname|resolv\.conf)|sbin\/
  * there, or when a mount could bring it: then the runtime decides.
  */
 export function preflight(spec: RuntimeSpec): StartFailure | undefined {
-  const { args, env, cwd } = spec.process
-  const initialised = args[0] === '/sbin/docker-init' && args[1] === '--'
-  const command = initialised ? args[2] : args[0]
+  const { env, cwd } = spec.process
+  const command = commandOf(spec.process)
   if (!command || spec.mounts.some((mount) => !HARMLESS.test(mount.destination))) return undefined
   const root = openPath(spec.root.path, O.PATH | O.DIRECTORY)
   try {

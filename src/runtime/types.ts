@@ -127,6 +127,11 @@ export interface Monitor {
     options: MonitorOptions,
     call?: Call,
   ): Promise<{ readonly pid: number; readonly monitorPid: number }>
+  /**
+   * Another process in a container, under a monitor of its own in `options.dir`: for a terminal
+   * (which has a size) or without an attached caller. Attach, then `start`: no output is lost.
+   */
+  exec(id: string, process: ProcessSpec, options: MonitorOptions, call?: Call): Promise<ExecSession>
   /** Connects to a running (or created) container's stdio. */
   attach(dir: string, options: AttachOptions, call?: Call): Promise<Attachment>
   /** The exit, as soon as it is there; `dir` is the one given to `create`. */
@@ -135,10 +140,19 @@ export interface Monitor {
   resize(dir: string, rows: number, columns: number): void
 }
 
+/** A process that waits to be started. */
+export interface ExecSession {
+  readonly monitorPid: number
+  /** Lets it go; its pid. 127/126/125 as for a container when it cannot be run. */
+  start(call?: Call): Promise<number>
+}
+
 export interface MonitorOptions {
-  /** Where pidfile, attach socket, control fifo and exit file go: short-lived, on tmpfs. */
+  /** Where config.json, pidfile, attach socket, control fifo and exit file go: short-lived, on tmpfs. */
   readonly dir: string
+  /** The container's name, or for `exec` the process's own ID. */
   readonly name: string
+  /** Empty for no log. No `:` in it. */
   readonly logPath: string
   readonly terminal: boolean
   /** Keep stdin open for attach clients (`-i`). */

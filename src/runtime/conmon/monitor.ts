@@ -1,0 +1,193 @@
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { fail, type Call } from '#base'
+import { close, errnoOf, kill, pipe } from '#sys'
+import { encodeSpec } from '../bundle.ts'
+import type { RuntimeDriver } from '../driver.ts'
+import { commandOf, startFailure } from '../failure.ts'
+import { findProgram } from '../find.ts'
+import { preflight } from '../preflight.ts'
+import type { Bundle, ExecSession, Monitor, MonitorOptions, ProcessSpec, Runtime } from '../types.ts'
+import { attach } from './attach.ts'
+import { exitDir, readPid, waitExit } from './exit.ts'
+import { readSync } from './sync.ts'
+
+/** Creating takes tens of milliseconds; a machine in trouble gets this long. */
+const CREATE_TIMEOUT_MS = 60_000
+
+/** conmon over a runtime; `failed_precondition` with the cure when it is not installed. */
+export function conmon(runtime: Runtime, program?: string): Monitor {
+  const path = program ?? findProgram('conmon') ?? missing()
+  const driver = runtime as RuntimeDriver
+  return {
+    create: (id, bundle, options, call) => create(path, driver, id, bundle, options, call),
+    exec: (id, process, options, call) => exec(path, driver, id, process, options, call),
+    attach,
+    wait: waitExit,
+    resize,
+  }
+}
+
+function missing(): never {
+  return fail('failed_precondition', 'conmon, the container monitor, is not installed', {
+    hint: 'Install it: apt-get install conmon',
+  })
+}
+
+async function create(
+  path: string,
+  driver: RuntimeDriver,
+  id: string,
+  bundle: Bundle,
+  options: MonitorOptions,
+  call?: Call,
+): Promise<{ pid: number; monitorPid: number }> {
+  const early = preflight(bundle.spec)
+  if (early) throw early
+  clean(options.dir)
+  await driver.prepare({ dir: options.dir, spec: bundle.spec })
+  const monitor = await spawnMonitor(
+    path,
+    [...common(driver, id, options), '-u', id, ...exitCommand(options)],
+    options.dir,
+  )
+  try {
+    const pid = await startedPid(monitor, driver, commandOf(bundle.spec.process), call)
+    return { pid, monitorPid: monitor.pid }
+  } catch (error) {
+    // Whatever was half made must not stand in the way of the next attempt.
+    await driver.delete(id, { force: true }).catch(() => {})
+    throw error
+  } finally {
+    close(monitor.sync)
+  }
+}
+
+async function exec(
+  path: string,
+  driver: RuntimeDriver,
+  id: string,
+  process: ProcessSpec,
+  options: MonitorOptions,
+  call?: Call,
+): Promise<ExecSession> {
+  clean(options.dir)
+  mkdirSync(options.dir, { recursive: true, mode: 0o700 })
+  const spec = join(options.dir, 'process.json')
+  writeFileSync(spec, encodeSpec(process), { mode: 0o600 })
+  const args = [...common(driver, id, options), '-u', options.name, '-e', '--exec-attach', '--exec-process-spec', spec]
+  const attached = pipe()
+  const go = pipe()
+  const monitor = await spawnMonitor(path, [...args, ...exitCommand(options)], options.dir, { attached, go })
+  const end = (): void => void kill(monitor.pid, 9)
+  try {
+    if (!(await readSync(attached.read, CREATE_TIMEOUT_MS, end, call)))
+      fail('unavailable', 'the container monitor died')
+  } catch (error) {
+    close(monitor.sync)
+    close(go.write)
+    throw error
+  } finally {
+    close(attached.read)
+  }
+  return {
+    monitorPid: monitor.pid,
+    async start(startCall?: Call): Promise<number> {
+      try {
+        writeSync(go.write, '\0')
+        return await startedPid(monitor, driver, commandOf(process), startCall)
+      } finally {
+        close(go.write)
+        close(monitor.sync)
+      }
+    },
+  }
+}
+
+/** What an earlier run left: its exit must not be taken for this one's. */
+function clean(dir: string): void {
+  for (const name of ['exit', 'attach', 'ctl', 'winsz', 'pidfile', 'conmon.pid']) {
+    rmSync(join(dir, name), { recursive: true, force: true })
+  }
+  mkdirSync(exitDir(dir), { recursive: true, mode: 0o700 })
+}
+
+function common(driver: RuntimeDriver, id: string, options: MonitorOptions): string[] {
+  const { dir } = options
+  const log = options.logPath === '' ? 'none' : `k8s-file:${options.logPath}`
+  return [
+    ...['--api-version', '1', '-c', id, '-n', options.name, '-r', driver.path, '-b', dir],
+    ...['-p', join(dir, 'pidfile'), '-P', join(dir, 'conmon.pid'), '--persist-dir', exitDir(dir), '--full-attach'],
+    ...['-l', log, '--no-sync-log', '--log-level', 'warning'],
+    ...driver.globals.flatMap((argument) => ['--runtime-arg', argument]),
+    ...(options.stdin ? ['-i'] : []),
+    ...(options.terminal ? ['-t'] : []),
+    ...(options.keepStdin ? ['--leave-stdin-open'] : []),
+  ]
+}
+
+function exitCommand({ exitCommand: [program, ...args] }: MonitorOptions): string[] {
+  if (program === undefined) return []
+  return ['--exit-command', program, ...args.flatMap((argument) => ['--exit-command-arg', argument])]
+}
+
+interface Spawned {
+  readonly pid: number
+  /** conmon's messages. */
+  readonly sync: number
+}
+
+interface ExecPipes {
+  readonly attached: { readonly read: number; readonly write: number }
+  readonly go: { readonly read: number; readonly write: number }
+}
+
+/** Starts conmon, which puts itself into the background at once. */
+async function spawnMonitor(path: string, args: readonly string[], dir: string, pipes?: ExecPipes): Promise<Spawned> {
+  const sync = pipe()
+  const start = pipes?.go ?? pipe()
+  // It waits for this byte, so that it could be moved to another control group first.
+  writeSync(start.write, '\0')
+  if (!pipes) close(start.write)
+  const log = openSync(join(dir, 'conmon.log'), 'w', 0o600)
+  try {
+    const child = Bun.spawn([path, ...args], {
+      stdio: ['ignore', 'ignore', log, sync.write, start.read, ...(pipes ? [pipes.attached.write] : [])],
+      env: { PATH, _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4', ...(pipes && { _OCI_ATTACHPIPE: '5' }) },
+    })
+    const code = await child.exited
+    const pid = readPid(join(dir, 'conmon.pid'))
+    if (code === 0 && pid !== undefined) return { pid, sync: sync.read }
+  } finally {
+    for (const fd of [sync.write, start.read, log]) closeSync(fd)
+    if (pipes) closeSync(pipes.attached.write)
+  }
+  close(sync.read)
+  return fail('internal', `conmon: ${readFileSync(join(dir, 'conmon.log'), 'utf8').trim() || 'could not be started'}`)
+}
+
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+async function startedPid(monitor: Spawned, driver: RuntimeDriver, command: string, call?: Call): Promise<number> {
+  const end = (): void => void kill(monitor.pid, 9)
+  const message = await readSync(monitor.sync, CREATE_TIMEOUT_MS, end, call)
+  if (!message) fail('unavailable', 'the container monitor died before the container was created')
+  if (message.data > 0) return message.data
+  throw startFailure(driver.name, message.message ?? '', command)
+}
+
+/** Tells a container's terminal its size. A container that has gone has no terminal: nothing to do. */
+function resize(dir: string, rows: number, columns: number): void {
+  try {
+    const fifo = openSync(join(dir, 'ctl'), O_WRONLY_NONBLOCK)
+    try {
+      writeSync(fifo, `1 ${rows} ${columns}\n`)
+    } finally {
+      closeSync(fifo)
+    }
+  } catch (error) {
+    if (!['ENOENT', 'ENXIO', 'EPIPE'].includes(errnoOf(error) ?? '')) throw error
+  }
+}
+
+const O_WRONLY_NONBLOCK = 0o4001
