@@ -13,6 +13,7 @@ import {
   replaceNeighbour,
   raisePort,
   setUp,
+  settle,
   type Mac,
 } from './rtnetlink.ts'
 import { ensureSysctl, kernelHasIpv6 } from './sysctl.ts'
@@ -34,6 +35,8 @@ export function plug(host: NetlinkConnection, netnsFd: number, network: NetworkC
     const neighbours = inside.map(({ address }) => replaceNeighbour(bridge.index, address, mac))
     for (const answer of host.transact([raisePort(name), ...neighbours])) refuse(answer, `setting up ${name}`)
     configure(netnsFd, network, endpoint, inside)
+    settle(host, name)
+    settle(host, network.bridge)
   } catch (error) {
     host.transact([deleteLink(name)])
     throw error
@@ -83,6 +86,7 @@ function configure(netnsFd: number, network: NetworkConfig, endpoint: Endpoint, 
   for (const { address, prefix } of inside) messages.push(newAddress(link.index, address, prefix))
   const routes = network.internal ? [] : inside.map(({ gateway }) => newDefaultRoute(gateway))
   for (const answer of socket.transact(messages)) refuse(answer, `configuring ${interfaceName}`)
+  settle(socket, interfaceName)
   // With several networks the first one's route stays.
   for (const answer of socket.transact(routes)) refuse(answer, `routing through ${network.name}`, [EEXIST])
 }

@@ -16,6 +16,7 @@ export const NETLINK_NETFILTER = 12
 
 const NLMSG_ERROR = 2
 const NLMSG_DONE = 3
+const ENOENT = 2
 const HEADER = 16
 const NLA_F_NESTED = 0x8000
 const NLA_TYPE_MASK = 0x3fff
@@ -147,6 +148,7 @@ export interface NetlinkConnection extends Disposable {
   transact(messages: readonly Message[]): readonly Answer[]
   /** One message, one reply; the errno when the kernel refuses. */
   request(message: Message): Received | number
+  /** Every member; none when what would contain them is not there. */
   dump(message: Message): Received[]
 }
 
@@ -174,13 +176,17 @@ export function openNetlink(protocol: number): NetlinkConnection {
       for (const received of receive().filter((one) => one.sequence === first)) {
         if (received.flags & NLM_F_DUMP_INTR) torn = true
         if (received.type === NLMSG_DONE) return torn ? undefined : list
-        if (received.type === NLMSG_ERROR) refuse(decodeAnswer(received), 'netlink dump')
+        if (received.type === NLMSG_ERROR) {
+          refuse(decodeAnswer(received), 'listing', [ENOENT])
+          return []
+        }
         list.push(received)
       }
     }
   }
   return {
     transact(messages) {
+      if (messages.length === 0) return []
       const first = post(messages)
       return collectAnswers(messages, first, receive)
     },

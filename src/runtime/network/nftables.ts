@@ -145,6 +145,8 @@ export function newChain(ref: TableRef, chain: ChainDefinition): Message {
   const { hook } = chain
   const base: Attribute[] = hook
     ? [
+        [7, cstr(hook.type)],
+        [5, be32(1)],
         [
           4,
           [
@@ -152,8 +154,6 @@ export function newChain(ref: TableRef, chain: ChainDefinition): Message {
             [2, be32(hook.priority)],
           ],
         ],
-        [5, be32(1)],
-        [7, cstr(hook.type)],
       ]
     : []
   return message('newChain', ref.family, NLM_F_CREATE, [[1, cstr(ref.table)], [3, cstr(chain.name)], ...base])

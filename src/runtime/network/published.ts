@@ -82,8 +82,10 @@ export function publish(
   if (answers && !answers.some(({ errno }) => errno === EEXIST)) return refuseAll(answers, ref)
   const present = listPublished(socket, ref)
   const missing = wanted.filter((one) => !present.some((other) => samePublished(one, other)))
-  const [clash] = overlapping(present, missing)
-  if (clash) allocated(clash.port, `container ${nameOf(clash.owner) ?? clash.owner.slice(0, 12)}`)
+  for (const one of missing) {
+    const [clash] = overlapping(present, [one])
+    if (clash) allocated(one.port, `container ${nameOf(clash.owner) ?? clash.owner.slice(0, 12)}`)
+  }
   if (missing.length > 0) refuseAll(add(missing), ref)
 }
 

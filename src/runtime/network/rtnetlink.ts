@@ -1,3 +1,4 @@
+import { utf8 } from '#base'
 import type { Address, Cidr } from './address.ts'
 import {
   cstr,
@@ -31,6 +32,8 @@ const IFLA_ADDRESS = 1
 const IFLA_IFNAME = 3
 const IFLA_MTU = 4
 const IFLA_MASTER = 10
+const IFLA_OPERSTATE = 16
+const IF_OPER_UP = 6
 const IFLA_LINKINFO = 18
 const IFLA_IFALIAS = 20
 const IFLA_AF_SPEC = 26
@@ -62,6 +65,9 @@ const AF_INET = 2
 const AF_INET6 = 10
 const CHANGE = NLM_F_REQUEST | NLM_F_ACK
 
+/** Milliseconds: by then the announcement is overdue and the container had better start. */
+const SETTLE_TRIES = 100
+
 /** The loopback interface is the first in every network namespace. */
 export const LOOPBACK_INDEX = 1
 
@@ -73,6 +79,8 @@ export interface Link {
   readonly name: string
   readonly mtu: number
   readonly up: boolean
+  /** It has a carrier, and whatever is built on it has been told. */
+  readonly running: boolean
   /** `bridge`, `veth` …; empty for hardware. */
   readonly kind: string
 }
@@ -90,7 +98,7 @@ export function newBridge(name: string, options: { readonly mac: Mac; readonly m
     [IFLA_ADDRESS, options.mac],
     ...mtuOf(options.mtu),
     [IFLA_IFNAME, cstr(name)],
-    [IFLA_LINKINFO, [[IFLA_INFO_KIND, cstr('bridge')]]],
+    [IFLA_LINKINFO, [[IFLA_INFO_KIND, utf8('bridge')]]],
   ])
 }
 
@@ -113,7 +121,7 @@ export function newVeth({ name, bridgeIndex, mtu, alias, peer }: VethOptions): M
   ]
   const peerInfo = joined(linkHeader(0, 0), encodeAttributes(peerAttributes))
   const info: Attribute[] = [
-    [IFLA_INFO_KIND, cstr('veth')],
+    [IFLA_INFO_KIND, utf8('veth')],
     [IFLA_INFO_DATA, [[VETH_INFO_PEER, peerInfo]]],
   ]
   return change(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, linkHeader(0, 0), [
@@ -181,6 +189,18 @@ export function findLink(socket: NetlinkConnection, name: string): Link | undefi
   return typeof reply === 'number' ? undefined : decodeLink(reply)
 }
 
+/**
+ * Waits until a link carries packets. A carrier is announced later, by a worker that competes for
+ * the kernel's network lock; what is sent before is lost, and a lost SYN costs a second. Asking
+ * for the link announces it at once from Linux 6.8 on; before, it takes a moment.
+ */
+export function settle(socket: NetlinkConnection, name: string): void {
+  for (let tries = 0; tries < SETTLE_TRIES; tries++) {
+    if (findLink(socket, name)?.running !== false) return
+    Bun.sleepSync(1)
+  }
+}
+
 export function listLinks(socket: NetlinkConnection): Link[] {
   return socket.dump({ type: RTM_GETLINK, flags: 0, header: linkHeader(0, 0, 0), attributes: [] }).map(decodeLink)
 }
@@ -203,6 +223,7 @@ function decodeLink({ payload }: Received): Link {
     name: textOf(attributes.get(IFLA_IFNAME)),
     mtu: mtu ? new DataView(mtu.buffer, mtu.byteOffset).getUint32(0, true) : 0,
     up: (view.getUint32(8, true) & IFF_UP) !== 0,
+    running: attributes.get(IFLA_OPERSTATE)?.[0] === IF_OPER_UP,
     kind: info ? textOf(decodeAttributes(info).get(IFLA_INFO_KIND)) : '',
   }
 }
