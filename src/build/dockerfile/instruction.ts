@@ -11,6 +11,7 @@ export type Instruction =
   | CopyInstruction
   | ExposeInstruction
   | VolumeInstruction
+  | WorkdirInstruction
   | TextInstruction
   | ShellInstruction
   | HealthcheckInstruction
@@ -78,8 +79,12 @@ export interface VolumeInstruction extends Base<'VOLUME'> {
   readonly paths: readonly string[]
 }
 
-/** Instructions whose whole argument is one text. */
-export interface TextInstruction extends Base<'WORKDIR' | 'USER' | 'STOPSIGNAL' | 'MAINTAINER'> {
+export interface WorkdirInstruction extends Base<'WORKDIR'> {
+  readonly text: string
+}
+
+/** Settings whose whole argument is one text. */
+export interface TextInstruction extends Base<'USER' | 'STOPSIGNAL' | 'MAINTAINER'> {
   readonly text: string
 }
 
@@ -101,4 +106,22 @@ export interface Stage {
   readonly from: FromInstruction
   readonly index: number
   readonly instructions: readonly Exclude<Instruction, FromInstruction>[]
+}
+
+/** Instructions that change no file. */
+export type SettingInstruction = Exclude<
+  Instruction,
+  FromInstruction | RunInstruction | CopyInstruction | WorkdirInstruction
+>
+
+export function isRun(instruction: Instruction): instruction is RunInstruction {
+  return instruction.name === 'RUN'
+}
+
+export function isCopy(instruction: Instruction): instruction is CopyInstruction {
+  return instruction.name === 'COPY' || instruction.name === 'ADD'
+}
+
+export function isWorkdir(instruction: Instruction): instruction is WorkdirInstruction {
+  return instruction.name === 'WORKDIR'
 }

@@ -3,7 +3,7 @@ import { located } from '../location.ts'
 import { readFlags } from './flags.ts'
 import { readHealthcheck } from './healthcheck.ts'
 import { heredocText, parseMark } from './heredoc.ts'
-import type { CommandLine, CopySource, Instruction, Pair } from './instruction.ts'
+import type { CommandLine, CopySource, Instruction, Pair, TextInstruction, WorkdirInstruction } from './instruction.ts'
 import { nearest } from './nearest.ts'
 import { BLANKS, trim } from './space.ts'
 import type { Escape, Statement } from './syntax.ts'
@@ -188,10 +188,10 @@ function source(statement: Statement, word: string): CopySource {
 }
 
 function readText(statement: Statement): Instruction {
-  const name = statement.name as 'WORKDIR' | 'USER' | 'STOPSIGNAL' | 'MAINTAINER'
+  const name = statement.name as (WorkdirInstruction | TextInstruction)['name']
   if (statement.args === '') fail('invalid_argument', `${name} requires exactly one argument`)
   noFlags(statement)
-  return { name, statement, text: statement.args }
+  return { name, statement, text: statement.args } as Instruction
 }
 
 function readOnbuild(statement: Statement, escape: Escape): Instruction {

@@ -1,0 +1,242 @@
+import { checkCanceled, fail, type Call } from '#base'
+import type { OpenedImage } from '#image'
+import { formatPlatform, hostPlatform, matchPlatform, type Digest, type Platform } from '#oci'
+import { withLocation } from '../../location.ts'
+import type { BuildVertex, Definition } from '../../ops/definition.ts'
+import { vertex } from '../../solver/vertex.ts'
+import type { NetworkMode } from '../../types.ts'
+import { isCopy, isRun, isWorkdir, type CopyInstruction, type Instruction, type Stage } from '../instruction.ts'
+import { parseDockerfile } from '../parse.ts'
+import { readInstruction } from '../read.ts'
+import { readStages } from '../stages.ts'
+import type { Dockerfile, Statement } from '../syntax.ts'
+import { applyCopy, applyRun, applyWorkdir, type LayerContext } from './files.ts'
+import { applySetting } from './settings.ts'
+import { BuildArgs, expander, globalScope, platformArgs, type Variables } from './scope.ts'
+import { findStage, stageTable, type StageRow } from './stagetable.ts'
+import { childState, imageState, scratchState, type StageState } from './state.ts'
+
+export interface PlanOptions {
+  readonly target?: string
+  readonly buildArgs?: Readonly<Record<string, string>>
+  readonly platform?: Platform
+  readonly epoch?: number
+  readonly network?: NetworkMode
+  readonly resolveImage: (ref: string, platform: Platform, call?: Call) => Promise<OpenedImage>
+}
+
+/** What a Dockerfile asks for: a graph, and the config that the result gets. */
+export interface Plan {
+  /** What is left after the target's last instruction. */
+  readonly state: StageState
+  /** Images that the graph reads, by manifest digest. */
+  readonly images: ReadonlyMap<Digest, OpenedImage>
+  readonly unusedArgs: readonly string[]
+}
+
+/**
+ * Instructions to a graph. Looks only at the stages that the target needs, and reads nothing but image configs.
+ * Errors point at the instruction.
+ */
+export async function planBuild(dockerfile: Dockerfile, options: PlanOptions, call?: Call): Promise<Plan> {
+  return await new Planner(dockerfile, options, call).plan()
+}
+
+class Planner {
+  private readonly dockerfile: Dockerfile
+  private readonly options: PlanOptions
+  private readonly call: Call | undefined
+  private readonly buildArgs: BuildArgs
+  private readonly platform: Platform
+  private readonly global: Variables
+  private readonly stages: readonly StageRow[]
+  private readonly states = new Map<StageRow, Promise<StageState>>()
+  private readonly images = new Map<Digest, OpenedImage>()
+  private readonly resolved = new Map<string, Promise<OpenedImage>>()
+
+  constructor(dockerfile: Dockerfile, options: PlanOptions, call: Call | undefined) {
+    const { globalArgs, stages } = readStages(dockerfile)
+    this.dockerfile = dockerfile
+    this.options = options
+    this.call = call
+    this.buildArgs = new BuildArgs(options.buildArgs ?? {})
+    this.platform = options.platform ?? hostPlatform()
+    const name = options.target ?? stages.at(-1)!.from.stage
+    const defaults = platformArgs(hostPlatform(), this.platform, name)
+    this.global = globalScope(defaults, globalArgs, this.buildArgs, dockerfile.escape)
+    this.stages = stageTable(stages, expander(this.global, dockerfile.escape))
+  }
+
+  async plan(): Promise<Plan> {
+    const target = this.target()
+    this.prefetch(target, new Set())
+    const state = await this.state(target)
+    return { state, images: this.images, unusedArgs: this.buildArgs.unused() }
+  }
+
+  private target(): StageRow {
+    const { target } = this.options
+    if (target === undefined) return this.stages.at(-1)!
+    const names = this.stages.flatMap((row) => row.stage.from.stage ?? [])
+    return (
+      this.stages.findLast((row) => row.stage.from.stage === target.toLowerCase()) ??
+      fail('not_found', `target stage ${JSON.stringify(target)} could not be found`, {
+        hint: names.length > 0 ? `the stages are ${names.join(', ')}` : 'no stage has a name: write FROM image AS name',
+      })
+    )
+  }
+
+  /** Asks for all base images that the target needs at once; whoever needs one waits for it. */
+  private prefetch(row: StageRow, seen: Set<StageRow>): void {
+    if (seen.has(row)) return
+    seen.add(row)
+    if (row.base === undefined && row.image !== 'scratch') this.image(row.image, this.platformOf(row)).catch(() => {})
+    const inputs = row.stage.instructions.flatMap((instruction) =>
+      instruction.name === 'COPY' && instruction.from !== undefined
+        ? (findStage(this.stages, row, instruction.from, true) ?? [])
+        : [],
+    )
+    for (const input of [...inputs, ...(row.base ? [row.base] : [])]) this.prefetch(input, seen)
+  }
+
+  private platformOf(row: StageRow): Platform {
+    return row.platform ?? this.platform
+  }
+
+  private image(ref: string, platform: Platform): Promise<OpenedImage> {
+    const key = `${ref} ${formatPlatform(platform)}`
+    let image = this.resolved.get(key)
+    if (!image) this.resolved.set(key, (image = this.options.resolveImage(ref, platform, this.call)))
+    return image
+  }
+
+  private async imageVertex(ref: string, platform: Platform): Promise<readonly [BuildVertex, OpenedImage]> {
+    const image = await this.image(ref, platform)
+    const manifest = image.descriptor.digest
+    this.images.set(manifest, image)
+    const layers = image.layers.map((layer) => layer.diffId)
+    return [vertex<Definition>({ op: 'image', manifest, layers }, [], { name: `FROM ${ref}` }), image]
+  }
+
+  private state(row: StageRow): Promise<StageState> {
+    let state = this.states.get(row)
+    if (!state) this.states.set(row, (state = this.build(row)))
+    return state
+  }
+
+  private async build(row: StageRow): Promise<StageState> {
+    const { stage } = row
+    const state = await this.at(stage.from.statement, () => this.begin(row))
+    const triggers = await this.triggers(row, state)
+    const instructions = [...triggers, ...stage.instructions]
+    const name = this.namer(row, instructions, triggers.length)
+    const { escape } = this.dockerfile
+    const expand = expander(state.variables, escape)
+    const layer: LayerContext = {
+      state,
+      expand,
+      name,
+      epoch: this.options.epoch,
+      network: this.options.network ?? 'default',
+      proxy: this.buildArgs.proxyEnvironment(),
+    }
+    for (const instruction of instructions)
+      await this.at(instruction.statement, async () => {
+        checkCanceled(this.call)
+        if (isRun(instruction)) {
+          this.checkRunnable(state.platform)
+          applyRun(instruction, layer)
+        } else if (isCopy(instruction)) applyCopy(instruction, await this.source(row, instruction, expand), layer)
+        else if (isWorkdir(instruction)) applyWorkdir(instruction, layer)
+        else applySetting(instruction, { state, expand, escape, buildArgs: this.buildArgs, global: this.global })
+      })
+    return state
+  }
+
+  private async begin(row: StageRow): Promise<StageState> {
+    if (row.base) return childState(await this.state(row.base))
+    const platform = this.platformOf(row)
+    if (row.image === 'scratch') return scratchState(platform)
+    const [base, image] = await this.imageVertex(row.image, platform)
+    // An image for a platform that this one runs is what it is, not what was asked for.
+    return imageState(image, base, row.platform ?? image.platform)
+  }
+
+  /** ONBUILD of the base, to be done first; they are not inherited further. */
+  private async triggers(row: StageRow, state: StageState): Promise<Stage['instructions']> {
+    const texts = row.base ? ((await this.state(row.base)).config.OnBuild ?? []) : (state.config.OnBuild ?? [])
+    delete state.config.OnBuild
+    const { location } = row.stage.from.statement
+    return await this.at({ location }, async () =>
+      texts.map((text) => {
+        const parsed = parseDockerfile(text, `ONBUILD of ${row.image}`)
+        const [statement] = parsed.statements
+        if (!statement || parsed.statements.length !== 1)
+          fail('invalid_argument', `the ONBUILD trigger ${JSON.stringify(text)} is not one instruction`)
+        const instruction: Instruction = readInstruction({ ...statement, location }, parsed.escape)
+        if (instruction.name === 'FROM' || instruction.name === 'ONBUILD' || instruction.name === 'MAINTAINER')
+          fail('invalid_argument', `${instruction.name} isn't allowed as an ONBUILD trigger`)
+        return instruction
+      }),
+    )
+  }
+
+  /** What `COPY --from` reads: a stage by name or number, else an image. */
+  private async source(
+    row: StageRow,
+    { from }: CopyInstruction,
+    expand: (word: string) => string,
+  ): Promise<BuildVertex | undefined> {
+    if (from === undefined) return undefined
+    if (/[$\\'"]/.test(from) && expand(from) !== from)
+      fail('invalid_argument', 'variables are not expanded in --from', {
+        hint: 'make a stage of it: FROM $IMAGE AS name, then --from=name',
+      })
+    const stage = findStage(this.stages, row, from)
+    if (stage) {
+      const state = await this.state(stage)
+      return state.vertex ?? vertex<Definition>({ op: 'image', layers: [] }, [], { name: 'FROM scratch' })
+    }
+    return (await this.imageVertex(from, this.platform))[0]
+  }
+
+  private checkRunnable(platform: Platform): void {
+    if (matchPlatform(hostPlatform(), platform) === undefined)
+      fail(
+        'unimplemented',
+        `RUN for ${formatPlatform(platform)} on ${formatPlatform(hostPlatform())} is not supported yet`,
+        {
+          hint: 'build it on a machine of that platform',
+        },
+      )
+  }
+
+  /** Names as people count steps: those that make layers, the base image first. */
+  private namer(row: StageRow, instructions: Stage['instructions'], triggers: number): (text: string) => string {
+    const layers = new Set(['ADD', 'COPY', 'RUN', 'WORKDIR'])
+    const base = row.base === undefined && row.image !== 'scratch' ? 1 : 0
+    const total = base + instructions.filter((instruction) => layers.has(instruction.name)).length
+    const ofTriggers = instructions.slice(0, triggers).filter((instruction) => layers.has(instruction.name)).length
+    const label = this.stages.length === 1 ? '' : `${row.stage.from.stage ?? `stage-${row.stage.index}`} `
+    let index = base
+    return (text) => {
+      index++
+      const number = String(index).padStart(String(total).length)
+      return `[${label}${number}/${total}] ${index - base <= ofTriggers ? 'ONBUILD ' : ''}${capitalised(text)}`
+    }
+  }
+
+  private async at<T>({ location }: Pick<Statement, 'location'>, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      throw withLocation(error, location)
+    }
+  }
+}
+
+/** The keyword in capitals, the rest as it is. */
+function capitalised(text: string): string {
+  const [keyword = ''] = text.split(/\s/, 1)
+  return keyword.toUpperCase() + text.slice(keyword.length)
+}

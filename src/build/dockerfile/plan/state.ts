@@ -1,0 +1,87 @@
+import type { OpenedImage } from '#image'
+import type { History, Platform, ProcessConfig } from '#oci'
+import { cleanPath } from '../../source/cleanpath.ts'
+import type { BuildVertex } from '../../ops/definition.ts'
+import type { Variables } from './scope.ts'
+
+export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+/** A history entry in the making: `created` comes at the end. `base` entries are the base image's own. */
+export interface HistoryDraft extends History {
+  readonly base?: boolean
+}
+
+/** Where a stage stands after some of its instructions. */
+export interface StageState {
+  /** The stack so far; absent on `scratch`. */
+  vertex: BuildVertex | undefined
+  platform: Platform
+  /** ENV and ARG together: what words expand to and steps run with. */
+  readonly variables: Variables
+  /** ARGs in order, for history. */
+  readonly args: string[]
+  config: { -readonly [K in keyof ProcessConfig]: ProcessConfig[K] }
+  author: string | undefined
+  readonly history: HistoryDraft[]
+  /** CMD was given in this stage. */
+  hasCmd: boolean
+}
+
+/** An empty root. */
+export function scratchState(platform: Platform): StageState {
+  return begin({
+    vertex: undefined,
+    platform,
+    variables: new Map(),
+    args: [],
+    config: { WorkingDir: '/' },
+    author: undefined,
+    history: [],
+    hasCmd: false,
+  })
+}
+
+export function imageState(image: OpenedImage, vertex: BuildVertex, platform: Platform): StageState {
+  const { config } = image
+  return begin({
+    vertex,
+    platform,
+    variables: new Map(),
+    args: [],
+    config: { ...config.config },
+    author: config.author,
+    history: (config.history ?? []).map((entry) => ({ ...entry, base: true })),
+    hasCmd: false,
+  })
+}
+
+/** A stage that begins where another one ended: all but its ONBUILD triggers. */
+export function childState(parent: StageState): StageState {
+  const { OnBuild: _, ...config } = parent.config
+  return begin({
+    ...parent,
+    variables: new Map(parent.variables),
+    args: [...parent.args],
+    config: { ...config },
+    history: [...parent.history],
+    hasCmd: false,
+  })
+}
+
+/** PATH is always there; what the config says goes before what an ARG of a parent stage said. */
+function begin(state: StageState): StageState {
+  const env = state.config.Env ?? []
+  state.config.Env = env.some((item) => item.startsWith('PATH=')) ? env : [...env, `PATH=${DEFAULT_PATH}`]
+  for (const item of state.config.Env) {
+    const equals = item.indexOf('=')
+    state.variables.set(equals < 0 ? item : item.slice(0, equals), equals < 0 ? '' : item.slice(equals + 1))
+  }
+  if (state.config.WorkingDir) state.config.WorkingDir = workdirAfter('/', state.config.WorkingDir)
+  return state
+}
+
+/** The config's working directory after `WORKDIR text`: an absolute text stays as it is written. */
+export function workdirAfter(current: string, text: string): string {
+  if (text.startsWith('/')) return text
+  return text === '' ? current : cleanPath(`${current}/${text}`)
+}

@@ -1,0 +1,133 @@
+import { readSync } from 'node:fs'
+import { checkCanceled, fail, utf8, type Call } from '#base'
+import type { Digest } from '#oci'
+import { close } from '#sys'
+import { xattrsOf } from '../source/contentdigest.ts'
+import type { Selected } from '../source/select.ts'
+import { baseOf, joinPath, parentOf, type SourceTree, type TreeNode } from '../source/tree.ts'
+import { chmodNumber, parseChmod, type ModeChange } from './chmod.ts'
+import type { CopyDefinition } from './definition.ts'
+import { ROOT, type Owner } from './owner.ts'
+import { keptTime, madeTime } from './step.ts'
+import type { LayerContent, LayerEntry, LayerTarget, MadeDirectory } from './target.ts'
+
+export interface PlaceOptions {
+  readonly def: CopyDefinition
+  /** Replaces every owner. */
+  readonly owner?: Owner
+  /** Digest that a context file had when the key was made; undefined for other sources. */
+  readonly expected?: (node: TreeNode) => Digest
+}
+
+/** Puts what COPY selected into a layer, with Docker's rules for destinations. */
+export class Placement {
+  private readonly target: LayerTarget
+  private readonly options: PlaceOptions
+  private readonly change: ModeChange
+  private readonly made: MadeDirectory
+
+  constructor(target: LayerTarget, options: PlaceOptions) {
+    const { def, owner } = options
+    this.target = target
+    this.options = options
+    this.change = def.chmod === undefined ? (mode) => mode : parseChmod(def.chmod)
+    const mode = (chmodNumber(def.chmod) ?? 0o755) & 0o777
+    this.made = { ...(owner ?? ROOT), mode, mtime: madeTime(def.epoch) }
+  }
+
+  /** The destination with the directories above it made; itself as well where it must be a directory. */
+  destination(): string {
+    const { destination } = this.options.def
+    const isDirectory = /\/\.?$/.test(destination)
+    this.target.makeDirectory(isDirectory ? destination : parentOf(destination), this.made)
+    return this.target.resolve(destination)
+  }
+
+  /** A directory's contents go into the destination; anything else becomes it, or goes into it if it is a directory. */
+  copy(tree: SourceTree, { path, node }: Selected, call?: Call): void {
+    let to = this.destination()
+    if (node.type === 'directory') this.target.makeDirectory(to, this.made)
+    else if (this.target.at(to)?.type === 'directory' || to === '') to = joinPath(to, baseOf(path))
+    this.node(tree, node, to, false, call)
+  }
+
+  /** A file written in the Dockerfile. */
+  inline(name: string, text: string): void {
+    let to = this.destination()
+    if (to === '' || this.target.at(to)?.type === 'directory') to = joinPath(to, name)
+    const bytes = utf8(text)
+    const { uid, gid } = this.made
+    const mode = this.change(0o644, false)
+    const content: LayerContent = { size: bytes.length, open: () => [bytes] }
+    this.target.put(to, { type: 'file', mode, uid, gid, mtime: this.made.mtime, content })
+  }
+
+  /** The root of `--chown`ed unpacking: where an archive goes. */
+  directory(): string {
+    return this.target.makeDirectory(this.options.def.destination, this.made)
+  }
+
+  private node(tree: SourceTree, node: TreeNode, to: string, overwrite: boolean, call?: Call): void {
+    checkCanceled(call)
+    if (node.type === 'socket') return
+    if (node.type !== 'directory') {
+      this.target.put(to, this.entry(tree, node))
+      return
+    }
+    const found = to === '' ? node : this.target.at(to)
+    if (found?.type !== 'directory' || overwrite) this.target.put(to, this.entry(tree, node))
+    for (const child of tree.list(node.path)) this.node(tree, child, joinPath(to, baseOf(child.path)), true, call)
+  }
+
+  private entry(tree: SourceTree, node: TreeNode): LayerEntry {
+    const { stat, type } = node
+    const { def, owner, expected } = this.options
+    const fromContext = expected !== undefined
+    const isLink = type === 'symlink'
+    const xattrs = fromContext || isLink ? new Map() : xattrsOf(tree, node)
+    return {
+      type: type as LayerEntry['type'],
+      mode: isLink ? 0o777 : this.change(stat.mode & 0o7777, type === 'directory'),
+      uid: owner?.uid ?? (fromContext ? 0 : stat.uid),
+      gid: owner?.gid ?? (fromContext ? 0 : stat.gid),
+      mtime: fromContext ? madeTime(def.epoch) : keptTime(stat.mtime, def.epoch),
+      ...(xattrs.size > 0 ? { xattrs } : {}),
+      ...(node.target === undefined ? {} : { target: node.target }),
+      ...(type === 'file' ? { content: fileContent(tree, node, expected?.(node)) } : {}),
+      ...(type === 'chardev' || type === 'blockdev' ? { device: [stat.rdevMajor, stat.rdevMinor] as const } : {}),
+    }
+  }
+}
+
+function fileContent(tree: SourceTree, node: TreeNode, expected: Digest | undefined): LayerContent {
+  // Hard links in a context are an accident of the machine; in a stage they are what keeps it small.
+  const link = expected === undefined && node.stat.nlink > 1 ? { link: `${node.stat.dev}:${node.stat.ino}` } : {}
+  return { size: node.stat.size, ...link, open: () => readFile(tree, node, expected) }
+}
+
+const CHUNK = 1 << 20
+
+/** A file's bytes; an error when they are not those that the key was made from. */
+function* readFile(tree: SourceTree, node: TreeNode, expected: Digest | undefined): Generator<Uint8Array, void, void> {
+  const { size } = node.stat
+  const hasher = expected === undefined ? undefined : new Bun.CryptoHasher('sha256')
+  const buffer = new Uint8Array(Math.min(CHUNK, size))
+  const fd = tree.open(node.path)
+  try {
+    for (let left = size; left > 0;) {
+      const length = readSync(fd, buffer, 0, Math.min(left, buffer.length), null)
+      if (length === 0) changed(node)
+      left -= length
+      const chunk = buffer.subarray(0, length)
+      hasher?.update(chunk)
+      yield chunk
+    }
+  } finally {
+    close(fd)
+  }
+  if (hasher && `sha256:${hasher.digest('hex')}` !== expected) changed(node)
+}
+
+function changed(node: TreeNode): never {
+  fail('failed_precondition', `${node.path} changed while it was copied`, { hint: 'build again' })
+}

@@ -1,0 +1,81 @@
+import { rmSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Call } from '#base'
+import type { OpenedImage } from '#image'
+import type { Digest } from '#oci'
+import { applyMounts, mountPoints, unmount, type Mount } from '#sys'
+import { digestData } from '../digest.ts'
+import type { FileDigests } from '../source/filedigests.ts'
+import { SourceTree } from '../source/tree.ts'
+import type { BuildHost, CacheDep } from '../types.ts'
+import type { Stack } from './definition.ts'
+
+/** What the ops of one build share. */
+export interface StepEnvironment {
+  readonly host: BuildHost
+  /** The build context, less what is ignored. */
+  readonly context: SourceTree
+  readonly digests: FileDigests
+  /** By manifest digest. */
+  readonly images: ReadonlyMap<Digest, OpenedImage>
+}
+
+/** The stack below counts whole, by its diff IDs: the same layers are the same files. */
+export const stackDep: CacheDep<Stack> = { contentDigest: async (stack) => digestData(stack) }
+
+/** Runs `work` with a directory that is gone afterwards, whatever was mounted on `<dir>/rootfs` included. */
+export async function withStepDirectory<T>(host: BuildHost, work: (dir: string) => Promise<T>): Promise<T> {
+  const dir = join(host.workDir, `step-${crypto.randomUUID()}`)
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  try {
+    return await work(dir)
+  } finally {
+    const rootfs = join(dir, 'rootfs')
+    while (unmount(rootfs, { lazy: true }));
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+/** A read-only view of a stack. */
+export async function withView<T>(
+  host: BuildHost,
+  stack: Stack,
+  work: (view: SourceTree) => Promise<T>,
+  call?: Call,
+): Promise<T> {
+  return await withStepDirectory(host, async (dir) => {
+    const view = await host.snapshots.view(dir, stack, call)
+    mountOnce(view.mounts)
+    using tree = new SourceTree(view.path)
+    return await work(tree)
+  })
+}
+
+/** Makes mounts; layers that this process has mounted already stay as they are. */
+export function mountOnce(mounts: readonly Mount[]): void {
+  const there = new Set(mountPoints())
+  applyMounts(mounts.filter((mount) => mount.type === 'overlay' || !there.has(mount.target)))
+}
+
+/** Stores a step's layer over the stack below it, protected until the build has ended. */
+export async function addLayer(
+  host: BuildHost,
+  below: Stack,
+  tar: Parameters<BuildHost['layers']['create']>[0],
+  call?: Call,
+): Promise<Stack> {
+  const layer = await host.layers.create(tar, call)
+  host.lease.add(layer.diffId)
+  return [...below, layer.diffId]
+}
+
+/** The time of what a build makes. */
+export function madeTime(epoch: number | undefined): bigint {
+  return BigInt(epoch ?? 0) * 1_000_000_000n
+}
+
+/** The time of what comes from a stage or archive: its own, unless an explicit epoch is earlier. */
+export function keptTime(mtime: bigint, epoch: number | undefined): bigint {
+  const limit = madeTime(epoch)
+  return epoch !== undefined && mtime > limit ? limit : mtime
+}

@@ -1,0 +1,139 @@
+import { readSync } from 'node:fs'
+import { CairnError, fail, type ByteStream, type Call } from '#base'
+import { decompress, detectCompression, parseWhiteout, readTar, writeTar, type TarInput } from '#codec'
+import { close } from '#sys'
+import type { FileDigests } from '../source/filedigests.ts'
+import type { Selected } from '../source/select.ts'
+import { SourceTree, type TreeNode } from '../source/tree.ts'
+import type { BuildHost } from '../types.ts'
+import type { CopyDefinition, Stack } from './definition.ts'
+import type { Owner } from './owner.ts'
+import { Placement } from './place.ts'
+import { addLayer, keptTime, mountOnce, withStepDirectory } from './step.ts'
+import { LayerTarget } from './target.ts'
+import { layerTar } from './writelayer.ts'
+
+export interface Unpacking {
+  readonly def: CopyDefinition
+  readonly host: BuildHost
+  readonly stack: Stack
+  readonly view: SourceTree
+  readonly source: SourceTree
+  readonly selected: readonly Selected[]
+  readonly digests: FileDigests
+  readonly owner?: Owner
+}
+
+/** Whether any of the files is an archive that ADD unpacks. */
+export async function hasArchive(tree: SourceTree, selected: readonly Selected[]): Promise<boolean> {
+  for (const { node } of selected) if (await archiveOf(tree, node)) return true
+  return false
+}
+
+/**
+ * ADD with archives among its sources. Extraction may replace anything below, so it is done for real, on a writable
+ * root in which the kernel keeps every path, and the layer is what changed.
+ */
+export async function unpackLayer(unpacking: Unpacking, call?: Call): Promise<Stack> {
+  const { def, host, stack, source, selected, owner, digests } = unpacking
+  return await withStepDirectory(host, async (dir) => {
+    const root = await host.snapshots.prepare(dir, stack, { volatile: true }, call)
+    mountOnce(root.mounts)
+    for (const item of selected) {
+      // Each source sees what those before it have written.
+      using view = new SourceTree(root.path)
+      const target = new LayerTarget(view)
+      const placement = new Placement(target, {
+        def,
+        ...(owner ? { owner } : {}),
+        ...(def.from === 'context' ? { expected: (node) => digests.digest(node) } : {}),
+      })
+      const archive = await archiveOf(source, item.node)
+      const into = archive ? placement.directory() : ''
+      if (!archive) placement.copy(source, item, call)
+      await host.differ.apply(layerTar(target.entries, call), root.path, call)
+      if (archive) await host.differ.apply(rewritten(archive(), def, owner, call), `${root.path}/${into}`, call)
+    }
+    const lower = root.mounts.flatMap((mount) => (mount.type === 'overlay' ? mount.lower : []))
+    const tar = host.differ.compare(root.upper!, { clamp: def.epoch ?? 0, lower }, call)
+    return await addLayer(host, stack, tar, call)
+  })
+}
+
+/** Owners replaced, times clamped, and names that would be whiteouts refused: an archive is no layer. */
+function rewritten(tar: ByteStream, def: CopyDefinition, owner: Owner | undefined, call?: Call): ByteStream {
+  async function* members(): AsyncGenerator<TarInput, void, void> {
+    for await (const { entry, data } of readTar(tar)) {
+      if (parseWhiteout(entry.path)) fail('invalid_argument', `the archive holds ${entry.path}, which a layer cannot`)
+      const { sparse: _, ...plain } = entry
+      yield { entry: { ...plain, ...owner, mtime: keptTime(entry.mtime, def.epoch) }, data }
+    }
+  }
+  return writeTar(members(), call)
+}
+
+/** Opens the tar inside a file, by what the file holds; undefined when it is none. */
+async function archiveOf(tree: SourceTree, node: TreeNode): Promise<(() => ByteStream) | undefined> {
+  if (node.type !== 'file' || node.stat.size === 0) return undefined
+  const compression = detectCompression(head(tree, node))
+  if (compression === 'bzip2' || compression === 'xz') {
+    const open = (): ByteStream => piped(compression, tree, node)
+    return (await isTar(open)) ? open : undefined
+  }
+  const open = (): ByteStream => decompress(read(tree, node), compression)
+  return (await isTar(open)) ? open : undefined
+}
+
+async function isTar(open: () => ByteStream): Promise<boolean> {
+  try {
+    for await (const _ of readTar(open())) return true
+  } catch (error) {
+    if (error instanceof CairnError && error.code !== 'unimplemented') return false
+    throw error
+  }
+  return false
+}
+
+function head(tree: SourceTree, node: TreeNode): Uint8Array {
+  const fd = tree.open(node.path)
+  try {
+    const bytes = new Uint8Array(16)
+    return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0))
+  } finally {
+    close(fd)
+  }
+}
+
+const CHUNK = 1 << 20
+
+async function* read(tree: SourceTree, node: TreeNode): ByteStream {
+  const fd = tree.open(node.path)
+  try {
+    const buffer = new Uint8Array(CHUNK)
+    for (;;) {
+      const length = readSync(fd, buffer, 0, CHUNK, null)
+      if (length === 0) return
+      yield buffer.subarray(0, length)
+    }
+  } finally {
+    close(fd)
+  }
+}
+
+/** bzip2 and xz have no decoder here: the system's programs do it, if there are any. */
+async function* piped(program: 'bzip2' | 'xz', tree: SourceTree, node: TreeNode): ByteStream {
+  const path = Bun.which(program)
+  if (path === null)
+    fail('unimplemented', `${node.path} is compressed with ${program}, which is not installed`, {
+      hint: `install ${program === 'xz' ? 'xz-utils' : program}, or decompress the file`,
+    })
+  const fd = tree.open(node.path)
+  const child = Bun.spawn([path, '-dc'], { stdin: fd, stdout: 'pipe', stderr: 'ignore', env: {}, lazy: true })
+  try {
+    yield* child.stdout
+    if ((await child.exited) !== 0) fail('data_loss', `${node.path} is damaged: ${program} cannot decompress it`)
+  } finally {
+    child.kill()
+    close(fd)
+  }
+}

@@ -1,0 +1,56 @@
+import { checkCanceled, type Call } from '#base'
+import type { Digest } from '#oci'
+import { readXattrs } from '#sys'
+import type { Selected } from './select.ts'
+import type { SourceTree, TreeNode } from './tree.ts'
+
+export interface ContentDigestOptions {
+  /** Digest of a file's bytes. */
+  readonly file: (node: TreeNode) => Digest
+  /** Owner and extended attributes are copied, so they count. */
+  readonly ownership: boolean
+}
+
+/** Reduces what a copy reads to one digest; docs/model/build.md says what counts. */
+export function contentDigest(
+  tree: SourceTree,
+  selected: readonly Selected[],
+  options: ContentDigestOptions,
+  call?: Call,
+): Digest {
+  const hasher = new Bun.CryptoHasher('sha256')
+  const visit = (node: TreeNode, below: string): void => {
+    checkCanceled(call)
+    hasher.update(JSON.stringify(describe(tree, node, below, options)))
+    if (node.type !== 'directory') return
+    for (const child of tree.list(node.path))
+      visit(child, child.path.slice(node.path === '' ? 0 : node.path.length + 1))
+    hasher.update('}')
+  }
+  for (const { path, node } of selected) {
+    hasher.update(JSON.stringify(path))
+    visit(node, '')
+  }
+  return `sha256:${hasher.digest('hex')}`
+}
+
+function describe(tree: SourceTree, node: TreeNode, name: string, options: ContentDigestOptions): readonly unknown[] {
+  const { stat } = node
+  const common = [name, node.type, node.type === 'symlink' ? 0 : stat.mode & 0o7777]
+  if (options.ownership) {
+    const xattrs = [...xattrsOf(tree, node)].map(([key, value]) => `${key}=${value.toHex()}`)
+    common.push(stat.uid, stat.gid, xattrs.sort().join())
+  }
+  if (node.type === 'file') return [...common, stat.size, options.file(node)]
+  if (node.type === 'symlink') return [...common, node.target]
+  return node.type === 'chardev' || node.type === 'blockdev' ? [...common, stat.rdevMajor, stat.rdevMinor] : common
+}
+
+/** Extended attributes that belong to the file, not to this host. */
+export function xattrsOf(tree: SourceTree, node: TreeNode): ReadonlyMap<string, Uint8Array> {
+  if (node.type !== 'file' && node.type !== 'directory') return new Map()
+  const all = readXattrs(`/proc/self/fd/${tree.root}/${node.path}`)
+  for (const name of all.keys())
+    if (/^(?:trusted|user)\.overlay\.|^security\.(?:selinux|ima|evm)$/.test(name)) all.delete(name)
+  return all
+}

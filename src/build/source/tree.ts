@@ -1,0 +1,169 @@
+import { readdirSync } from 'node:fs'
+import { fail } from '#base'
+import { decodeName, type EntryType } from '#codec'
+import { close, FileType, isErrno, O, openIn, openPath, readlinkAt, statAt, type Stat } from '#sys'
+import { IgnoreRules, type ParentMatch } from './ignore.ts'
+
+/** An entry of a tree. `path` is below the root, without a leading slash; the root's is empty. */
+export interface TreeNode {
+  readonly path: string
+  readonly type: EntryType | 'socket'
+  readonly stat: Stat
+  /** Of a symlink. */
+  readonly target?: string
+}
+
+/** How many symlinks one look-up follows. */
+const LINK_LIMIT = 40
+
+/**
+ * A directory as copies read it: everything below a root, less what the ignore rules hide. The kernel keeps each
+ * look-up beneath the root and follows no symlink; symlinks are followed here, inside the root. What was read once
+ * is remembered: a tree is a snapshot of one build.
+ */
+export class SourceTree implements Disposable {
+  readonly root: number
+  private readonly rules: IgnoreRules
+  private readonly lists = new Map<string, readonly TreeNode[]>()
+  private readonly matches = new Map<string, { readonly ignored: boolean; readonly here: ParentMatch }>()
+
+  constructor(path: string, rules: IgnoreRules = new IgnoreRules([])) {
+    this.root = openPath(path, O.PATH | O.DIRECTORY)
+    this.rules = rules
+  }
+
+  [Symbol.dispose](): void {
+    close(this.root)
+  }
+
+  /** The entry itself; undefined when there is none or it is ignored. Parents must be real directories. */
+  node(path: string): TreeNode | undefined {
+    const node = path === '' ? this.rootNode() : this.inParent(path)
+    if (!node || !this.isHidden(node)) return node
+    return undefined
+  }
+
+  /** The entries of a directory in bytewise order. */
+  list(path: string): readonly TreeNode[] {
+    let list = this.lists.get(path)
+    if (!list) this.lists.set(path, (list = this.read(path)))
+    return list
+  }
+
+  /** The path with every symlink followed inside the root; undefined when it leads nowhere. */
+  resolve(path: string): TreeNode | undefined {
+    const rest = path.split('/').toReversed()
+    let at = this.rootNode()
+    let links = 0
+    while (rest.length > 0) {
+      const part = rest.pop()!
+      if (part === '' || part === '.') continue
+      if (part === '..') {
+        at = this.node(parentOf(at.path)) ?? this.rootNode()
+        continue
+      }
+      if (at.type !== 'directory') return undefined
+      const next = this.node(joinPath(at.path, part))
+      if (!next) return undefined
+      if (next.target === undefined) {
+        at = next
+        continue
+      }
+      if (++links > LINK_LIMIT) fail('invalid_argument', `too many symlinks on the way to ${path}`)
+      rest.push(...next.target.split('/').toReversed())
+      if (next.target.startsWith('/')) at = this.rootNode()
+    }
+    return at
+  }
+
+  /** A file opened for reading. */
+  open(path: string): number {
+    return openIn(this.root, path, O.RDONLY | O.NOFOLLOW | O.NONBLOCK, { scope: 'beneath', noSymlinks: true })
+  }
+
+  /** Whether the ignore rules are why there is nothing at this path. */
+  hides(path: string): boolean {
+    const node = path === '' ? undefined : this.inParent(path)
+    return node !== undefined && this.isHidden(node)
+  }
+
+  private rootNode(): TreeNode {
+    return { path: '', type: 'directory', stat: statAt(this.root, '') ?? fail('not_found', 'the directory is gone') }
+  }
+
+  private inParent(path: string): TreeNode | undefined {
+    const parent = parentOf(path)
+    try {
+      const directory = this.openDirectory(parent, O.PATH)
+      try {
+        return nodeAt(directory, parent, path.slice(parent === '' ? 0 : parent.length + 1))
+      } finally {
+        close(directory)
+      }
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined
+      throw error
+    }
+  }
+
+  private read(path: string): readonly TreeNode[] {
+    const directory = this.openDirectory(path, O.RDONLY)
+    try {
+      const names = readdirSync(`/proc/self/fd/${directory}`, { encoding: 'buffer' })
+      return names
+        .sort((a, b) => Buffer.compare(a, b))
+        .flatMap((name) => nodeAt(directory, path, decodeName(name)) ?? [])
+        .filter((node) => !this.isHidden(node))
+    } finally {
+      close(directory)
+    }
+  }
+
+  private openDirectory(path: string, mode: number): number {
+    return openIn(this.root, path, mode | O.DIRECTORY | O.NOFOLLOW, { scope: 'beneath', noSymlinks: true })
+  }
+
+  /** An ignored directory is still there when rules take something below it back in. */
+  private isHidden(node: TreeNode): boolean {
+    if (this.rules.isEmpty || node.path === '' || !this.match(node.path).ignored) return false
+    return !(node.type === 'directory' && this.rules.hasNegations && this.list(node.path).length > 0)
+  }
+
+  private match(path: string): { readonly ignored: boolean; readonly here: ParentMatch } {
+    const known = this.matches.get(path)
+    if (known) return known
+    const parent = parentOf(path)
+    const match = this.rules.match(path, parent === '' ? undefined : this.match(parent).here)
+    this.matches.set(path, match)
+    return match
+  }
+}
+
+export function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')))
+}
+
+export function baseOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
+export function joinPath(directory: string, name: string): string {
+  return directory === '' ? name : `${directory}/${name}`
+}
+
+function nodeAt(directory: number, parent: string, name: string): TreeNode | undefined {
+  const stat = statAt(directory, name)
+  if (!stat) return undefined
+  const type: TreeNode['type'] = TYPES[stat.mode & FileType.mask] ?? 'socket'
+  const node = { path: joinPath(parent, name), type, stat }
+  return type === 'symlink' ? { ...node, target: decodeName(Buffer.from(readlinkAt(directory, name))) } : node
+}
+
+const TYPES: Readonly<Record<number, EntryType | undefined>> = {
+  [FileType.file]: 'file',
+  [FileType.directory]: 'directory',
+  [FileType.symlink]: 'symlink',
+  [FileType.chardev]: 'chardev',
+  [FileType.blockdev]: 'blockdev',
+  [FileType.fifo]: 'fifo',
+}
