@@ -21,12 +21,16 @@ export type { Inflater, InflateOptions } from './compress/inflate.ts'
 export { createErofsWriter } from './erofs/writer.ts'
 export type { ErofsWriter } from './erofs/writer.ts'
 export { writeErofs } from './erofs/build.ts'
-export { fileSink } from './erofs/filesink.ts'
+export { openErofs } from './erofs/read.ts'
+export { fileSink, fileSource } from './erofs/filesink.ts'
 export { EROFS_TAR_OFFSET } from './erofs/format.ts'
 export type {
   AbsentLink,
+  ErofsDirent,
+  ErofsImage,
   ErofsInput,
   ErofsLimits,
+  ErofsNode,
   ErofsSink,
   ErofsSource,
   ErofsSummary,

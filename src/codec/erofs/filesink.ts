@@ -1,5 +1,5 @@
-import { readSync, writeSync } from 'node:fs'
-import type { ErofsSink } from './types.ts'
+import { fstatSync, readSync, writeSync } from 'node:fs'
+import type { ErofsSink, ErofsSource } from './types.ts'
 
 /** A sink over a descriptor open for reading and writing. */
 export function fileSink(fd: number): ErofsSink {
@@ -12,7 +12,7 @@ export function fileSink(fd: number): ErofsSink {
 }
 
 /** Fills `bytes` from a file; fewer only at its end. */
-export function readFull(fd: number, bytes: Uint8Array, position: number): number {
+function readFull(fd: number, bytes: Uint8Array, position: number): number {
   let done = 0
   while (done < bytes.length) {
     const count = readSync(fd, bytes, done, bytes.length - done, position + done)
@@ -20,4 +20,9 @@ export function readFull(fd: number, bytes: Uint8Array, position: number): numbe
     done += count
   }
   return done
+}
+
+/** An image in an open file. */
+export function fileSource(fd: number): ErofsSource {
+  return { read: (bytes, position) => readFull(fd, bytes, position), size: fstatSync(fd).size }
 }

@@ -1,5 +1,5 @@
 import type { Digest } from '#oci'
-import type { TarEntry, TarLimits } from '../types.ts'
+import type { EntryType, Nanoseconds, TarEntry, TarLimits } from '../types.ts'
 
 /** The file that an image is written into: new, empty, and not yet anybody's. `fileSink` makes one of a descriptor. */
 export interface ErofsSink {
@@ -69,4 +69,47 @@ export interface ErofsInput {
   readonly entry: TarEntry
   /** Exactly `entry.size` bytes if it is a file of more than none; nothing else has data. */
   readonly data?: Iterable<Uint8Array>
+}
+
+/** A file as its inode describes it. */
+export interface ErofsNode {
+  /** Its number: equal for two names of one file. */
+  readonly nid: number
+  readonly type: Exclude<EntryType, 'hardlink'>
+  /** Permission, setuid, setgid and sticky bits. */
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  readonly mtime: Nanoseconds
+  readonly size: number
+  readonly links: number
+  readonly devmajor: number
+  readonly devminor: number
+}
+
+export interface ErofsDirent {
+  readonly name: string
+  readonly nid: number
+}
+
+/**
+ * An image read without the kernel's help. Nothing in it is trusted: what does not hold together is `data_loss`,
+ * what {@link createErofsWriter} does not write (compression, chunks, shared xattrs) is `unimplemented`.
+ */
+export interface ErofsImage {
+  readonly root: ErofsNode
+  /** Inodes, as the superblock has it. */
+  readonly inodes: number
+  readonly uuid: Uint8Array
+  node(nid: number): ErofsNode
+  /** Entries of a directory in their order, `.` and `..` left out. */
+  list(directory: ErofsNode): Generator<ErofsDirent, void, void>
+  /** The file at a relative path, symlinks not followed; undefined if there is none. */
+  lookup(path: string): ErofsNode | undefined
+  /** Every path with its file, the root as `''` first; a directory that is entered twice is `data_loss`. */
+  walk(): Generator<{ readonly path: string; readonly node: ErofsNode }, void, void>
+  readlink(symlink: ErofsNode): string
+  xattrs(node: ErofsNode): Map<string, Uint8Array>
+  /** Where a file's bytes lie, all in one piece. */
+  extent(file: ErofsNode): { readonly offset: number; readonly length: number }
 }
