@@ -114,11 +114,22 @@ function clean(dir: string): void {
 
 function common(driver: RuntimeDriver, id: string, options: MonitorOptions): string[] {
   const { dir } = options
-  const log = options.logPath === '' ? 'none' : `k8s-file:${options.logPath}`
+  const settings = {
+    '--api-version': '1',
+    '-c': id,
+    '-n': options.name,
+    '-r': driver.path,
+    '-b': dir,
+    '-p': join(dir, 'pidfile'),
+    '-P': join(dir, 'conmon.pid'),
+    '--persist-dir': exitDir(dir),
+    '-l': options.logPath === '' ? 'none' : `k8s-file:${options.logPath}`,
+    '--log-level': 'warning',
+  }
   return [
-    ...['--api-version', '1', '-c', id, '-n', options.name, '-r', driver.path, '-b', dir],
-    ...['-p', join(dir, 'pidfile'), '-P', join(dir, 'conmon.pid'), '--persist-dir', exitDir(dir), '--full-attach'],
-    ...['-l', log, '--no-sync-log', '--log-level', 'warning'],
+    ...Object.entries(settings).flat(),
+    '--full-attach',
+    '--no-sync-log',
     ...driver.globals.flatMap((argument) => ['--runtime-arg', argument]),
     ...(options.stdin ? ['-i'] : []),
     ...(options.terminal ? ['-t'] : []),

@@ -3,6 +3,7 @@ import { defaultProfile } from '../seccomp/default.ts'
 import { resolveProfile } from '../seccomp/profile.ts'
 import type { LinuxSpec, ProcessSpec, RuntimeSpec } from '../types.ts'
 import { capabilitiesOf } from './capabilities.ts'
+import type { Device } from './devices.ts'
 import { hostFacts, type HostFacts } from './host.ts'
 import { INIT_PATH, mountsOf, rootPropagation } from './mounts.ts'
 import { resourcesOf } from './resources.ts'
@@ -102,13 +103,17 @@ function linuxOf(options: SpecOptions, capabilities: readonly string[], host: Ho
     namespaces: namespacesOf(options, host),
     ...(options.cgroupsPath && { cgroupsPath: options.cgroupsPath }),
     resources: resourcesOf(options, host),
-    ...(devices.length > 0 && { devices: devices.map(({ access: _, ...node }) => node) }),
+    ...(devices.length > 0 && { devices: devices.map(nodeOf) }),
     sysctl: sysctlsOf(options),
     ...(seccomp && { seccomp }),
     maskedPaths: open ? [] : [...MASKED_PATHS, ...host.throttleCounters],
     readonlyPaths: open ? [] : READONLY_PATHS,
     ...(propagation && { rootfsPropagation: propagation }),
   }
+}
+
+function nodeOf({ path, type, major, minor, fileMode, uid, gid }: Device): object {
+  return { path, type, major, minor, fileMode, uid, gid }
 }
 
 function seccompOf(options: SpecOptions, capabilities: readonly string[], host: HostFacts): object | undefined {
