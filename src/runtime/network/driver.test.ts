@@ -416,6 +416,45 @@ describe.skipIf(!root)('a bridge network (needs root)', () => {
       expect(() => container(front, 'third', 45, [port(9101)])).toThrow('already allocated by container heir')
     })
 
+    test('a container that comes back with another address takes its ports along', async () => {
+      container(front, 'moved', 80, [port(9160), port(9161)])
+      const netns = container(front, 'moved', 81, [port(9160), port(9161)])
+      await serve(netns, 'moved', 80)
+      expect(await ask(outside, '203.0.113.1', 9160)).toBe('moved saw 203.0.113.2')
+      within(host, () => driver.disconnect(front, endpoint(front, 'moved', 81, [port(9160), port(9161)])))
+    })
+
+    test('a UDP client that keeps sending follows the port from nobody to one container to the next', async () => {
+      const answers: string[] = []
+      let heard = Promise.withResolvers<void>()
+      const client = await within(outside, () =>
+        Bun.udpSocket({
+          connect: { hostname: '203.0.113.1', port: 9150 },
+          socket: {
+            data: (_, bytes) => (answers.push(bytes.toString()), heard.resolve()),
+            error: () => heard.resolve(),
+          },
+        }),
+      )
+      const sent = async (): Promise<void> => {
+        heard = Promise.withResolvers()
+        client.send('?')
+        await Promise.race([heard.promise, Bun.sleep(SILENCE_MS)])
+      }
+      await sent()
+      for (const [name, address] of [
+        ['first', 47],
+        ['second', 48],
+      ] as const) {
+        const netns = container(front, name, address, [port(9150, 80, 'udp')])
+        await serve(netns, name, 80)
+        await sent()
+        within(host, () => driver.disconnect(front, endpoint(front, name, address, [port(9150, 80, 'udp')])))
+      }
+      client.close()
+      expect(answers).toEqual(['first saw 203.0.113.2', 'second saw 203.0.113.2'])
+    })
+
     test('republishing after the table lost them', () => {
       const mine = endpoint(front, 'lost', 46, [port(9102)])
       within(host, () => {

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fail, messageOf } from '#base'
 import { isErrno, tryLock, type FileLock } from '#sys'
+import { forgetClientsOf, forgetUnanswered } from './conntrack.ts'
 import { ensureBridge, readyBridge, removeBridge } from './bridge.ts'
 import { allowForwarding, forgetForwarding } from './docker.ts'
 import { plug } from './endpoint.ts'
@@ -9,7 +10,15 @@ import { checkHostPort } from './hostports.ts'
 import { NETLINK_NETFILTER, NETLINK_ROUTE, openNetlink, type NetlinkConnection } from './netlink.ts'
 import { withNetns } from './netns.ts'
 import type { TableRef } from './nftables.ts'
-import { checkPublishable, elementsOf, listPublished, publish, samePublished, unpublish } from './published.ts'
+import {
+  checkPublishable,
+  elementsOf,
+  listPublished,
+  publish,
+  samePublished,
+  unpublish,
+  type Published,
+} from './published.ts'
 import { addNetwork, ensureTable, networkIsLoaded, removeNetwork } from './ruleset.ts'
 import type { Endpoint, NetworkConfig, NetworkDriver } from './types.ts'
 
@@ -26,38 +35,44 @@ const LOCK_TRIES = 10_000
 const KERNEL_HINT =
   'Needs Linux 5.11 with nf_tables: try modprobe nf_tables nft_nat nft_masq nft_fib_inet, or run with --network host or none.'
 
-/** The driver for bridge networks of the network namespace that the calling thread is in. */
+/**
+ * The driver for bridge networks of the network namespace that the calling thread is in at first
+ * use. Its two sockets stay open: closing one after a deletion waits for the kernel to let go of
+ * what was deleted, 10 ms in which a server could answer somebody.
+ */
 export function createNetworkDriver(options: NetworkDriverOptions): NetworkDriver {
   const ref: TableRef = { family: 'inet', table: options.table ?? 'cairn' }
   const { run, nameOf = () => undefined } = options
+  const route = lazily(() => openNetlink(NETLINK_ROUTE))
+  const nft = lazily(openNftables)
   const ensure = (network: NetworkConfig): void =>
     locked(run, () => {
-      using route = openNetlink(NETLINK_ROUTE)
-      using nft = openNftables()
-      if (!readyBridge(route, network) || !networkIsLoaded(nft, ref, network)) {
-        ensureBridge(route, network)
-        loadTable(nft, ref, network)
+      if (!readyBridge(route(), network) || !networkIsLoaded(nft(), ref, network)) {
+        ensureBridge(route(), network)
+        loadTable(nft(), ref, network)
       }
-      allowForwarding(nft, network.bridge)
+      allowForwarding(nft(), network.bridge)
     })
-  const withdraw = (endpoint: Endpoint): void =>
-    locked(run, () => {
-      using nft = openNftables()
-      const wanted = elementsOf(endpoint)
-      const present = listPublished(nft, ref)
-      unpublish(
-        nft,
-        ref,
-        present.filter((one) => wanted.some((other) => samePublished(one, other))),
-      )
+  const withdraw = (choose: (present: readonly Published[]) => readonly Published[]): number => {
+    const gone = locked(run, () => {
+      const chosen = choose(listPublished(nft(), ref))
+      unpublish(nft(), ref, chosen)
+      return chosen
     })
+    forgetClientsOf(nft(), gone)
+    return gone.length
+  }
   const republish = (network: NetworkConfig, endpoint: Endpoint): void => {
     checkPublishable(network, endpoint)
     if (endpoint.ports.length === 0) return
-    locked(run, () => {
-      using nft = openNftables()
-      publish(nft, ref, elementsOf(endpoint), nameOf)
-    })
+    const wanted = elementsOf(endpoint)
+    locked(run, () => publish(nft(), ref, wanted, nameOf))
+    forgetUnanswered(nft(), wanted)
+  }
+  const disconnect = (endpoint: Endpoint): void => {
+    if (endpoint.ports.length === 0) return
+    const mine = elementsOf(endpoint)
+    withdraw((present) => present.filter((one) => isOneOf(mine, one)))
   }
   return {
     ensure,
@@ -66,37 +81,36 @@ export function createNetworkDriver(options: NetworkDriverOptions): NetworkDrive
       for (const port of endpoint.ports) checkHostPort(port)
       republish(network, endpoint)
       try {
-        using route = openNetlink(NETLINK_ROUTE)
-        withNetns(netns, (fd) => plug(route, fd, network, endpoint))
+        withNetns(netns, (fd) => plug(route(), fd, network, endpoint))
       } catch (error) {
-        withdraw(endpoint)
+        disconnect(endpoint)
         throw error
       }
     },
-    disconnect(_network, endpoint) {
-      if (endpoint.ports.length > 0) withdraw(endpoint)
-    },
-    reconcile(live) {
-      return locked(run, () => {
-        using nft = openNftables()
-        const present = listPublished(nft, ref)
-        if (present.length === 0) return 0
+    disconnect: (_network, endpoint) => disconnect(endpoint),
+    reconcile: (live) =>
+      withdraw((present) => {
+        if (present.length === 0) return []
         const wanted = (typeof live === 'function' ? live() : live).flatMap(elementsOf)
-        const stale = present.filter((one) => !wanted.some((other) => samePublished(one, other)))
-        unpublish(nft, ref, stale)
-        return stale.length
-      })
-    },
+        return present.filter((one) => !isOneOf(wanted, one))
+      }),
     remove(network) {
       locked(run, () => {
-        using nft = openNftables()
-        forgetForwarding(nft, network.bridge)
-        removeNetwork(nft, ref, network)
-        using route = openNetlink(NETLINK_ROUTE)
-        removeBridge(route, network.bridge)
+        forgetForwarding(nft(), network.bridge)
+        removeNetwork(nft(), ref, network)
+        removeBridge(route(), network.bridge)
       })
     },
   }
+}
+
+function isOneOf(list: readonly Published[], one: Published): boolean {
+  return list.some((other) => samePublished(one, other))
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => (made ??= make())
 }
 
 /** Loads the table and the network into it. Errors: `failed_precondition` when the kernel lacks a part of nf_tables. */

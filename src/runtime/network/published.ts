@@ -1,6 +1,6 @@
 import { fail } from '#base'
 import { equal, formatAddress, parseAddress } from './address.ts'
-import { be16, refuse, type Answer, type NetlinkConnection } from './netlink.ts'
+import { be16, refuse, type Answer, type Message, type NetlinkConnection } from './netlink.ts'
 import {
   batch,
   concatenation,
@@ -75,18 +75,20 @@ export function publish(
   nameOf: (id: string) => string | undefined,
 ): void {
   if (wanted.length === 0) return
-  const add = (list: readonly Published[]): readonly Answer[] =>
-    socket.transact(batch(grouped(list, (map, elements) => newElements(ref, map, elements, true))))
   const opposite = MAPS.filter((map) => wanted.some((one) => OPPOSITE[one.map] === map))
-  const answers = overlapping(listPublished(socket, ref, opposite), wanted).length > 0 ? undefined : add(wanted)
-  if (answers && !answers.some(({ errno }) => errno === EEXIST)) return refuseAll(answers, ref)
+  if (overlapping(listPublished(socket, ref, opposite), wanted).length === 0) {
+    const answers = socket.transact(batch(additions(ref, wanted)))
+    if (!answers.some(({ errno }) => errno === EEXIST)) return refuseAll(answers, ref)
+  }
   const present = listPublished(socket, ref)
   const missing = wanted.filter((one) => !present.some((other) => samePublished(one, other)))
   for (const one of missing) {
     const [clash] = overlapping(present, [one])
     if (clash) allocated(one.port, `container ${nameOf(clash.owner) ?? clash.owner.slice(0, 12)}`)
   }
-  if (missing.length > 0) refuseAll(add(missing), ref)
+  // What the same container left behind when it had another address.
+  const stale = present.filter((one) => missing.some(({ port }) => portsConflict(port, one.port)))
+  if (missing.length > 0) refuseAll(socket.transact(batch([...removals(ref, stale), ...additions(ref, missing)])), ref)
 }
 
 function refuseAll(answers: readonly Answer[], ref: TableRef): void {
@@ -106,15 +108,16 @@ export function listPublished(socket: NetlinkConnection, ref: TableRef, maps: re
 
 /** Removes elements that `listPublished` answered. */
 export function unpublish(socket: NetlinkConnection, ref: TableRef, published: readonly Published[]): void {
-  if (published.length === 0) return
-  const messages = grouped(published, (map, elements) =>
-    deleteElements(
-      ref,
-      map,
-      elements.map(({ key }) => ({ key })),
-    ),
-  )
-  commit(socket, messages, `unpublishing ports in table ${ref.table}`)
+  if (published.length > 0) commit(socket, removals(ref, published), `unpublishing ports in table ${ref.table}`)
+}
+
+function additions(ref: TableRef, published: readonly Published[]): Message[] {
+  return grouped(published, (map, elements) => newElements(ref, map, elements, true))
+}
+
+function removals(ref: TableRef, published: readonly Published[]): Message[] {
+  const keys = (elements: readonly Element[]): Element[] => elements.map(({ key }) => ({ key }))
+  return grouped(published, (map, elements) => deleteElements(ref, map, keys(elements)))
 }
 
 /** The same port of the same container going to the same place. */
