@@ -26,6 +26,6 @@ export interface Layer {
   readonly diffId: Digest
   /** As stored: perhaps compressed. */
   blob(call?: Call): Promise<ByteStream>
-  /** The tar; verified against `diffId` as it streams. */
-  tar(call?: Call): Promise<ByteStream>
+  /** The tar; verified against `diffId` as it streams, unless it is read from an offset (of the tar). */
+  tar(call?: Call & { readonly offset?: number }): Promise<ByteStream>
 }

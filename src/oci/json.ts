@@ -9,16 +9,19 @@ export type JsonObject = Readonly<Record<string, unknown>>
 
 /** Parses an untrusted JSON object of bounded size and depth; `what` names it in errors. */
 export function parseObject(bytes: Uint8Array, what: string): JsonObject {
+  return asObject(parseJson(bytes, what), what)
+}
+
+/** Parses untrusted JSON of bounded size and depth. */
+export function parseJson(bytes: Uint8Array, what: string): unknown {
   if (bytes.length > DOCUMENT_LIMIT)
     fail('resource_exhausted', `${what} has ${bytes.length} bytes; at most ${DOCUMENT_LIMIT} are allowed`)
   checkDepth(bytes, what)
-  let value: unknown
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch (cause) {
-    fail('invalid_argument', `${what} is not valid JSON`, { cause })
+    return fail('invalid_argument', `${what} is not valid JSON`, { cause })
   }
-  return asObject(value, what)
 }
 
 /** Counts brackets outside strings, so that the recursive parser never sees a nest that could exhaust its stack. */
