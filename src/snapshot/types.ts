@@ -92,6 +92,8 @@ export interface Differ {
 export interface CompareOptions {
   /** Times later than this become this, in seconds since the epoch (SOURCE_DATE_EPOCH). */
   readonly clamp?: number
+  /** Seconds since the epoch: only times later than this become `clamp`, as if they were later than that. Default: `clamp`. */
+  readonly since?: number
   /** Every time becomes `clamp`. */
   readonly force?: boolean
   /** Paths (relative, no leading slash) that are left out, with all below them. */

@@ -55,7 +55,8 @@ function* entriesOf(upper: string, options: CompareOptions): Generator<TarInput,
 function timeOf(options: CompareOptions): (mtime: bigint) => bigint {
   if (options.clamp === undefined) return (mtime) => mtime
   const limit = BigInt(Math.floor(options.clamp)) * 1_000_000_000n
-  return options.force ? () => limit : (mtime) => (mtime > limit ? limit : mtime)
+  const since = BigInt(Math.floor(options.since ?? options.clamp)) * 1_000_000_000n
+  return options.force ? () => limit : (mtime) => (mtime > since ? limit : mtime)
 }
 
 interface Named {
