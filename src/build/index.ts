@@ -10,3 +10,30 @@ export type {
   Op,
   Vertex,
 } from './types.ts'
+export { build } from './build.ts'
+export { cacheRecords, cacheRoots, openCache, pruneCache } from './cache.ts'
+export type { BuildCache, CacheFilter, CacheRecord } from './cache.ts'
+export { expand, expandWord } from './dockerfile/expand.ts'
+export type { Expansion, ExpandOptions, Lookup } from './dockerfile/expand.ts'
+export { parseDockerfile } from './dockerfile/parse.ts'
+export { readInstruction } from './dockerfile/read.ts'
+export { readStages } from './dockerfile/stages.ts'
+export type { Stages } from './dockerfile/stages.ts'
+export type { Instruction, Stage } from './dockerfile/instruction.ts'
+export type {
+  Directive,
+  Dockerfile,
+  Escape,
+  Flag,
+  Heredoc,
+  Position,
+  Range,
+  Statement,
+  Word,
+} from './dockerfile/syntax.ts'
+export { planBuild } from './dockerfile/plan/plan.ts'
+export type { Plan, PlanOptions } from './dockerfile/plan/plan.ts'
+export { solve } from './solver/solve.ts'
+export type { Solution, SolveOptions } from './solver/solve.ts'
+export { vertex } from './solver/vertex.ts'
+export { IgnoreRules, parseIgnoreFile } from './source/ignore.ts'

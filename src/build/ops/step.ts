@@ -79,3 +79,8 @@ export function keptTime(mtime: bigint, epoch: number | undefined): bigint {
   const limit = madeTime(epoch)
   return epoch !== undefined && mtime > limit ? limit : mtime
 }
+
+/** Seconds since the epoch: files later than this are a step's own. File systems' clocks lag behind by a tick. */
+export function stepStart(): number {
+  return Math.floor(Date.now() / 1000) - 1
+}

@@ -9,7 +9,7 @@ import type { BuildHost } from '../types.ts'
 import type { CopyDefinition, Stack } from './definition.ts'
 import type { Owner } from './owner.ts'
 import { Placement } from './place.ts'
-import { addLayer, keptTime, mountOnce, withStepDirectory } from './step.ts'
+import { addLayer, keptTime, mountOnce, stepStart, withStepDirectory } from './step.ts'
 import { LayerTarget } from './target.ts'
 import { layerTar } from './writelayer.ts'
 
@@ -37,6 +37,7 @@ export async function hasArchive(tree: SourceTree, selected: readonly Selected[]
 export async function unpackLayer(unpacking: Unpacking, call?: Call): Promise<Stack> {
   const { def, host, stack, source, selected, owner, digests } = unpacking
   return await withStepDirectory(host, async (dir) => {
+    const started = stepStart()
     const root = await host.snapshots.prepare(dir, stack, { volatile: true }, call)
     mountOnce(root.mounts)
     for (const item of selected) {
@@ -55,7 +56,8 @@ export async function unpackLayer(unpacking: Unpacking, call?: Call): Promise<St
       if (archive) await host.differ.apply(rewritten(archive(), def, owner, call), `${root.path}/${into}`, call)
     }
     const lower = root.mounts.flatMap((mount) => (mount.type === 'overlay' ? mount.lower : []))
-    const tar = host.differ.compare(root.upper!, { clamp: def.epoch ?? 0, lower }, call)
+    const times = def.epoch === undefined ? { clamp: 0, since: started } : { clamp: def.epoch }
+    const tar = host.differ.compare(root.upper!, { ...times, lower }, call)
     return await addLayer(host, stack, tar, call)
   })
 }

@@ -63,8 +63,6 @@ function change(instruction: SettingInstruction, context: SettingContext): strin
     case 'ONBUILD':
       config.OnBuild = [...(config.OnBuild ?? []), instruction.expression]
       return undefined
-    default:
-      return fail('internal', `${instruction.name} is not a setting`)
   }
 }
 

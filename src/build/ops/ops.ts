@@ -1,0 +1,21 @@
+import type { Op } from '../types.ts'
+import { copyOp } from './copy.ts'
+import type { BuildVertex, Stack } from './definition.ts'
+import { imageOp } from './image.ts'
+import { mkdirOp } from './mkdir.ts'
+import { runOp } from './run.ts'
+import type { StepEnvironment } from './step.ts'
+
+/** How each kind of definition is evaluated. */
+export function opOf({ def }: BuildVertex, environment: StepEnvironment): Op<Stack> {
+  switch (def.op) {
+    case 'image':
+      return imageOp(def, environment)
+    case 'run':
+      return runOp(def, environment)
+    case 'mkdir':
+      return mkdirOp(def, environment)
+    case 'copy':
+      return copyOp(def, environment)
+  }
+}

@@ -1,0 +1,94 @@
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fail, type Call, type LogProgress } from '#base'
+import { buildSpec, cgroupPath, resolveUser, type MountOption } from '#runtime'
+import { close, pipe, unmount } from '#sys'
+import { digestData } from '../digest.ts'
+import type { BuildHost, Op } from '../types.ts'
+import type { RunDefinition, Stack } from './definition.ts'
+import { addLayer, stackDep, stepStart, withStepDirectory, type StepEnvironment } from './step.ts'
+import { mountWithStubs } from './stubs.ts'
+
+/** The same on every machine, as a step can see it. */
+const HOSTNAME = 'buildkitsandbox'
+
+/** RUN: a process in a sandbox on a writable root; the layer is what it changed. */
+export function runOp(def: RunDefinition, { host }: StepEnvironment): Op<Stack> {
+  const { proxy: _, ...keyed } = def
+  return {
+    cacheMap: async () => ({ digest: digestData(keyed), deps: def.below ? [stackDep] : [] }),
+    exec: ([below = []], call) =>
+      withStepDirectory(host, async (dir) => {
+        const root = await host.snapshots.prepare(dir, below, { volatile: true }, call)
+        mountWithStubs(root, join(dir, 'stubs'))
+        const started = stepStart()
+        await runStep(def, host, dir, root.path, call)
+        unmount(root.path, { lazy: true })
+        const lower = root.mounts.flatMap((mount) => (mount.type === 'overlay' ? mount.lower : []))
+        const times = def.epoch === undefined ? { clamp: 0, since: started } : { clamp: def.epoch }
+        const tar = host.differ.compare(root.upper!, { ...times, lower }, call)
+        return await addLayer(host, below, tar, call)
+      }),
+  }
+}
+
+async function runStep(def: RunDefinition, host: BuildHost, dir: string, rootfs: string, call?: Call): Promise<void> {
+  const id = `build-${crypto.randomUUID()}`
+  const bundle = join(dir, 'bundle')
+  mkdirSync(bundle)
+  await using network = await host.openNetwork(def.network, call)
+  const spec = buildSpec({
+    rootfs,
+    args: def.args,
+    env: [...def.env, ...def.proxy],
+    cwd: def.cwd,
+    user: resolveUser(rootfs, def.user),
+    hostname: HOSTNAME,
+    network: network.namespace,
+    files: network.files,
+    mounts: inlineFiles(def, dir),
+    cgroupsPath: cgroupPath(id),
+  })
+  const { code } = await withOutput(call, (stdout, stderr) =>
+    host.runtime.run(id, { dir: bundle, spec }, { stdin: 'null', stdout, stderr }, call),
+  )
+  if (code !== 0)
+    fail(
+      'failed_precondition',
+      `process ${JSON.stringify(def.args.join(' '))} did not complete successfully: exit code: ${code}`,
+    )
+}
+
+/** Files from the Dockerfile, where the step looks for them and its root does not have them. */
+function inlineFiles(def: RunDefinition, dir: string): MountOption[] {
+  return def.files.map(({ path, mode, text }, i) => {
+    const source = join(dir, `inline-${i}`)
+    writeFileSync(source, text)
+    chmodSync(source, mode)
+    return { type: 'bind', source, target: path, readonly: true }
+  })
+}
+
+/** Gives a process two pipes and passes on what it writes; returns when both are at their end. */
+async function withOutput<T>(call: Call | undefined, work: (stdout: number, stderr: number) => Promise<T>): Promise<T> {
+  const streams = (['stdout', 'stderr'] as const).map((name) => ({ name, ...pipe() }))
+  const reading = streams.map(({ name, read }) => pump(name, read, call))
+  let result: T
+  try {
+    result = await work(streams[0]!.write, streams[1]!.write)
+  } finally {
+    for (const { write } of streams) close(write)
+    await Promise.all(reading)
+  }
+  return result
+}
+
+async function pump(stream: LogProgress['stream'], fd: number, call: Call | undefined): Promise<void> {
+  try {
+    for await (const data of Bun.file(fd).stream())
+      // The vertex is filled in on the way up.
+      call?.progress?.({ kind: 'log', stream, data: data.slice() } as LogProgress)
+  } finally {
+    close(fd)
+  }
+}

@@ -1,0 +1,44 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { RootFs } from '#snapshot'
+import { unmount, type Mount } from '#sys'
+import { parentOf, SourceTree } from '../source/tree.ts'
+import { mountOnce } from './step.ts'
+import { LayerTarget } from './target.ts'
+
+const DIRECTORIES = ['proc', 'sys', 'dev'] as const
+const FILES = ['etc/resolv.conf', 'etc/hosts', 'etc/hostname'] as const
+
+/**
+ * Mounts a step's root over a directory that holds the sandbox's mount points. It lies below the image, so what the
+ * image has hides it, and what the image lacks is there without being written: nothing of it gets into the layer.
+ */
+export function mountWithStubs(root: RootFs, stubs: string): void {
+  for (const path of DIRECTORIES) mkdirSync(join(stubs, path), { recursive: true })
+  for (const path of FILES) writeStub(stubs, path)
+  mountOnce(root.mounts.map((mount) => over(mount, stubs)))
+  const missing = dangling(root.path)
+  if (missing.length === 0) return
+  // Links to nowhere (/etc/resolv.conf to a file of systemd's): the runtime would make what they point at.
+  unmount(root.path)
+  for (const path of missing) writeStub(stubs, path)
+  mountOnce(root.mounts.map((mount) => over(mount, stubs)))
+}
+
+function over(mount: Mount, stubs: string): Mount {
+  return mount.type === 'overlay' ? { ...mount, lower: [...mount.lower, stubs] } : mount
+}
+
+/** Where the sandbox's files would be made, because a symlink of the image's leads there. */
+function dangling(root: string): string[] {
+  using tree = new SourceTree(root)
+  const target = new LayerTarget(tree)
+  return FILES.filter((path) => tree.resolve(path) === undefined)
+    .map((path) => target.resolve(path))
+    .filter((path) => parentOf(path) !== path)
+}
+
+function writeStub(stubs: string, path: string): void {
+  mkdirSync(join(stubs, dirname(path)), { recursive: true })
+  writeFileSync(join(stubs, path), '')
+}

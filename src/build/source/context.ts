@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { CairnError, fail } from '#base'
+import { withLocation } from '../location.ts'
+import { IgnoreRules, parseIgnoreFile } from './ignore.ts'
+
+/** Larger than any Dockerfile or ignore file that somebody wrote. */
+const LIMIT = 16 << 20
+
+export interface DockerfileSource {
+  readonly bytes: Uint8Array
+  /** For messages: as the user named it. */
+  readonly name: string
+  /** Where it lies, if it is a file. */
+  readonly path?: string
+}
+
+/** Reads the Dockerfile: the bytes given, the path given, or `Dockerfile` in the context. */
+export function readDockerfile(
+  context: string,
+  path: string | undefined,
+  bytes: Uint8Array | undefined,
+): DockerfileSource {
+  if (bytes) return { bytes, name: path ?? 'Dockerfile' }
+  const where = path === undefined ? join(context, 'Dockerfile') : resolve(path)
+  const found = readSmall(where)
+  if (!found)
+    fail('not_found', `no Dockerfile at ${where}`, {
+      hint: path === undefined ? 'name it with -f, or give another context' : 'check the path after -f',
+    })
+  return { bytes: found, name: path ?? 'Dockerfile', path: where }
+}
+
+/** The rules of `<Dockerfile>.dockerignore`, else of `.dockerignore` in the context. */
+export function readIgnoreRules(context: string, dockerfile: string | undefined): IgnoreRules {
+  for (const path of [
+    ...(dockerfile === undefined ? [] : [`${dockerfile}.dockerignore`]),
+    join(context, '.dockerignore'),
+  ]) {
+    const bytes = readSmall(path)
+    if (!bytes) continue
+    const text = new TextDecoder().decode(bytes)
+    try {
+      return new IgnoreRules(parseIgnoreFile(text))
+    } catch (error) {
+      throw error instanceof CairnError ? withLocation(error, placeOf(error, path, text)) : error
+    }
+  }
+  return new IgnoreRules([])
+}
+
+/** The line that the malformed pattern stands on. */
+function placeOf(error: CairnError, file: string, text: string): { file: string; line: number; excerpt: string } {
+  const lines = text.split('\n').map((line) => line.trim())
+  const index = lines.findIndex((line) => line !== '' && error.message.endsWith(line.replace(/^!\s*(?=.)/, '')))
+  return { file, line: Math.max(0, index) + 1, excerpt: lines[Math.max(0, index)] ?? '' }
+}
+
+function readSmall(path: string): Uint8Array | undefined {
+  let bytes: Uint8Array
+  try {
+    bytes = readFileSync(path)
+  } catch (error) {
+    const code = (error as { code?: string }).code
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    if (code === 'EISDIR') fail('invalid_argument', `${path} is a directory, not a file`)
+    fail('permission_denied', `cannot read ${path}: ${code}`, { cause: error })
+  }
+  if (bytes.length > LIMIT) fail('resource_exhausted', `${path} is larger than ${LIMIT >> 20} MiB`)
+  return bytes
+}
