@@ -38,6 +38,8 @@ const enumeration = {
 type Verb = keyof typeof enumeration
 
 const USERDATA_COMMENT = 0
+const NF_DROP = 0
+const NF_ACCEPT = 1
 const SET_MAP = 0x8
 const SET_INTERVAL = 0x4
 const ELEMENT_INTERVAL_END = 1
@@ -70,7 +72,12 @@ export interface SetDefinition {
 export interface ChainDefinition {
   readonly name: string
   /** Absent: a chain that others jump to. */
-  readonly hook?: { readonly type: 'filter' | 'nat'; readonly number: number; readonly priority: number }
+  readonly hook?: {
+    readonly type: 'filter' | 'nat'
+    readonly number: number
+    readonly priority: number
+    readonly policy?: 'drop'
+  }
 }
 
 export interface Element {
@@ -146,7 +153,7 @@ export function newChain(ref: TableRef, chain: ChainDefinition): Message {
   const base: Attribute[] = hook
     ? [
         [7, cstr(hook.type)],
-        [5, be32(1)],
+        [5, be32(hook.policy === 'drop' ? NF_DROP : NF_ACCEPT)],
         [
           4,
           [
