@@ -3,7 +3,6 @@ import type { ByteStream, Call } from '#base'
 import { blobPath, readGraph, writeLayoutTar } from '#content'
 import type { ArchivedImage, ContentProvider, Graph } from '#content'
 import {
-  familiarRepository,
   formatPlatform,
   isAttestation,
   isImageConfig,
@@ -90,7 +89,8 @@ function isImage(d: Descriptor, graph: Graph): boolean {
 
 function manifestEntry({ names }: ArchivedImage, graph: Graph, d: Descriptor): object {
   const { config, layers } = parseManifest(graph.documents.get(d.digest)!.bytes, d.mediaType)
-  const tags = names.map(parseReference).flatMap((ref) => (ref.tag ? [`${familiarRepository(ref)}:${ref.tag}`] : []))
+  // In full: podman takes a short name for one of its own (localhost/).
+  const tags = names.filter((name) => parseReference(name).tag !== undefined)
   return {
     Config: blobPath(config.digest),
     RepoTags: tags.length === 0 ? null : tags,
