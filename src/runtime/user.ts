@@ -94,7 +94,7 @@ function parsePasswd(line: string): Passwd[] {
   return name && id && group && Number.isInteger(uid) && Number.isInteger(gid) ? [{ name, uid, gid, home }] : []
 }
 
-/** Lines of a file inside the root; none when it is absent. */
+/** Lines of a file inside the root; none when it is absent or no file. */
 function readDatabase(root: number, path: string): string[] {
   try {
     const fd = openIn(root, path, O.RDONLY | O.NONBLOCK)
@@ -104,7 +104,7 @@ function readDatabase(root: number, path: string): string[] {
       close(fd)
     }
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return []
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP')) return []
     throw error
   }
 }

@@ -16,6 +16,8 @@ const RETURN = {
   ALLOW: 0x7fff0000,
 } as const
 
+const ACTION = 0xffff0000
+const PERMISSIVE: ReadonlySet<number> = new Set([RETURN.ALLOW, RETURN.LOG, RETURN.TRACE])
 const ENOSYS = 38
 const X32_BIT = 0x40000000
 /** ARM's private calls lie far above the others, which go on growing. */
@@ -55,7 +57,7 @@ export function compileSeccomp(seccomp: Seccomp): Uint8Array<ArrayBuffer> | unde
   for (const name of seccomp.architectures ?? []) {
     const { audit, table, bits, base } =
       ARCHITECTURES[name] ?? fail('unimplemented', `seccomp architecture "${name}" is not supported`)
-    const ranges = rangesOf(rules, syscallNumbers(table), base, bits, fallback)
+    const ranges = rangesOf(rules, syscallNumbers(table), { base, bits, fallback })
     byAudit.set(
       audit,
       [...(byAudit.get(audit) ?? []), ...ranges].sort((a, b) => a.start - b.start),
@@ -106,12 +108,17 @@ interface Range {
   readonly code: readonly Instruction[]
 }
 
+interface Machine {
+  readonly base: number
+  readonly bits: 32 | 64
+  /** What happens to calls that no rule names. */
+  readonly fallback: number
+}
+
 function rangesOf(
   rules: ReadonlyMap<string, readonly CompiledRule[]>,
   numbers: ReadonlyMap<string, number>,
-  base: number,
-  bits: 32 | 64,
-  fallback: number,
+  { base, bits, fallback }: Machine,
 ): Range[] {
   const known: { number: number; code: readonly Instruction[] }[] = []
   let newest = -1
@@ -122,7 +129,8 @@ function rangesOf(
     known.push({ number, code: codeOf(name, alternatives, bits, fallback) })
   }
   known.sort((a, b) => a.number - b.number)
-  return merge(known, newest, base, fallback)
+  // A profile that lets through what it does not name lets newer calls through as well.
+  return merge(known, PERMISSIVE.has((fallback & ACTION) >>> 0) ? undefined : newest, base, fallback)
 }
 
 function codeOf(name: string, rules: readonly CompiledRule[], bits: 32 | 64, fallback: number): Instruction[] {
@@ -133,7 +141,7 @@ function codeOf(name: string, rules: readonly CompiledRule[], bits: 32 | 64, fal
 
 function merge(
   known: readonly { number: number; code: readonly Instruction[] }[],
-  newest: number,
+  newest: number | undefined,
   base: number,
   fallback: number,
 ): Range[] {

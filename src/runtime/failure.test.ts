@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'bun:test'
+import { fail } from '#base'
+import { exitCodeOf, startFailure } from './failure.ts'
+
+/** What the two runtimes say, word for word. */
+describe("is told apart by the runtime's own words", () => {
+  test.each([
+    ['executable file `nosuch` not found in $PATH: No such file or directory', 127],
+    ['runc run failed: unable to start container process: exec: "nosuch": executable file not found in $PATH', 127],
+    [
+      'runc run failed: unable to start container process: exec: "/no/such": stat /no/such: no such file or directory',
+      127,
+    ],
+    ['exec container process `/x.sh`: No such file or directory', 127],
+    ['open executable: Permission denied', 126],
+    ['open executable: Operation not permitted', 126],
+    ['runc run failed: unable to start container process: exec: "/etc": permission denied', 126],
+    ['exec container process `/x`: Exec format error', 126],
+    ['runc create failed: unable to start container process: exec: "/etc": is a directory', 126],
+    ['container with id exists: x', 125],
+    ['mount `/nosuch` to `data`: No such file or directory', 125],
+    ['creating cgroup directory `/sys/fs/cgroup/cpu/x`: Permission denied', 125],
+    ['', 125],
+  ])('%s: %d', (said, code) => {
+    expect(exitCodeOf(startFailure('crun', said, 'cmd'))).toBe(code as 125)
+  })
+})
+
+test("is one line in Docker's words", () => {
+  expect(startFailure('crun', 'executable file `x` not found in $PATH: No such file', 'x').message).toBe(
+    'exec: "x": executable file not found in $PATH',
+  )
+  expect(startFailure('runc', 'exec: "/x": stat /x: no such file or directory', '/x').message).toBe(
+    'exec: "/x": no such file or directory',
+  )
+  expect(startFailure('runc', 'one\n  two\n', 'x').message).toBe('runc: one; two')
+  expect(startFailure('crun', '', 'x').message).toBe('crun: failed without a word')
+})
+
+test('any other error is 125', () => {
+  expect(exitCodeOf(new Error('x'))).toBe(125)
+  try {
+    fail('not_found', 'x')
+  } catch (error) {
+    expect(exitCodeOf(error)).toBe(125)
+  }
+})
