@@ -9,6 +9,22 @@ export const R2 = 2
 /** The four-byte view: slots 0 to 3 are R1, 4 to 7 are R2 … */
 export const slot = (number: number): number => 8 + number
 
+/** Attribute numbers, by expression. */
+const A = {
+  expression: { name: 1, data: 2 },
+  meta: { register: 1, key: 2 },
+  ct: { register: 1, key: 2 },
+  payload: { register: 1, base: 2, offset: 3, bytes: 4 },
+  cmp: { register: 1, operation: 2, value: 3 },
+  lookup: { set: 1, register: 2, value: 3, flags: 5 },
+  bitwise: { from: 1, to: 2, bytes: 3, mask: 4, xor: 5 },
+  fib: { register: 1, result: 2, flags: 3 },
+  nat: { type: 1, family: 2, address: 3, port: 5 },
+  immediate: { register: 1, data: 2 },
+  data: { value: 1, verdict: 2 },
+  verdict: { code: 1, chain: 2 },
+  listMember: 1,
+} as const
 const META = { iifname: 6, oifname: 7, nfproto: 15, l4proto: 16 } as const
 const CT = { state: 0, status: 2 } as const
 const BASE = { network: 1, transport: 2 } as const
@@ -23,49 +39,49 @@ const VERDICT_REGISTER = 0
 
 export function meta(key: keyof typeof META, register: number): Attribute {
   return expression('meta', [
-    [2, be32(META[key])],
-    [1, be32(register)],
+    [A.meta.key, be32(META[key])],
+    [A.meta.register, be32(register)],
   ])
 }
 
 export function payload(base: keyof typeof BASE, offset: number, length: number, register: number): Attribute {
   return expression('payload', [
-    [1, be32(register)],
-    [2, be32(BASE[base])],
-    [3, be32(offset)],
-    [4, be32(length)],
+    [A.payload.register, be32(register)],
+    [A.payload.base, be32(BASE[base])],
+    [A.payload.offset, be32(offset)],
+    [A.payload.bytes, be32(length)],
   ])
 }
 
 export function compare(register: number, operation: keyof typeof COMPARE, value: Uint8Array): Attribute {
   return expression('cmp', [
-    [1, be32(register)],
-    [2, be32(COMPARE[operation])],
-    [3, [[1, value]]],
+    [A.cmp.register, be32(register)],
+    [A.cmp.operation, be32(COMPARE[operation])],
+    [A.cmp.value, [[A.data.value, value]]],
   ])
 }
 
 /** Matches when the key in `register` is in a set (or is not); of a map also loads the value into `value`. */
 export function lookup(set: string, register: number, options: { value?: number; invert?: boolean } = {}): Attribute {
-  const attributes: Attribute[] = [[2, be32(register)]]
-  if (options.value !== undefined) attributes.push([3, be32(options.value)])
-  attributes.push([1, cstr(set)])
-  if (options.invert) attributes.push([5, be32(LOOKUP_INVERT)])
+  const attributes: Attribute[] = [[A.lookup.register, be32(register)]]
+  if (options.value !== undefined) attributes.push([A.lookup.value, be32(options.value)])
+  attributes.push([A.lookup.set, cstr(set)])
+  if (options.invert) attributes.push([A.lookup.flags, be32(LOOKUP_INVERT)])
   return expression('lookup', attributes)
 }
 
 /** Matches when any of the bits of a connection's state or status is set. */
 export function connection(key: keyof typeof CT, bits: number): Attribute[] {
   const load = expression('ct', [
-    [2, be32(CT[key])],
-    [1, be32(R1)],
+    [A.ct.key, be32(CT[key])],
+    [A.ct.register, be32(R1)],
   ])
   const mask = expression('bitwise', [
-    [1, be32(R1)],
-    [2, be32(R1)],
-    [3, be32(4)],
-    [4, [[1, u32(bits)]]],
-    [5, [[1, u32(0)]]],
+    [A.bitwise.from, be32(R1)],
+    [A.bitwise.to, be32(R1)],
+    [A.bitwise.bytes, be32(4)],
+    [A.bitwise.mask, [[A.data.value, u32(bits)]]],
+    [A.bitwise.xor, [[A.data.value, u32(0)]]],
   ])
   return [load, mask, compare(R1, 'unequal', u32(0))]
 }
@@ -73,9 +89,9 @@ export function connection(key: keyof typeof CT, bits: number): Attribute[] {
 /** Matches packets to an address of this host. */
 export function toLocalAddress(): Attribute[] {
   const load = expression('fib', [
-    [3, be32(FIB_DESTINATION)],
-    [2, be32(FIB_ADDRESS_TYPE)],
-    [1, be32(R1)],
+    [A.fib.flags, be32(FIB_DESTINATION)],
+    [A.fib.result, be32(FIB_ADDRESS_TYPE)],
+    [A.fib.register, be32(R1)],
   ])
   return [load, compare(R1, 'equal', u32(RTN_LOCAL))]
 }
@@ -86,10 +102,10 @@ export function family(name: Exclude<Family, 'inet'>): Attribute[] {
 
 export function destinationNat(name: Exclude<Family, 'inet'>, address: number, port: number): Attribute {
   return expression('nat', [
-    [1, be32(NAT_DESTINATION)],
-    [2, be32(FAMILY[name])],
-    [3, be32(address)],
-    [5, be32(port)],
+    [A.nat.type, be32(NAT_DESTINATION)],
+    [A.nat.family, be32(FAMILY[name])],
+    [A.nat.address, be32(address)],
+    [A.nat.port, be32(port)],
   ])
 }
 
@@ -98,19 +114,19 @@ export function masquerade(): Attribute {
 }
 
 export function verdict(code: keyof typeof VERDICT, chain?: string): Attribute {
-  const target: Attribute[] = chain === undefined ? [] : [[2, cstr(chain)]]
+  const target: Attribute[] = chain === undefined ? [] : [[A.verdict.chain, cstr(chain)]]
   return expression('immediate', [
-    [1, be32(VERDICT_REGISTER)],
-    [2, [[2, [[1, be32(VERDICT[code])], ...target]]]],
+    [A.immediate.register, be32(VERDICT_REGISTER)],
+    [A.immediate.data, [[A.data.verdict, [[A.verdict.code, be32(VERDICT[code])], ...target]]]],
   ])
 }
 
 function expression(name: string, attributes: readonly Attribute[]): Attribute {
   return [
-    1,
+    A.listMember,
     [
-      [1, cstr(name)],
-      [2, attributes],
+      [A.expression.name, cstr(name)],
+      [A.expression.data, attributes],
     ],
   ]
 }

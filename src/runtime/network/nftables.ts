@@ -21,7 +21,7 @@ import {
 const SUBSYSTEM = 10 << 8
 const BATCH_BEGIN = 16
 const BATCH_END = 17
-const enumeration = {
+const VERBS = {
   newTable: 0,
   getTable: 1,
   delTable: 2,
@@ -35,7 +35,28 @@ const enumeration = {
   getElement: 13,
   delElement: 14,
 } as const
-type Verb = keyof typeof enumeration
+type Verb = keyof typeof VERBS
+
+/** Attribute numbers, by object. */
+const TABLE = { name: 1, flags: 2, userdata: 6 } as const
+const CHAIN = { table: 1, name: 3, hook: 4, policy: 5, type: 7 } as const
+const HOOK = { number: 1, priority: 2 } as const
+const RULE = { table: 1, chain: 2, handle: 3, expressions: 4, userdata: 7 } as const
+const SET = {
+  table: 1,
+  name: 2,
+  flags: 3,
+  keyType: 4,
+  keyBytes: 5,
+  dataType: 6,
+  dataBytes: 7,
+  id: 10,
+  userdata: 13,
+} as const
+const ELEMENTS = { table: 1, set: 2, list: 3 } as const
+const ELEMENT = { key: 1, data: 2, flags: 3, userdata: 6 } as const
+const LIST_MEMBER = 1
+const VALUE = 1
 
 const USERDATA_COMMENT = 0
 const NF_DROP = 0
@@ -43,7 +64,6 @@ const NF_ACCEPT = 1
 const SET_MAP = 0x8
 const SET_INTERVAL = 0x4
 const ELEMENT_INTERVAL_END = 1
-const NFTA_DATA_VALUE = 1
 
 export const FAMILY = { inet: 1, ip: 2, ip6: 10 } as const
 export type Family = keyof typeof FAMILY
@@ -109,42 +129,42 @@ export function batch(messages: readonly Message[]): Message[] {
 /** `userdata` is ours to keep with the table: the version of its rules. */
 export function newTable(ref: TableRef, userdata: string): Message {
   return message('newTable', ref.family, NLM_F_CREATE, [
-    [1, cstr(ref.table)],
-    [2, be32(0)],
-    [6, comment(userdata)],
+    [TABLE.name, cstr(ref.table)],
+    [TABLE.flags, be32(0)],
+    [TABLE.userdata, comment(userdata)],
   ])
 }
 
 export function deleteTable(ref: TableRef): Message {
-  return message('delTable', ref.family, 0, [[1, cstr(ref.table)]])
+  return message('delTable', ref.family, 0, [[TABLE.name, cstr(ref.table)]])
 }
 
 /** The comment of a table; undefined when there is no such table. */
 export function tableComment(socket: NetlinkConnection, ref: TableRef): string | undefined {
-  const reply = socket.request(message('getTable', ref.family, 0, [[1, cstr(ref.table)]]))
+  const reply = socket.request(message('getTable', ref.family, 0, [[TABLE.name, cstr(ref.table)]]))
   if (typeof reply === 'number') return undefined
-  return readComment(attributesOf(reply).get(6))
+  return readComment(attributesOf(reply).get(TABLE.userdata))
 }
 
 export function newSet(ref: TableRef, set: SetDefinition, id: number): Message {
   const flags = (set.data ? SET_MAP : 0) | (set.interval ? SET_INTERVAL : 0)
   const data: Attribute[] = set.data
     ? [
-        [6, be32(packTypes(set.data))],
-        [7, be32(fieldBytes(set.data))],
+        [SET.dataType, be32(packTypes(set.data))],
+        [SET.dataBytes, be32(fieldBytes(set.data))],
       ]
     : []
   const named = set.key[0] === 'ifname'
   return message('newSet', ref.family, NLM_F_CREATE, [
-    [1, cstr(ref.table)],
-    [2, cstr(set.name)],
-    [3, be32(flags)],
-    [4, be32(packTypes(set.key))],
-    [5, be32(fieldBytes(set.key))],
+    [SET.table, cstr(ref.table)],
+    [SET.name, cstr(set.name)],
+    [SET.flags, be32(flags)],
+    [SET.keyType, be32(packTypes(set.key))],
+    [SET.keyBytes, be32(fieldBytes(set.key))],
     ...data,
-    [10, be32(id)],
+    [SET.id, be32(id)],
     // Type 0 of nft's set userdata: the key's byte order.
-    ...(named ? [[13, joined(Uint8Array.of(0, 4, HOST_ORDER, 0, 0, 0))] satisfies Attribute] : []),
+    ...(named ? [[SET.userdata, joined(Uint8Array.of(0, 4, HOST_ORDER, 0, 0, 0))] satisfies Attribute] : []),
   ])
 }
 
@@ -152,30 +172,34 @@ export function newChain(ref: TableRef, chain: ChainDefinition): Message {
   const { hook } = chain
   const base: Attribute[] = hook
     ? [
-        [7, cstr(hook.type)],
-        [5, be32(hook.policy === 'drop' ? NF_DROP : NF_ACCEPT)],
+        [CHAIN.type, cstr(hook.type)],
+        [CHAIN.policy, be32(hook.policy === 'drop' ? NF_DROP : NF_ACCEPT)],
         [
-          4,
+          CHAIN.hook,
           [
-            [1, be32(hook.number)],
-            [2, be32(hook.priority)],
+            [HOOK.number, be32(hook.number)],
+            [HOOK.priority, be32(hook.priority)],
           ],
         ],
       ]
     : []
-  return message('newChain', ref.family, NLM_F_CREATE, [[1, cstr(ref.table)], [3, cstr(chain.name)], ...base])
+  return message('newChain', ref.family, NLM_F_CREATE, [
+    [CHAIN.table, cstr(ref.table)],
+    [CHAIN.name, cstr(chain.name)],
+    ...base,
+  ])
 }
 
 /** The policy of a base chain; undefined when there is no such chain. */
 export function chainPolicy(socket: NetlinkConnection, ref: TableRef, chain: string): 'accept' | 'drop' | undefined {
   const reply = socket.request(
     message('getChain', ref.family, 0, [
-      [1, cstr(ref.table)],
-      [3, cstr(chain)],
+      [CHAIN.table, cstr(ref.table)],
+      [CHAIN.name, cstr(chain)],
     ]),
   )
   if (typeof reply === 'number') return undefined
-  const policy = attributesOf(reply).get(5)
+  const policy = attributesOf(reply).get(CHAIN.policy)
   return policy && policy.every((byte) => byte === 0) ? 'drop' : 'accept'
 }
 
@@ -188,18 +212,18 @@ export interface RuleDefinition {
 /** Appends a rule, or puts it before all others of its chain. */
 export function newRule(ref: TableRef, rule: RuleDefinition, place: 'last' | 'first' = 'last'): Message {
   return message('newRule', ref.family, NLM_F_CREATE | (place === 'last' ? NLM_F_APPEND : 0), [
-    [1, cstr(ref.table)],
-    [2, cstr(rule.chain)],
-    [4, rule.expressions],
-    ...(rule.comment === undefined ? [] : [[7, comment(rule.comment)] satisfies Attribute]),
+    [RULE.table, cstr(ref.table)],
+    [RULE.chain, cstr(rule.chain)],
+    [RULE.expressions, rule.expressions],
+    ...(rule.comment === undefined ? [] : [[RULE.userdata, comment(rule.comment)] satisfies Attribute]),
   ])
 }
 
 export function deleteRule(ref: TableRef, chain: string, handle: Uint8Array): Message {
   return message('delRule', ref.family, 0, [
-    [1, cstr(ref.table)],
-    [2, cstr(chain)],
-    [3, handle],
+    [RULE.table, cstr(ref.table)],
+    [RULE.chain, cstr(chain)],
+    [RULE.handle, handle],
   ])
 }
 
@@ -207,14 +231,14 @@ export function deleteRule(ref: TableRef, chain: string, handle: Uint8Array): Me
 export function listRules(socket: NetlinkConnection, ref: TableRef, chain: string): Rule[] {
   const replies = socket.dump(
     message('getRule', ref.family, 0, [
-      [1, cstr(ref.table)],
-      [2, cstr(chain)],
+      [RULE.table, cstr(ref.table)],
+      [RULE.chain, cstr(chain)],
     ]),
   )
   return replies.flatMap((reply) => {
     const attributes = attributesOf(reply)
-    const handle = attributes.get(3)
-    return handle ? [{ handle: handle.slice(), comment: readComment(attributes.get(7)) }] : []
+    const handle = attributes.get(RULE.handle)
+    return handle ? [{ handle: handle.slice(), comment: readComment(attributes.get(RULE.userdata)) }] : []
   })
 }
 
@@ -237,12 +261,12 @@ export function hasElement(socket: NetlinkConnection, ref: TableRef, set: string
 export function listElements(socket: NetlinkConnection, ref: TableRef, set: string): Element[] {
   const replies = socket.dump(
     message('getElement', ref.family, 0, [
-      [1, cstr(ref.table)],
-      [2, cstr(set)],
+      [ELEMENTS.table, cstr(ref.table)],
+      [ELEMENTS.set, cstr(set)],
     ]),
   )
   return replies.flatMap((reply) => {
-    const list = attributesOf(reply).get(3)
+    const list = attributesOf(reply).get(ELEMENTS.list)
     return list ? attributeList(list).map(([, element]) => decodeElement(element)) : []
   })
 }
@@ -260,19 +284,19 @@ export function nameKey(name: string): Uint8Array {
 }
 
 function elementAttributes(ref: TableRef, set: string, elements: readonly Element[]): Attribute[] {
-  const value = (bytes: Uint8Array): Attribute[] => [[NFTA_DATA_VALUE, bytes]]
+  const value = (bytes: Uint8Array): Attribute[] => [[VALUE, bytes]]
   const list = elements.map((element): Attribute => {
     const attributes: Attribute[] = []
-    if (element.intervalEnd) attributes.push([3, be32(ELEMENT_INTERVAL_END)])
-    attributes.push([1, value(element.key)])
-    if (element.data) attributes.push([2, value(element.data)])
-    if (element.comment !== undefined) attributes.push([6, comment(element.comment)])
-    return [1, attributes]
+    if (element.intervalEnd) attributes.push([ELEMENT.flags, be32(ELEMENT_INTERVAL_END)])
+    attributes.push([ELEMENT.key, value(element.key)])
+    if (element.data) attributes.push([ELEMENT.data, value(element.data)])
+    if (element.comment !== undefined) attributes.push([ELEMENT.userdata, comment(element.comment)])
+    return [LIST_MEMBER, attributes]
   })
   return [
-    [1, cstr(ref.table)],
-    [2, cstr(set)],
-    [3, list],
+    [ELEMENTS.table, cstr(ref.table)],
+    [ELEMENTS.set, cstr(set)],
+    [ELEMENTS.list, list],
   ]
 }
 
@@ -280,13 +304,13 @@ function decodeElement(bytes: Uint8Array): Element {
   const attributes = decodeAttributes(bytes)
   const value = (type: number): Uint8Array | undefined => {
     const nested = attributes.get(type)
-    return nested && decodeAttributes(nested).get(NFTA_DATA_VALUE)?.slice()
+    return nested && decodeAttributes(nested).get(VALUE)?.slice()
   }
-  const data = value(2)
-  const flags = attributes.get(3)
-  const userdata = attributes.get(6)
+  const data = value(ELEMENT.data)
+  const flags = attributes.get(ELEMENT.flags)
+  const userdata = attributes.get(ELEMENT.userdata)
   return {
-    key: value(1) ?? new Uint8Array(),
+    key: value(ELEMENT.key) ?? new Uint8Array(),
     ...(data && { data }),
     ...(flags && ((flags[3] ?? 0) & ELEMENT_INTERVAL_END) !== 0 && { intervalEnd: true }),
     ...(userdata && { comment: readComment(userdata) }),
@@ -295,7 +319,7 @@ function decodeElement(bytes: Uint8Array): Element {
 
 function message(verb: Verb, family: Family, flags: number, attributes: readonly Attribute[]): Message {
   const header = nfgen(FAMILY[family], 0)
-  return { type: SUBSYSTEM | enumeration[verb], flags: NLM_F_REQUEST | flags, header, attributes }
+  return { type: SUBSYSTEM | VERBS[verb], flags: NLM_F_REQUEST | flags, header, attributes }
 }
 
 /** struct nfgenmsg. */
