@@ -269,9 +269,10 @@ class Extraction implements TarHandler {
 
   #make(path: string, member: TarMember): void {
     const place = this.#place(path)
+    const again = this.#made.has(key(place))
     this.#made.add(key(place))
     if (member.type === 'directory') {
-      this.#makeDirectory(place, member.mode, member)
+      this.#makeDirectory(place, member.mode, member, again)
       this.#directoryTimes.set(path, member.mtime)
     } else if (member.type === 'hardlink') this.#makeLink(place, member)
     else {
@@ -285,9 +286,10 @@ class Extraction implements TarHandler {
     }
   }
 
-  #makeDirectory(place: Place, mode: number, member?: TarMember): void {
-    const hides = this.#whiteouts === 'overlay' && isWhiteout(place)
+  #makeDirectory(place: Place, mode: number, member?: TarMember, again = false): void {
     const exists = isDirectoryEntry(place.directory, place.name)
+    // What stood here hid whatever the layers below have of this name; the directory must go on doing so.
+    const hides = this.#whiteouts === 'overlay' && !exists && statAt(place.directory, place.name) !== undefined
     if (!exists) {
       this.#clear(place)
       mkdirAt(place.directory, place.name, 0o700)
@@ -295,7 +297,7 @@ class Extraction implements TarHandler {
     } else if (!member) return
     if (member) chownAt(place.directory, place.name, member.uid, member.gid)
     chmodAt(place.directory, place.name, mode)
-    setXattrs(reach(place.directory, place.name), member, exists || place.inherits)
+    setXattrs(reach(place.directory, place.name), member, (exists && !again) || place.inherits)
     if (hides) setXattr(reach(place.directory, place.name), overlayXattr('opaque'), utf8('y'))
   }
 
