@@ -1,4 +1,4 @@
-import { collect, fail } from '#base'
+import { checkCanceled, collect, fail } from '#base'
 import type { Call } from '#base'
 import { algorithmOf, digestOf, DOCUMENT_LIMIT } from '#oci'
 import type { Descriptor } from '#oci'
@@ -9,6 +9,7 @@ import type { ContentProvider } from './types.ts'
  * say decides what is read next and not every provider is ours.
  */
 export async function readDocument(content: ContentProvider, d: Descriptor, call?: Call): Promise<Uint8Array> {
+  checkCanceled(call)
   if (d.size > DOCUMENT_LIMIT)
     fail('resource_exhausted', `${d.digest} says it has ${d.size} bytes; a document has at most ${DOCUMENT_LIMIT}`)
   const bytes = await collect(await content.open(d, call), d.size)

@@ -1,4 +1,4 @@
-import { fail } from '#base'
+import { checkCanceled, fail } from '#base'
 import type { ByteStream, Call } from '#base'
 import { verified } from '#codec'
 import { algorithmOf, hexOf, isAttestation, isIndex, isManifest, parseDigest, parseIndex, parseObject } from '#oci'
@@ -57,6 +57,7 @@ export function openBlob(
   d: Descriptor,
   call?: Call & { readonly offset?: number },
 ): ByteStream {
+  checkCanceled(call)
   const size = files.size(path) ?? fail('not_found', `blob ${d.digest} is not in ${files.name}`)
   if (size !== d.size) fail('data_loss', `blob ${d.digest} in ${files.name} has ${size} bytes instead of ${d.size}`)
   const bytes = files.read(path, call?.offset ?? 0, call)
