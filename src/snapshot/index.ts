@@ -1,3 +1,8 @@
+export { differ } from './differ/differ.ts'
+export { probeFormat } from './layers/probe.ts'
+export { openLayerStore } from './layers/store.ts'
+export type { DiskLayers, LayerPlace } from './layers/types.ts'
+export { createSnapshotter } from './snapshotter.ts'
 export type {
   CompareOptions,
   Differ,

@@ -18,12 +18,14 @@ export function createSnapshotter(options: { readonly run: string; readonly laye
   const { run, layers } = options
 
   const stack = async (digests: readonly Digest[], call?: Call): Promise<Stack> => {
-    const used = withoutRepeats(digests)
+    const own = withoutRepeats(digests)
+    for (const digest of own) await layers.verify(digest, call)
+    const fixUp = await layers.fixUp(digests, call)
+    // A fix-up may happen to be one of the layers themselves.
+    const used = fixUp === undefined ? own : withoutRepeats([...own, fixUp])
     if (used.length >= OVERLAY_LIMIT)
       fail('invalid_argument', `${used.length} layers, where overlayfs takes ${OVERLAY_LIMIT}`)
-    for (const digest of used) await layers.verify(digest, call)
-    const fixUp = await layers.fixUp(digests, call)
-    const places = (fixUp === undefined ? used : [...used, fixUp]).map((digest) => layers.place(digest, run))
+    const places = used.map((digest) => layers.place(digest, run))
     return {
       lower: places.map((place) => place.path).reverse(),
       mounts: places.flatMap((place) => (place.mount ? [place.mount] : [])),

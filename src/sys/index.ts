@@ -109,6 +109,7 @@ export {
   socket,
   unixAddress,
 } from './socket.ts'
+export { canMount } from './trymount.ts'
 export { getTerminal, isTerminal, makeRaw, setTerminal, setWindowSize, windowSize } from './tty.ts'
 export type { TerminalState, WindowSize } from './tty.ts'
 export type { BindMount, ErofsMount, Mount, OverlayMount, TmpfsMount } from './types.ts'

@@ -1,6 +1,8 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fail } from '#base'
+import { isErrno } from './errno.ts'
+import { fileSystem, FileSystemMagic } from './file.ts'
 import { attachLoop, type LoopDevice } from './loop.ts'
 import { mountOverlay } from './overlay.ts'
 import { cstring, syscall } from './syscall.ts'
@@ -18,6 +20,8 @@ export interface Kernel {
   /** Makes every mount under a bind read-only (mount_setattr, recursive), or the top one alone. */
   setReadonly(target: string, recursive: boolean): void
   unmount(target: string, flags: number): void
+  /** Whether an EROFS is mounted there. */
+  isErofs(target: string): boolean
   /** Makes a mount point, parents included: a directory, or an empty file. */
   makeTarget(target: string, kind: 'directory' | 'file'): void
 }
@@ -41,6 +45,14 @@ export const realKernel: Kernel = {
   },
   unmount: (target, flags) => {
     syscall('umount2', target, cstring(target), flags)
+  },
+  isErofs: (target) => {
+    try {
+      return fileSystem(target).type === FileSystemMagic.erofs
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return false
+      throw error
+    }
   },
   makeTarget: (target, kind) => {
     if (kind === 'directory') mkdirSync(target, { recursive: true })
@@ -75,6 +87,7 @@ export function recordingKernel(failOn?: RegExp): RecordingKernel {
     },
     setReadonly: (target, recursive) => record('readonly', target, recursive ? 'recursive' : undefined),
     unmount: (target, flags) => record('umount', target, flags),
+    isErofs: () => false,
     makeTarget: (target, kind) => record('make', kind, target),
   }
 }

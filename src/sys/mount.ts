@@ -17,7 +17,8 @@ const UMOUNT_NOFOLLOW = 8
 
 /**
  * Makes mounts in order, their mount points included. All or none: when one fails, those made
- * before it are taken down again and the error of the failing one is thrown.
+ * before it are taken down again and the error of the failing one is thrown. An EROFS that is
+ * mounted at its target already is left as it is: roots share their layers' mounts.
  */
 export function applyMounts(mounts: readonly Mount[], kernel: Kernel = realKernel): void {
   const made: string[] = []
@@ -32,6 +33,7 @@ export function applyMounts(mounts: readonly Mount[], kernel: Kernel = realKerne
 }
 
 function apply(mount: Mount, kernel: Kernel, made: string[]): void {
+  if (mount.type === 'erofs' && kernel.isErofs(mount.target)) return
   kernel.makeTarget(mount.target, mount.type === 'bind' && !isDirectory(mount.source) ? 'file' : 'directory')
   if (mount.type === 'erofs') mountErofs(mount, kernel)
   else if (mount.type === 'overlay') kernel.overlay(mount)

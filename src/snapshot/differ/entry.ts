@@ -12,6 +12,7 @@ import {
   symlinkAt,
 } from '#sys'
 import { isOverlayXattr } from './overlayfs.ts'
+import { reach } from './tree.ts'
 
 /** One entry's place: an open directory and a name in it. */
 export interface Place {
@@ -38,7 +39,7 @@ export function placeIn(directory: number, name: string): Place {
 
 /** What of a directory its entries' places need. */
 export function identify(directory: number): Pick<Place, 'ino' | 'inherits'> {
-  const inherits = getXattr(`/proc/self/fd/${directory}`, 'system.posix_acl_default') !== undefined
+  const inherits = getXattr(reach(directory, '.'), 'system.posix_acl_default') !== undefined
   return { ino: statAt(directory, '')?.ino ?? 0n, inherits }
 }
 

@@ -206,7 +206,7 @@ class Extraction implements TarHandler {
     if (statAt(place.directory, place.name)) return
     mknodAt(place.directory, place.name, FileType.chardev, 0, 0)
     // Without this a directory that only one layer has would show the device instead of hiding it.
-    setXattr(`/proc/self/fd/${place.directory}`, overlayXattr('origin'), EMPTY)
+    setXattr(reach(place.directory, '.'), overlayXattr('origin'), EMPTY)
   }
 
   #opaque(path: string): void {
@@ -215,11 +215,12 @@ class Extraction implements TarHandler {
       return this.#markOpaque(path)
     }
     this.#forgetParent()
-    withDirectory(this.#root, path, (directory) => this.#pruneChildren(directory))
+    withDirectory(this.#root, path, (directory) => this.#pruneChildren(directory), { follow: true })
   }
 
   #markOpaque(path: string): void {
-    withDirectory(this.#root, path, (directory) => setXattr(directory, overlayXattr('opaque'), utf8('y')))
+    const mark = (directory: number): void => setXattr(directory, overlayXattr('opaque'), utf8('y'))
+    withDirectory(this.#root, path, mark, { follow: true })
   }
 
   /** Removes what lies at a path, except what this archive made. */
@@ -227,7 +228,8 @@ class Extraction implements TarHandler {
     const slash = path.lastIndexOf('/')
     const parentPath = path.slice(0, Math.max(0, slash))
     this.#forgetParent()
-    withDirectory(this.#root, parentPath, (parent) => this.#pruneEntry(placeIn(parent, path.slice(slash + 1))))
+    const prune = (parent: number): boolean => this.#pruneEntry(placeIn(parent, path.slice(slash + 1)))
+    withDirectory(this.#root, parentPath, prune, { follow: true })
   }
 
   /** True when something of it stays. */
@@ -319,7 +321,7 @@ class Extraction implements TarHandler {
     const target = safePath(member.linkname ?? '')
     const slash = target.lastIndexOf('/')
     const name = target.slice(slash + 1)
-    const source = withParent(this.#root, target.slice(0, Math.max(0, slash)), (directory) => {
+    const linked = (directory: number): boolean => {
       const stat = name === '' ? undefined : statAt(directory, name)
       if (!stat || isWhiteout(placeIn(directory, name))) return false
       if ((stat.mode & FileType.mask) === FileType.directory) fail('invalid_argument', `a hard link to a directory`)
@@ -327,24 +329,11 @@ class Extraction implements TarHandler {
       this.#clear(place)
       linkAt(directory, name, place.directory, place.name)
       return true
-    })
+    }
+    const parent = target.slice(0, Math.max(0, slash))
+    const source = withDirectory(this.#root, parent, linked, { follow: true })
     // In one layer alone the target may lie in a layer below: the snapshot's fix-up supplies it.
     if (!source && this.#whiteouts === 'apply') fail('invalid_argument', `a hard link to nothing: ${member.linkname}`)
     if (!source) this.#made.delete(key(place))
-  }
-}
-
-function withParent<T>(root: number, path: string, work: (directory: number) => T): T | undefined {
-  let directory: number
-  try {
-    directory = openIn(root, path, O.PATH | O.DIRECTORY)
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined
-    throw error
-  }
-  try {
-    return work(directory)
-  } finally {
-    close(directory)
   }
 }

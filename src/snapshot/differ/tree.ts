@@ -36,11 +36,19 @@ export function isDirectoryEntry(parent: number, name: string): boolean {
   return ((statAt(parent, name)?.mode ?? 0) & FileType.mask) === FileType.directory
 }
 
-/** The value of `work` on a directory inside `root`, or undefined when there is none at that path. */
-export function withDirectory<T>(root: number, path: string, work: (directory: number) => T): T | undefined {
+/**
+ * The value of `work` on a directory inside `root`, or undefined when there is none at that path.
+ * A symlink as the last component is followed on request only.
+ */
+export function withDirectory<T>(
+  root: number,
+  path: string,
+  work: (directory: number) => T,
+  options: { readonly follow?: boolean } = {},
+): T | undefined {
   let directory: number
   try {
-    directory = openIn(root, path, O.RDONLY | O.DIRECTORY | O.NOFOLLOW)
+    directory = openIn(root, path, O.RDONLY | O.DIRECTORY | (options.follow ? 0 : O.NOFOLLOW))
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined
     throw error

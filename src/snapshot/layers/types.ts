@@ -17,4 +17,6 @@ export interface DiskLayers extends LayerStore {
    * the other would show; undefined when the overlay shows that already. Made once per chain.
    */
   fixUp(layers: readonly Digest[], call?: Call): Promise<Digest | undefined>
+  /** Drops what killed processes left half written. */
+  removeStale(): void
 }

@@ -1,0 +1,151 @@
+import { chmodSync, fsyncSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { CairnError, checkCanceled, fail, messageOf, type ByteStream, type Call } from '#base'
+import {
+  createErofsWriter,
+  createInflater,
+  detectCompression,
+  fileSink,
+  type ErofsInput,
+  type ErofsSummary,
+  type ErofsWriter,
+  type Inflater,
+  writeErofs,
+} from '#codec'
+import type { Digest } from '#oci'
+import { close, isErrno, O, openPath, startWriteback } from '#sys'
+import { syncData } from './read.ts'
+
+/** A layer file being written under a temporary name. */
+export interface LayerFile extends AsyncDisposable {
+  /** The next bytes of the blob, compressed or not. */
+  write(chunk: Uint8Array): void
+  /** Checks the diff ID, if it is known, and brings the file to the disk. */
+  finish(diffId?: Digest): Promise<ErofsSummary>
+  /** Instead of `write` and `finish`: a layer of these entries. */
+  finishWith(entries: readonly ErofsInput[]): Promise<ErofsSummary>
+  /** Gives the finished file its name. */
+  publish(path: string): void
+}
+
+/** Bytes after which the kernel is asked to begin writing: the sync at the end is then short. */
+const WRITEBACK = 16 << 20
+
+/** Six bytes tell every compression. */
+const MAGIC = 6
+
+/** Disposing before `publish` removes the file. */
+export function createLayerFile(temporary: string): LayerFile {
+  mkdirSync(dirname(temporary), { recursive: true, mode: 0o700 })
+  rmSync(temporary, { force: true })
+  const fd = openPath(temporary, O.RDWR | O.CREAT | O.EXCL)
+  let published = false
+  let begun = 0
+  let written = 0
+  const sink = fileSink(fd)
+  const image: ErofsWriter = createErofsWriter({
+    read: (bytes, position) => sink.read(bytes, position),
+    write(bytes, position) {
+      sink.write(bytes, position)
+      written = Math.max(written, position + bytes.length)
+      if (written - begun < WRITEBACK) return
+      startWriteback(fd, begun, written - begun)
+      begun = written
+    },
+  })
+  const input = createInput((bytes) => image.write(bytes))
+  const synced = async (make: () => ErofsSummary): Promise<ErofsSummary> => {
+    const summary = explained(temporary, make)
+    await syncData(fd).catch((error: unknown) => refuse(temporary, error))
+    return summary
+  }
+  return {
+    write: (chunk) => explained(temporary, () => input.write(chunk)),
+    finish: (diffId) =>
+      synced(() => {
+        input.end()
+        return image.finish(diffId)
+      }),
+    finishWith: (entries) => synced(() => writeErofs(sink, entries)),
+    publish(path) {
+      chmodSync(temporary, 0o444)
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+      renameSync(temporary, path)
+      published = true
+      syncDirectory(dirname(path))
+    },
+    async [Symbol.asyncDispose]() {
+      input.close()
+      close(fd)
+      if (!published) rmSync(temporary, { force: true })
+    },
+  }
+}
+
+/** Inflates by what the first bytes say: media types are sometimes wrong, magic numbers never. */
+function createInput(onBytes: (bytes: Uint8Array) => void): Inflater {
+  let head = new Uint8Array()
+  let inflater: Inflater | undefined
+  const begin = (): Inflater => {
+    const compression = detectCompression(head)
+    if (compression === 'bzip2' || compression === 'xz')
+      fail('unimplemented', `a layer compressed with ${compression}`, { hint: 'recompress it with gzip or zstd' })
+    const begun = createInflater(compression, onBytes)
+    begun.write(head)
+    return begun
+  }
+  return {
+    write(chunk) {
+      if (inflater) return inflater.write(chunk)
+      head = Buffer.concat([head, chunk])
+      if (head.length >= MAGIC) inflater = begin()
+    },
+    end() {
+      inflater ??= begin()
+      inflater.end()
+    },
+    close: () => inflater?.close(),
+  }
+}
+
+function explained<T>(path: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    return refuse(path, error)
+  }
+}
+
+function refuse(path: string, error: unknown): never {
+  if (error instanceof CairnError) throw error
+  if (isErrno(error, 'ENOSPC', 'EDQUOT', 'EFBIG'))
+    fail('resource_exhausted', `no space left for layer file ${path}`, {
+      hint: 'free some space, for example with `cairn system prune`',
+      cause: error,
+    })
+  return fail('internal', `layer file ${path}: ${messageOf(error)}`, { cause: error })
+}
+
+/** A rename survives a power cut once its directory is on the disk. */
+function syncDirectory(path: string): void {
+  const fd = openPath(path, O.RDONLY | O.DIRECTORY)
+  try {
+    fsyncSync(fd)
+  } finally {
+    close(fd)
+  }
+}
+
+/** Feeds a blob to a layer file, and to whoever keeps the blob. */
+export async function feed(
+  file: LayerFile,
+  blob: ByteStream,
+  keep?: (chunk: Uint8Array) => Promise<void>,
+  call?: Call,
+): Promise<void> {
+  for await (const chunk of blob) {
+    checkCanceled(call)
+    file.write(chunk)
+    if (keep) await keep(chunk)
+  }
+}

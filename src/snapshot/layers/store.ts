@@ -1,0 +1,312 @@
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { checkCanceled, fail, isCode, type ByteStream, type Call } from '#base'
+import { verified, type ErofsSummary } from '#codec'
+import type { ContentStore, Database } from '#content'
+import { algorithmOf, hexOf, isDigest, parseDigest, type Descriptor, type Digest } from '#oci'
+import { lock, lstat, processAlive, processStartTime, tryLock, type FileLock } from '#sys'
+import { fixUpOf } from '../chain/chain.ts'
+import type { LayerFormat, LayerInfo } from '../types.ts'
+import { unpackLayer, verifyTree } from './directory.ts'
+import { createLayerFile, feed, type LayerFile } from './file.ts'
+import { readTarOf } from './read.ts'
+import { digestsOf, fileSignature, signatureOf } from './signature.ts'
+import { LayerTable, quirksOf, type LayerRow } from './table.ts'
+import type { DiskLayers, LayerPlace } from './types.ts'
+
+/**
+ * Opens (or makes) the layers under `root`:
+ *
+ *     <root>/layers/sha256/<hex>.erofs   [superblock][the tar, verbatim][metadata], read-only
+ *     <root>/layers/sha256/<hex>/        the same unpacked, where the kernel cannot mount the file
+ *     <root>/layers/tmp/…                being written: unseen until renamed
+ *     <root>/layers/locks/<2 digits>     who writes a layer whose digits begin so
+ */
+export function openLayerStore(options: {
+  readonly root: string
+  readonly run: string
+  readonly db: Database
+  readonly format: LayerFormat
+}): DiskLayers {
+  const directory = join(options.root, 'layers')
+  for (const name of ['sha256', 'tmp', 'locks']) mkdirSync(join(directory, name), { recursive: true, mode: 0o700 })
+  return new FileLayers(directory, options.format, new LayerTable(options.db))
+}
+
+/** What a caller can do about damage. */
+const CURE = 'load or pull the image again'
+
+let sequence = 0
+
+class FileLayers implements DiskLayers {
+  readonly format: LayerFormat
+  readonly #directory: string
+  readonly #table: LayerTable
+
+  constructor(directory: string, format: LayerFormat, table: LayerTable) {
+    this.#directory = directory
+    this.format = format
+    this.#table = table
+  }
+
+  // --- reading
+
+  stat(diffId: Digest): LayerInfo | undefined {
+    const row = this.#table.get(diffId)
+    return row && lstat(this.#path(diffId)) ? this.#info(row) : undefined
+  }
+
+  *list(): Generator<LayerInfo, void, void> {
+    for (const row of this.#table.all()) if (lstat(this.#path(row.diff_id))) yield this.#info(row)
+  }
+
+  async has(d: Descriptor): Promise<boolean> {
+    return this.stat(d.digest)?.tarSize === d.size
+  }
+
+  async open(d: Descriptor, call: Call & { readonly offset?: number } = {}): Promise<ByteStream> {
+    checkCanceled(call)
+    const row = this.#row(d.digest)
+    const { offset = 0 } = call
+    if (row.tar_size !== d.size) fail('not_found', `layer ${d.digest} has ${row.tar_size} bytes, not ${d.size}`)
+    if (offset < 0 || offset > d.size)
+      fail('invalid_argument', `offset ${offset} is outside a layer of ${d.size} bytes`)
+    const bytes = readTarOf(this.#path(d.digest), row.tar_size, offset, call)
+    return offset === 0 ? verified(bytes, d) : bytes
+  }
+
+  // --- writing
+
+  async add(
+    layer: { readonly descriptor: Descriptor; readonly diffId: Digest },
+    open: () => Promise<ByteStream>,
+    keep?: ContentStore,
+    call?: Call,
+  ): Promise<LayerInfo> {
+    const { descriptor, diffId } = layer
+    using _ = await this.#lock(diffId, call)
+    // An uncompressed blob is the tar itself: the layer file keeps it.
+    const store = descriptor.digest === diffId || (await keep?.has(descriptor, call)) ? undefined : keep
+    const there = await this.#intact(diffId, call)
+    if (there) {
+      if (store) await store.put(descriptor, await open(), call)
+      return there
+    }
+    await using file = createLayerFile(this.#temporary())
+    await this.#fill(file, descriptor, open, store, call)
+    return this.#publish(file, await file.finish(diffId), 0, call)
+  }
+
+  async #fill(
+    file: LayerFile,
+    descriptor: Descriptor,
+    open: () => Promise<ByteStream>,
+    store: ContentStore | undefined,
+    call?: Call,
+  ): Promise<void> {
+    if (!store) return feed(file, verified(await open(), descriptor), undefined, call)
+    await using ingest = await store.ingest(`layer ${descriptor.digest}`, call)
+    let passed = 0
+    // What an interrupted run has kept already is not written again; commit judges the whole.
+    const keep = async (chunk: Uint8Array): Promise<void> => {
+      const known = Math.min(chunk.length, Math.max(0, ingest.offset - passed))
+      passed += chunk.length
+      if (passed > descriptor.size)
+        fail('data_loss', `content of ${descriptor.digest} is longer than its ${descriptor.size} bytes`)
+      if (known < chunk.length) await ingest.write(chunk.subarray(known))
+    }
+    try {
+      await feed(file, await open(), keep, call)
+      await ingest.commit(descriptor.mediaType, descriptor)
+    } catch (error) {
+      if (!isCode(error, 'canceled') && !isCode(error, 'unavailable')) await ingest.abort()
+      throw error
+    }
+  }
+
+  async create(tar: ByteStream, call?: Call): Promise<LayerInfo> {
+    await using file = createLayerFile(this.#temporary())
+    await feed(file, tar, undefined, call)
+    const summary = await file.finish()
+    using _ = await this.#lock(summary.diffId, call)
+    return (await this.#intact(summary.diffId, call)) ?? this.#publish(file, summary, 0, call)
+  }
+
+  /** Under the layer's lock. */
+  async #publish(file: LayerFile, summary: ErofsSummary, fixUp: 0 | 1, call?: Call): Promise<LayerInfo> {
+    const path = this.#path(summary.diffId)
+    file.publish(path)
+    this.#table.put(rowOf(summary, path, fixUp))
+    if (this.format === 'directory') await this.#unpack(summary.diffId, summary.tarSize, call)
+    return this.#info(this.#row(summary.diffId))
+  }
+
+  async remove(diffId: Digest): Promise<void> {
+    using _ = await this.#lock(diffId)
+    for (const gone of [diffId, ...this.#table.remove(diffId)]) {
+      rmSync(this.#path(gone), { force: true })
+      rmSync(this.#tree(gone), { recursive: true, force: true })
+    }
+  }
+
+  // --- verifying
+
+  async verify(diffId: Digest, call?: Call): Promise<void> {
+    const row = this.#row(diffId)
+    const path = this.#path(diffId)
+    const signature = fileSignature(path)
+    if (signature !== row.signature) {
+      const { tar, meta } = await digestsOf(path, row.tar_size, call)
+      if (tar !== diffId || meta !== row.meta_digest)
+        fail('data_loss', `layer ${diffId} is damaged: ${path} is not what was written`, { hint: CURE })
+      // Taken before the bytes were read: a write since then shows the next time.
+      if (signature !== undefined) this.#table.setSignature(diffId, signature)
+    }
+    if (this.format === 'directory') await this.#verifyTree(diffId, row.tar_size, call)
+  }
+
+  async #verifyTree(diffId: Digest, tarSize: number, call?: Call): Promise<void> {
+    const row = this.#table.tree(diffId)
+    if (!row || !lstat(this.#tree(diffId))) return this.#unpackLocked(diffId, tarSize, call)
+    const now = await verifyTree(this.#tree(diffId), row, `layer ${diffId} is damaged`, call)
+    if (now !== row) this.#table.putTree(diffId, now)
+  }
+
+  /** The layer, if it is there and whole; what is damaged is written again. */
+  async #intact(diffId: Digest, call?: Call): Promise<LayerInfo | undefined> {
+    const row = this.#table.get(diffId)
+    if (!row || fileSignature(this.#path(diffId)) === undefined) return undefined
+    try {
+      if (this.format === 'directory') await this.#verifyUnpacked(diffId, row, call)
+      else await this.verify(diffId, call)
+      return this.#info(row)
+    } catch (error) {
+      if (!isCode(error, 'data_loss')) throw error
+      return undefined
+    }
+  }
+
+  /** Under the layer's lock: unpacks without taking it again. */
+  async #verifyUnpacked(diffId: Digest, row: LayerRow, call?: Call): Promise<void> {
+    if (!this.#table.tree(diffId) || !lstat(this.#tree(diffId))) await this.#unpack(diffId, row.tar_size, call)
+    await this.verify(diffId, call)
+  }
+
+  // --- unpacked layers
+
+  async #unpackLocked(diffId: Digest, tarSize: number, call?: Call): Promise<void> {
+    using _ = await this.#lock(diffId, call)
+    if (this.#table.tree(diffId) && lstat(this.#tree(diffId))) return
+    await this.#unpack(diffId, tarSize, call)
+  }
+
+  async #unpack(diffId: Digest, tarSize: number, call?: Call): Promise<void> {
+    this.#table.putTree(diffId, await unpackLayer(this.#path(diffId), tarSize, this.#tree(diffId), call))
+  }
+
+  // --- places
+
+  place(diffId: Digest, run: string): LayerPlace {
+    if (this.format === 'directory') return { path: this.#tree(diffId) }
+    const path = join(run, 'layers', hexOf(diffId))
+    const loop = this.format === 'erofs-loop'
+    return { path, mount: { type: 'erofs', source: this.#path(diffId), target: path, loop } }
+  }
+
+  async fixUp(layers: readonly Digest[], call?: Call): Promise<Digest | undefined> {
+    const rows = layers.map((diffId) => this.#row(diffId))
+    if (!rows.slice(1).some(isQuirky)) return undefined
+    const known = this.#table.fixUp(layers)
+    if (known === null) return undefined
+    if (known !== undefined) {
+      using _ = await this.#lock(known, call)
+      if (await this.#intact(known, call)) return known
+    }
+    return this.#makeFixUp(layers, rows, call)
+  }
+
+  async #makeFixUp(layers: readonly Digest[], rows: readonly LayerRow[], call?: Call): Promise<Digest | undefined> {
+    const chain = rows.map((row) => ({ file: this.#path(row.diff_id), tarSize: row.tar_size }))
+    const entries = await fixUpOf(chain, call)
+    if (entries.length === 0) {
+      this.#table.putFixUp(layers, null)
+      return undefined
+    }
+    await using file = createLayerFile(this.#temporary())
+    const summary = await file.finishWith(entries)
+    using _ = await this.#lock(summary.diffId, call)
+    if (!(await this.#intact(summary.diffId, call))) await this.#publish(file, summary, 1, call)
+    this.#table.putFixUp(layers, summary.diffId)
+    return summary.diffId
+  }
+
+  // --- names
+
+  #row(diffId: Digest): LayerRow {
+    const row = this.#table.get(diffId)
+    return row ?? fail('not_found', `layer ${diffId} is not in the store`, { hint: CURE })
+  }
+
+  #info(row: LayerRow): LayerInfo {
+    const unpacked = this.#table.tree(row.diff_id)?.disk_size ?? 0
+    return { diffId: row.diff_id, tarSize: row.tar_size, diskSize: row.disk_size + unpacked }
+  }
+
+  #path(diffId: Digest): string {
+    return `${this.#tree(diffId)}.erofs`
+  }
+
+  #tree(diffId: Digest): string {
+    return join(this.#directory, algorithmOf(parseDigest(diffId)), hexOf(diffId))
+  }
+
+  #lock(diffId: Digest, call?: Call): Promise<FileLock> {
+    return lock(this.#lockPath(diffId), {}, call)
+  }
+
+  #lockPath(diffId: Digest): string {
+    return join(this.#directory, 'locks', hexOf(parseDigest(diffId)).slice(0, 2))
+  }
+
+  #temporary(): string {
+    return join(this.#directory, 'tmp', `${process.pid}-${processStartTime(process.pid)}-${++sequence}`)
+  }
+
+  removeStale(): void {
+    for (const name of readdirSync(join(this.#directory, 'tmp'))) {
+      const [pid, start] = name.split('-').map(Number)
+      if (!processAlive(pid ?? 0, start)) rmSync(join(this.#directory, 'tmp', name), { force: true })
+    }
+    for (const name of readdirSync(join(this.#directory, 'sha256'))) this.#removeUnknown(name)
+  }
+
+  /** What was renamed to its place by a process that was killed before it could say so. */
+  #removeUnknown(name: string): void {
+    const digest = `sha256:${name.slice(0, SHA256_HEX)}`
+    if (!isDigest(digest) || this.#table.get(digest)) return
+    using held = tryLock(this.#lockPath(digest))
+    if (held && !this.#table.get(digest))
+      rmSync(join(this.#directory, 'sha256', name), { recursive: true, force: true })
+  }
+}
+
+const SHA256_HEX = 64
+
+function isQuirky(row: LayerRow): boolean {
+  const { impliedDirectories, absentLinks, opaqueRoot } = quirksOf(row)
+  // Every layer may leave the root to the one above.
+  return opaqueRoot || absentLinks.length > 0 || impliedDirectories.some((path) => path !== '')
+}
+
+function rowOf(summary: ErofsSummary, path: string, fixUp: 0 | 1): LayerRow {
+  const stat = lstat(path) ?? fail('internal', `${path} is gone`)
+  return {
+    diff_id: summary.diffId,
+    tar_size: summary.tarSize,
+    disk_size: stat.allocated,
+    meta_digest: summary.metaDigest,
+    signature: signatureOf(stat),
+    quirks: JSON.stringify(summary.quirks),
+    fix_up: fixUp,
+  }
+}
