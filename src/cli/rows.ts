@@ -1,5 +1,4 @@
-import type { Container, ImageSummary } from '#engine'
-import { showPorts } from './flags/ports.ts'
+import { formatPorts, type Container, type ImageSummary } from '#engine'
 import { ago, duration, timestamp } from './format/units.ts'
 import { size } from './format/units.ts'
 import type { Row } from './format/list.ts'
@@ -42,7 +41,10 @@ export function containerRow(
     RunningFor: ago(container.created, options.now),
     Ports:
       container.state === 'running' || container.state === 'paused'
-        ? showPorts(container.attached?.ports ?? [], config.exposed)
+        ? formatPorts(container.attached?.ports ?? [], {
+            exposed: config.exposed,
+            ipv6: container.attached?.ipv6 !== undefined,
+          })
         : '',
     State: container.state,
     Status: status(container, options.now),
@@ -80,6 +82,6 @@ export function imageRow(
 }
 
 function clip(text: string, length: number): string {
-  const letters = [...text]
+  const letters = Array.from(text)
   return letters.length > length ? `${letters.slice(0, length - 1).join('')}…` : text
 }

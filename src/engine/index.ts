@@ -1,4 +1,5 @@
 export { openNode } from './node.ts'
+export { formatPorts, parsePublish } from '#runtime'
 export type {
   ArchiveSource,
   Attached,
@@ -26,6 +27,7 @@ export type {
   Node,
   NodeOptions,
   PortMapping,
+  PortRequest,
   PruneRequest,
   Pruned,
   RemoveOptions,

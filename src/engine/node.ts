@@ -1,4 +1,117 @@
-import type { Node, NodeOptions } from './types.ts'
-export function openNode(_options: NodeOptions): Node {
-  throw new Error('x')
+import { openParts, type Parts } from './parts.ts'
+import { containerOf } from './container/table.ts'
+import type { Containers, Images, Networks, Node, NodeOptions, System, Volumes } from './types.ts'
+
+/**
+ * Opens a node: the one place that wires the rooms together. It costs nothing: each verb's code is
+ * loaded, and each part of the store opened, on first use.
+ */
+export function openNode(options: NodeOptions = {}): Node {
+  const parts = openParts(options)
+  return {
+    root: parts.paths.root,
+    run: parts.paths.run,
+    containers: containers(parts),
+    images: images(parts),
+    volumes: volumes(parts),
+    networks: networks(parts),
+    system: system(parts),
+    [Symbol.asyncDispose]: async () => parts.close(),
+  }
+}
+
+/** Before a verb looks at containers: what a crash left unfinished is finished. One query when nothing runs. */
+async function settled(parts: Parts): Promise<void> {
+  const records = parts.containers.inState('starting', 'running', 'paused', 'removing', 'removed')
+  if (records.length > 0) await (await import('./container/reconcile.ts')).reconcile(parts, records)
+}
+
+function containers(parts: Parts): Containers {
+  const ready = async <Verb>(load: () => Promise<Verb>): Promise<Verb> => {
+    await settled(parts)
+    return load()
+  }
+  return {
+    create: async (options, call) => (await ready(() => import('./container/create.ts'))).create(parts, options, call),
+    start: async (ref, options, call) =>
+      (await ready(() => import('./container/start.ts'))).start(parts, ref, options, call),
+    attach: async (ref, io, call) => (await ready(() => import('./container/attach.ts'))).attach(parts, ref, io, call),
+    stop: async (ref, options, call) =>
+      (await ready(() => import('./container/stop.ts'))).stop(parts, ref, options, call),
+    kill: async (ref, signal) => (await ready(() => import('./container/kill.ts'))).kill(parts, ref, signal),
+    pause: async (ref) => (await ready(() => import('./container/pause.ts'))).pause(parts, ref),
+    unpause: async (ref) => (await ready(() => import('./container/pause.ts'))).unpause(parts, ref),
+    wait: async (ref, call) => (await ready(() => import('./container/wait.ts'))).wait(parts, ref, call),
+    remove: async (ref, options, call) =>
+      (await ready(() => import('./container/remove.ts'))).remove(parts, ref, options, call),
+    rename: async (ref, name) => (await ready(() => import('./container/rename.ts'))).rename(parts, ref, name),
+    exec: async (ref, options, io, call) =>
+      (await ready(() => import('./container/exec.ts'))).exec(parts, ref, options, io, call),
+    resize: async (ref, rows, columns) =>
+      (await ready(() => import('./container/resize.ts'))).resize(parts, ref, rows, columns),
+    logs: async function* (ref, options, call) {
+      yield* (await ready(() => import('./container/logs.ts'))).logs(parts, ref, options, call)
+    },
+    get: async (ref) => {
+      await settled(parts)
+      return containerOf(parts.containers.find(ref))
+    },
+    inspect: async (ref, options) => (await ready(() => import('./container/inspect.ts'))).inspect(parts, ref, options),
+    list: async () => {
+      await settled(parts)
+      return parts.containers.list().map(containerOf)
+    },
+    size: async (ref) => (await ready(() => import('./container/size.ts'))).size(parts, ref),
+    export: async (ref, call) => (await ready(() => import('./container/export.ts'))).exportRoot(parts, ref, call),
+    prune: async (filter, call) => (await ready(() => import('./container/prune.ts'))).prune(parts, filter, call),
+    exited: async (id) => (await import('./container/finish.ts')).finish(parts, id),
+  }
+}
+
+function images(parts: Parts): Images {
+  return {
+    list: async (options) => (await import('./image/list.ts')).list(parts, options),
+    inspect: async (ref) => (await import('./image/inspect.ts')).inspect(parts, ref),
+    history: async (ref) => (await import('./image/history.ts')).history(parts, ref),
+    tag: async (ref, name) => (await import('./image/tag.ts')).tag(parts, ref, name),
+    remove: async (ref, options, call) => (await import('./image/remove.ts')).remove(parts, ref, options, call),
+    save: async (refs, call) => (await import('./image/save.ts')).save(parts, refs, call),
+    load: async (archive, call) => (await import('./image/load.ts')).load(parts, archive, call),
+    import: async (tar, options, call) => (await import('./image/import.ts')).importRoot(parts, tar, options, call),
+    build: async (request, call) => (await import('./image/build.ts')).build(parts, request, call),
+    prune: async (options, call) => (await import('./image/prune.ts')).prune(parts, options, call),
+  }
+}
+
+function volumes(parts: Parts): Volumes {
+  const verbs = async (): Promise<Volumes> => (await import('./volume/verbs.ts')).volumeVerbs(parts)
+  return {
+    create: async (name, labels) => (await verbs()).create(name, labels),
+    get: async (name) => (await verbs()).get(name),
+    inspect: async (name) => (await verbs()).inspect(name),
+    list: async () => (await verbs()).list(),
+    remove: async (name, options) => (await verbs()).remove(name, options),
+    prune: async (options) => (await verbs()).prune(options),
+  }
+}
+
+function networks(parts: Parts): Networks {
+  return { list: async () => (await import('./network/list.ts')).list(parts) }
+}
+
+function system(parts: Parts): System {
+  return {
+    usage: async () => {
+      await settled(parts)
+      return (await import('./system/usage.ts')).usage(parts)
+    },
+    details: async () => (await import('./system/usage.ts')).details(parts),
+    prune: async (request, call) => {
+      await settled(parts)
+      return (await import('./system/prune.ts')).prune(parts, request, call)
+    },
+    pruneCache: async (options, call) => (await import('./system/prune.ts')).pruneCache(parts, options, call),
+    requirements: async () => (await import('./system/requirements.ts')).requirements(parts),
+    check: async (call) => (await import('./system/check.ts')).check(parts, call),
+  }
 }

@@ -1,6 +1,6 @@
 import type { ByteStream, Call } from '#base'
 import type { Descriptor, Digest, History } from '#oci'
-import type { Exit, PortMapping } from '#runtime'
+import type { Exit, LogRecord, PortMapping, PortRequest } from '#runtime'
 
 /** Where a node keeps what it remembers, and what is only true while the machine runs. */
 export interface NodeOptions {
@@ -61,7 +61,7 @@ export interface ContainerOptions {
   /** `bridge` (default), `none`, `host`, or a network's name. */
   readonly network?: string
   readonly aliases?: readonly string[]
-  readonly ports?: readonly PortMapping[]
+  readonly ports?: readonly PortRequest[]
   /** Publish every exposed port on a free one. */
   readonly publishAll?: boolean
   /** `port/protocol`. */
@@ -149,6 +149,10 @@ export interface ContainerMount {
   readonly readonly: boolean
   readonly propagation?: string
   readonly tmpfsOptions?: string
+  /** Do not fill an empty volume from the image. */
+  readonly nocopy?: boolean
+  /** Make a missing host directory. */
+  readonly createSource?: boolean
   /** An anonymous volume that goes with its container. */
   readonly anonymous?: boolean
 }
@@ -167,7 +171,7 @@ export interface ContainerConfig {
   readonly labels: Readonly<Record<string, string>>
   readonly mounts: readonly ContainerMount[]
   readonly network: string
-  readonly ports: readonly PortMapping[]
+  readonly ports: readonly PortRequest[]
   readonly exposed: readonly string[]
   readonly stopSignal: string
 }
@@ -245,15 +249,6 @@ export interface LogOptions {
   /** Milliseconds since the epoch. */
   readonly since?: number
   readonly until?: number
-}
-
-/** One line (or piece of a line) that a container wrote. */
-export interface LogRecord {
-  readonly stream: 'stdout' | 'stderr'
-  /** RFC 3339 with nanoseconds. */
-  readonly time: string
-  /** With its newline, where it had one. */
-  readonly data: Uint8Array
 }
 
 export interface RemoveOptions {
@@ -455,4 +450,4 @@ export interface System {
   check(call?: Call): Promise<readonly string[]>
 }
 
-export type { Exit, PortMapping }
+export type { Exit, LogRecord, PortMapping, PortRequest }

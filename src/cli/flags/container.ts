@@ -1,9 +1,8 @@
 import { fail } from '#base'
-import type { ContainerOptions, DeviceRequest, Resources, Ulimit } from '#engine'
+import { parsePublish, type ContainerOptions, type DeviceRequest, type Resources, type Ulimit } from '#engine'
 import type { Values } from '../command.ts'
 import { environment, pairs } from './environment.ts'
 import { parseMount, parseTmpfs, parseVolume } from './mounts.ts'
-import { parsePorts } from './ports.ts'
 import { parseBytes, parseDecimal, parseInteger } from './quantities.ts'
 
 /** The flags that `run` and `create` share. */
@@ -198,7 +197,7 @@ function networking(values: Given): Part {
     domainname: values.domainname,
     network: values.network === 'default' ? 'bridge' : values.network,
     aliases: values['network-alias'],
-    ports: (values.publish ?? []).flatMap(parsePorts),
+    ports: (values.publish ?? []).flatMap(parsePublish),
     publishAll: values['publish-all'],
     expose: values.expose?.flatMap(exposed),
     extraHosts: values['add-host']?.map(extraHost),

@@ -29,7 +29,7 @@ function render(parts: readonly Part[], dot: unknown, scope: Scope): string {
       case 'with': {
         const value = run(part.pipe, dot, scope)
         const inner = part.kind === 'with' && truth(value) ? value : dot
-        text += render(truth(value) ? part.then : part.otherwise, inner, scope)
+        text += render(truth(value) ? part.body : part.otherwise, inner, scope)
         break
       }
       case 'range':
@@ -53,7 +53,7 @@ function each(part: Extract<Part, { kind: 'range' }>, dot: unknown, scope: Scope
       const [first, second] = part.variables
       if (second !== undefined) variables.set(first!, key).set(second, item)
       else if (first !== undefined) variables.set(first, item)
-      return render(part.then, item, { root: scope.root, variables })
+      return render(part.body, item, { root: scope.root, variables })
     })
     .join('')
 }

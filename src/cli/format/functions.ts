@@ -10,7 +10,7 @@ export const functions: Readonly<Record<string, (...values: readonly unknown[]) 
   title: (text) => show(text).replace(/(^|\s)\S/g, (letter) => letter.toUpperCase()),
   pad: (text, before, after) =>
     text === '' ? '' : ' '.repeat(Number(before)) + show(text) + ' '.repeat(Number(after)),
-  truncate: (text, length) => [...show(text)].slice(0, Number(length)).join(''),
+  truncate: (text, length) => Array.from(show(text)).slice(0, Number(length)).join(''),
   replace: (text, from, to) => show(text).replaceAll(String(from), String(to)),
   println: (...values) => values.map(show).join(' ') + '\n',
   print: (...values) => values.map(show).join(''),

@@ -9,14 +9,14 @@ export type Part =
   | {
       readonly kind: 'if' | 'with'
       readonly pipe: Pipe
-      readonly then: readonly Part[]
+      readonly body: readonly Part[]
       readonly otherwise: readonly Part[]
     }
   | {
       readonly kind: 'range'
       readonly pipe: Pipe
       readonly variables: readonly string[]
-      readonly then: readonly Part[]
+      readonly body: readonly Part[]
       readonly otherwise: readonly Part[]
     }
 
@@ -79,7 +79,7 @@ function control(pieces: readonly Piece[], state: { at: number }, word: 'if' | '
   }
   const condition = pipe(tokens, piece.source)
   state.at++
-  const then = block(pieces, state, ['else', 'end'])
+  const body = block(pieces, state, ['else', 'end'])
   let otherwise: readonly Part[] = []
   const stop = pieces[state.at]
   if (stop?.kind === 'action' && stop.tokens[0]?.text === 'else') {
@@ -92,8 +92,8 @@ function control(pieces: readonly Piece[], state: { at: number }, word: 'if' | '
     }
   }
   return word === 'range'
-    ? { kind: 'range', pipe: condition, variables, then, otherwise }
-    : { kind: word, pipe: condition, then, otherwise }
+    ? { kind: 'range', pipe: condition, variables, body, otherwise }
+    : { kind: word, pipe: condition, body, otherwise }
 }
 
 function action(tokens: readonly Token[], source: string): Part {

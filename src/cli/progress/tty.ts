@@ -119,7 +119,7 @@ function clean(text: string): string {
         .split('\r')
         .at(-1)!
         .replaceAll('\t', '    ')
-        .replace(/[\x00-\x1f\x7f]/g, ''),
+        .replace(/\p{Cc}/gu, ''),
     )
     .join('\n')
 }

@@ -1,0 +1,39 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { unmount } from '#sys'
+import type { Parts } from '../parts.ts'
+import { usersByVolume } from '../volume/users.ts'
+import type { ContainerRecord } from './table.ts'
+
+/** Everything on disk, the record aside. Safe to repeat. */
+export function removeFiles(parts: Parts, record: ContainerRecord, options: { readonly volumes: boolean }): void {
+  const { id, config } = record
+  const dir = parts.paths.container(id)
+  // Mounted only in the container's own mount namespace, when this process is in it.
+  unmount(join(dir, 'rootfs'), { lazy: true })
+  rmSync(parts.paths.running(id), { recursive: true, force: true })
+  rmSync(dir, { recursive: true, force: true })
+  if (options.volumes) removeAnonymousVolumes(parts, record, config.mounts)
+  rmSync(parts.paths.lock(id), { force: true })
+}
+
+/** Finishes a removal whose process died. */
+export function completeRemoval(parts: Parts, record: ContainerRecord): void {
+  const { autoRemove } = record.config.options
+  removeFiles(parts, record, { volumes: autoRemove === true })
+  if (autoRemove && record.exitCode !== undefined)
+    parts.containers.update(record.id, { state: 'removed', name: record.id })
+  else parts.containers.delete(record.id)
+}
+
+function removeAnonymousVolumes(
+  parts: Parts,
+  record: ContainerRecord,
+  mounts: ContainerRecord['config']['mounts'],
+): void {
+  const names = mounts.flatMap(({ anonymous, name }) => (anonymous && name !== undefined ? [name] : []))
+  if (names.length === 0) return
+  const users = usersByVolume(parts.containers.list())
+  for (const name of names)
+    if ((users.get(name) ?? []).every((user) => user.id === record.id)) parts.volumes.remove(name)
+}

@@ -1,0 +1,31 @@
+import { fail, type Call } from '#base'
+import { readLog, type LogRecord } from '#runtime'
+import type { Parts } from '../parts.ts'
+import type { LogOptions } from '../types.ts'
+import { ended } from './ended.ts'
+
+/** A container's log; following ends when the container has. */
+export async function* logs(
+  parts: Parts,
+  ref: string,
+  options: LogOptions = {},
+  call?: Call,
+): AsyncGenerator<LogRecord> {
+  const { id, name, direct, config } = parts.containers.find(ref)
+  if (direct)
+    fail('failed_precondition', `container ${name} keeps no log: it runs in the foreground with --rm`, {
+      hint: 'its output goes to the terminal that started it; use -d for one that is logged',
+    })
+  if (config.options.logDriver === 'none')
+    fail('unimplemented', `container ${name} keeps no log: it was created with --log-driver none`)
+  const over = new AbortController()
+  const signal = call?.signal ? AbortSignal.any([call.signal, over.signal]) : over.signal
+  try {
+    const end = options.follow ? ended(parts, id, {}, { signal }) : undefined
+    // Given up when the reader leaves first: that is no failure of the log.
+    end?.catch(() => undefined)
+    yield* readLog(parts.paths.log(id), { ...options, ...(end && { ended: end }) }, call)
+  } finally {
+    over.abort()
+  }
+}

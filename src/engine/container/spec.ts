@@ -1,0 +1,82 @@
+import { fail } from '#base'
+import {
+  buildSpec,
+  cgroupPath,
+  devicesAt,
+  findInit,
+  parseSecurityOptions,
+  resolveUser,
+  type MountOption,
+  type NetworkFilePaths,
+  type RuntimeSpec,
+} from '#runtime'
+import { windowSize } from '#sys'
+import type { CallerIo, ContainerMount } from '../types.ts'
+import type { ContainerRecord } from './table.ts'
+
+/** What is known only when a container starts. */
+export interface SpecContext {
+  readonly rootfs: string
+  readonly network: { readonly path: string } | 'host' | 'none'
+  readonly files: NetworkFilePaths
+  readonly io?: CallerIo | undefined
+}
+
+/** A container's config.json. */
+export function specOf(record: ContainerRecord, context: SpecContext): RuntimeSpec {
+  const { config, id } = record
+  const { options } = config
+  const terminal = context.io?.terminal
+  const size = terminal && windowSize(terminal.fd)
+  return buildSpec({
+    rootfs: context.rootfs,
+    args: config.args,
+    env: config.env,
+    cwd: config.workdir,
+    user: resolveUser(context.rootfs, config.user, options.groups),
+    hostname: config.hostname,
+    network: context.network,
+    files: context.files,
+    mounts: config.mounts.map(mountOption),
+    cgroupsPath: cgroupPath(id),
+    security: parseSecurityOptions(options.securityOptions ?? []),
+    ...(size && { consoleSize: size }),
+    ...(options.readonlyRoot && { readonlyRootfs: true }),
+    ...(options.tty && { tty: true }),
+    ...(options.domainname !== undefined && { domainname: options.domainname }),
+    ...(options.pid === 'host' && { pid: 'host' }),
+    ...(options.ipc === 'host' && { ipc: 'host' }),
+    ...(options.uts === 'host' && { uts: 'host' }),
+    ...(options.cgroupns && { cgroupns: options.cgroupns }),
+    ...(options.shmSize !== undefined && { shmSize: options.shmSize }),
+    ...(options.privileged && { privileged: true }),
+    ...(options.capAdd && { capAdd: options.capAdd }),
+    ...(options.capDrop && { capDrop: options.capDrop }),
+    ...(options.devices && {
+      devices: options.devices.flatMap(({ source, target, permissions }) => devicesAt(source, target, permissions)),
+    }),
+    ...(options.sysctls && { sysctls: options.sysctls }),
+    ...(options.ulimits && { ulimits: options.ulimits }),
+    ...(options.resources && { resources: options.resources }),
+    ...(options.oomScoreAdj !== undefined && { oomScoreAdj: options.oomScoreAdj }),
+    ...(options.init && { init: findInit() }),
+  })
+}
+
+function mountOption(mount: ContainerMount): MountOption {
+  if (mount.type === 'tmpfs')
+    return {
+      type: 'tmpfs',
+      target: mount.target,
+      readonly: mount.readonly,
+      ...(mount.tmpfsOptions !== undefined && { options: mount.tmpfsOptions }),
+    }
+  if (mount.source === '') fail('internal', `mount ${mount.target} has no source`)
+  return {
+    type: 'bind',
+    source: mount.source,
+    target: mount.target,
+    readonly: mount.readonly,
+    ...(mount.propagation !== undefined && { propagation: mount.propagation }),
+  }
+}

@@ -1,0 +1,84 @@
+import { fail, type Call } from '#base'
+import { openImage, type OpenedImage } from '#image'
+import {
+  formatReference,
+  isDigest,
+  parseReference,
+  withDefaultTag,
+  type Descriptor,
+  type Digest,
+  type ImageConfig,
+} from '#oci'
+import type { Parts } from '../parts.ts'
+import { allFacts, noSuchImage } from './facts.ts'
+
+/** An image of the store, by name or ID. */
+export interface Located {
+  readonly root: Descriptor
+  /** The full name that was given; absent when it was an ID. */
+  readonly name?: string
+}
+
+/**
+ * What a person means by a reference, in Docker's order: a whole ID or digest, a name, the
+ * beginning of an ID. `not_found` for what is none of them.
+ */
+export async function locate(parts: Parts, ref: string, call?: Call): Promise<Located> {
+  const names = await parts.names()
+  const bare = /^[0-9a-f]{64}$/.test(ref) ? `sha256:${ref}` : ref
+  if (isDigest(bare)) {
+    const root = names.withDigest(bare)[0]?.root ?? (await byId(parts, (id) => id === bare, call))[0]
+    return root ? { root } : noSuchImage(ref)
+  }
+  const hex = /^(?:sha256:)?([0-9a-f]+)$/.exec(ref)?.[1]
+  const named = hex !== undefined && ref.startsWith('sha256:') ? undefined : byName(names, ref)
+  if (named) return named
+  const roots = hex === undefined ? [] : await byId(parts, (id) => id.startsWith(`sha256:${hex}`), call)
+  if (roots.length > 1) fail('invalid_argument', `several images' IDs begin with ${hex}: give more digits`)
+  return roots[0] ? { root: roots[0] } : noSuchImage(ref)
+}
+
+function byName(names: Awaited<ReturnType<Parts['names']>>, ref: string): Located | undefined {
+  const reference = withDefaultTag(parseReference(ref))
+  if (reference.digest !== undefined) {
+    const root = names.withDigest(reference.digest)[0]?.root
+    return root && { root }
+  }
+  const name = formatReference(reference)
+  const image = names.get(name)
+  return image && { root: image.root, name }
+}
+
+/** Roots of images by their IDs: the configs' digests. */
+async function byId(parts: Parts, matches: (id: Digest) => boolean, call?: Call): Promise<readonly Descriptor[]> {
+  const names = await parts.names()
+  const facts = await allFacts(parts, call)
+  const found = new Map<Digest, Descriptor>()
+  for (const { root } of names.list()) {
+    const { id } = facts.get(root.digest) ?? {}
+    if (id !== undefined && matches(id)) found.set(id, root)
+  }
+  return [...found.values()]
+}
+
+/** An image to make a container of. */
+export interface FoundImage {
+  readonly imageId: Digest
+  readonly manifest: Descriptor
+  readonly config: ImageConfig
+  /** Asked again under the write lock: gc may have been quicker. */
+  exists(): boolean
+}
+
+/** Finds an image and reads its documents, each checked against its digest. */
+export async function findImage(parts: Parts, ref: string, call?: Call): Promise<FoundImage> {
+  const { root } = await locate(parts, ref, call)
+  const [store, names] = await Promise.all([parts.store(), parts.names()])
+  const image: OpenedImage = await openImage(store, root, undefined, call)
+  return {
+    imageId: image.manifest.config.digest,
+    manifest: image.descriptor,
+    config: image.config,
+    exists: () => names.withDigest(root.digest).length > 0,
+  }
+}

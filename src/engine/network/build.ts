@@ -1,0 +1,35 @@
+import type { BuildNetwork, NetworkMode } from '#build'
+import { createNetns, networkFiles, writeNetworkFiles } from '#runtime'
+import { newId } from '../container/name.ts'
+import type { Parts } from '../parts.ts'
+import { endpointOf, networkFor, reserveFor } from './endpoint.ts'
+
+/** What steps call themselves. */
+const HOSTNAME = 'buildkitsandbox'
+
+/** A network for one build step: the default bridge, the host's own, or nothing but loopback. */
+export async function openBuildNetwork(parts: Parts, mode: NetworkMode, dir: string): Promise<BuildNetwork> {
+  if (mode !== 'default') {
+    const files = writeNetworkFiles(dir, networkFiles({ hostname: HOSTNAME, hostNetwork: mode === 'host' }))
+    return { namespace: mode, files, [Symbol.asyncDispose]: async () => undefined }
+  }
+  const driver = await parts.networkDriver()
+  const network = networkFor(parts, 'bridge')
+  const netns = createNetns()
+  const id = newId()
+  const reserved = reserveFor(parts, id, network)
+  const release = (): void => {
+    netns[Symbol.dispose]()
+    reserved[Symbol.dispose]()
+  }
+  try {
+    driver.ensure(network)
+    driver.connect({ fd: netns.fd }, network, endpointOf(id, reserved.attached))
+    const addresses = [reserved.attached.ipv4, reserved.attached.ipv6].filter((address) => address !== undefined)
+    const files = writeNetworkFiles(dir, networkFiles({ hostname: HOSTNAME, addresses }))
+    return { namespace: { path: netns.path }, files, [Symbol.asyncDispose]: async () => release() }
+  } catch (error) {
+    release()
+    throw error
+  }
+}

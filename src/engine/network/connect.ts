@@ -1,0 +1,15 @@
+import type { Netns } from '#runtime'
+import type { ContainerRecord } from '../container/table.ts'
+import type { Parts } from '../parts.ts'
+import type { Attached } from '../types.ts'
+import { endpointOf, networkFor, reserve } from './endpoint.ts'
+
+/** Puts a container's network namespace on its network and publishes its ports. */
+export async function connectNetwork(parts: Parts, { id, config }: ContainerRecord, netns: Netns): Promise<Attached> {
+  const driver = await parts.networkDriver()
+  const network = networkFor(parts, config.network)
+  driver.ensure(network)
+  const attached = reserve(parts, id, network, config.ports)
+  driver.connect({ fd: netns.fd }, network, endpointOf(id, attached))
+  return attached
+}

@@ -1,0 +1,76 @@
+import type { Database, ImageNames, LocalStore } from '#content'
+import { openDatabase } from '#content'
+import type { Monitor, NetworkDriver, Runtime } from '#runtime'
+import type { Differ, DiskLayers, Snapshotter } from '#snapshot'
+import { openContainers, type ContainerTable } from './container/table.ts'
+import { pathsOf, type Paths } from './paths.ts'
+import type { NodeOptions } from './types.ts'
+import { openVolumes, type VolumeTable } from './volume/table.ts'
+
+/** What the verbs are made of. Each part is opened when it is first asked for: `ps` opens SQLite and no more. */
+export interface Parts {
+  readonly paths: Paths
+  /** How to call this program again, store and run state included. */
+  readonly self: readonly string[]
+  readonly db: Database
+  readonly containers: ContainerTable
+  readonly volumes: VolumeTable
+  store(): Promise<LocalStore>
+  names(): Promise<ImageNames>
+  layers(): Promise<DiskLayers>
+  snapshots(): Promise<Snapshotter>
+  differ(): Promise<Differ>
+  /** `crun`, `runc` or a path; the best there is by default. */
+  runtime(name?: string): Promise<Runtime>
+  monitor(runtime: Runtime): Promise<Monitor>
+  networkDriver(): Promise<NetworkDriver>
+  close(): void
+}
+
+export function openParts(options: NodeOptions): Parts {
+  const paths = pathsOf(options)
+  let db: Database | undefined
+  let containers: ContainerTable | undefined
+  let volumes: VolumeTable | undefined
+  const opening = once(() => import('./open.ts'))
+  const runtimes = new Map<string, Promise<Runtime>>()
+  const parts: Parts = {
+    paths,
+    self: options.self ?? ownCommand(paths),
+    get db() {
+      return (db ??= openDatabase(paths.database))
+    },
+    get containers() {
+      return (containers ??= openContainers(parts.db))
+    },
+    get volumes() {
+      return (volumes ??= openVolumes(parts.db, paths))
+    },
+    names: once(async () => (await opening()).names(parts)),
+    store: once(async () => (await opening()).store(parts)),
+    layers: once(async () => (await opening()).layers(parts)),
+    snapshots: once(async () => (await opening()).snapshots(parts)),
+    differ: once(async () => (await opening()).differ()),
+    runtime: async (name = '') => {
+      const known = runtimes.get(name) ?? opening().then((open) => open.runtime(parts, name || undefined))
+      runtimes.set(name, known)
+      return known
+    },
+    monitor: async (runtime) => (await opening()).monitor(runtime),
+    networkDriver: once(async () => (await opening()).networkDriver(parts)),
+    close: () => db?.close(),
+  }
+  return parts
+}
+
+function once<T>(open: () => Promise<T>): () => Promise<T> {
+  let opened: Promise<T> | undefined
+  return () => (opened ??= open())
+}
+
+/** The compiled binary calls itself; under `bun main.ts` the script comes with it. */
+function ownCommand(paths: Paths): readonly string[] {
+  const script = process.argv[1]
+  const compiled = script === undefined || script.startsWith('/$bunfs/')
+  return [process.execPath, ...(compiled ? [] : [script]), '--root', paths.root, '--run', paths.run]
+}

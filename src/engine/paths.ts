@@ -1,0 +1,36 @@
+import { join, resolve } from 'node:path'
+
+/** Where everything of a node lies. One place, so that the layout can be read at a glance. */
+export interface Paths {
+  readonly root: string
+  readonly run: string
+  readonly database: string
+  /** A container's own directory: upper, work, rootfs, log. Lives as long as the container. */
+  container(id: string): string
+  /** What is only true while it runs: bundle, monitor's files, /etc files. On tmpfs; gone after a boot. */
+  running(id: string): string
+  lock(id: string): string
+  log(id: string): string
+  volume(name: string): string
+  /** Directories of builds and other work in progress, named by their process. */
+  readonly work: string
+}
+
+export const DEFAULT_ROOT = '/var/lib/cairn'
+export const DEFAULT_RUN = '/run/cairn'
+
+export function pathsOf(options: { readonly root?: string; readonly run?: string }): Paths {
+  const root = resolve(options.root ?? DEFAULT_ROOT)
+  const run = resolve(options.run ?? DEFAULT_RUN)
+  return {
+    root,
+    run,
+    database: join(root, 'cairn.db'),
+    container: (id) => join(root, 'containers', id),
+    running: (id) => join(run, 'containers', id),
+    lock: (id) => join(run, 'locks', id),
+    log: (id) => join(root, 'containers', id, 'ctr.log'),
+    volume: (name) => join(root, 'volumes', name),
+    work: join(root, 'work'),
+  }
+}

@@ -1,0 +1,56 @@
+import { checkCanceled, type Call } from '#base'
+import { cacheRoots } from '#build'
+import { acquireLease, collectGarbage, type Collectable, type Garbage, type Root } from '#content'
+import type { LayerStore } from '#snapshot'
+import type { Parts } from '../parts.ts'
+
+/**
+ * Removes every blob and layer that no image, container, build cache record or work in progress
+ * refers to. What was written moments ago is spared only while somebody is writing: all writers of
+ * this node hold leases, so without one nothing can be on its way.
+ */
+export async function collect(
+  parts: Parts,
+  options: { readonly dryRun?: boolean } = {},
+  call?: Call,
+): Promise<Garbage> {
+  const [store, layers] = await Promise.all([parts.store(), parts.layers()])
+  const imageNames = await parts.names()
+  checkCanceled(call)
+  const roots = (): readonly Root[] => [
+    ...imageNames.list().map(({ name, root }) => ({
+      digest: root.digest,
+      mediaType: root.mediaType,
+      why: `image ${name ?? root.digest}`,
+    })),
+    ...parts.containers.list().map(({ name, config }) => ({ ...config.manifest, why: `container ${name}` })),
+    ...cacheRoots(parts.db).map((digest) => ({ digest, why: 'build cache' })),
+  ]
+  const collectables: readonly Collectable[] = [store, layerFiles(layers)]
+  // Makes the table, and drops what an ended process held.
+  await acquireLease(parts.db, 'collect')[Symbol.asyncDispose]()
+  return collectGarbage(
+    {
+      db: parts.db,
+      store,
+      collect: collectables,
+      roots,
+      ...(othersWrite(parts) ? {} : { grace: 0 }),
+      ...(options.dryRun && { dryRun: true }),
+    },
+    call,
+  )
+}
+
+function othersWrite(parts: Parts): boolean {
+  return (parts.db.get<{ count: number }>('SELECT count(*) AS count FROM lease')?.count ?? 0) > 0
+}
+
+function layerFiles(layers: LayerStore): Collectable {
+  return {
+    entries: function* () {
+      for (const { diffId, diskSize } of layers.list()) yield { digest: diffId, size: diskSize, added: 0 }
+    },
+    remove: (digest) => void layers.remove(digest),
+  }
+}
