@@ -1,6 +1,8 @@
 import { mkdirSync } from 'node:fs'
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { dirname } from 'node:path'
+import process from 'node:process'
+import type { SQLInputValue, StatementSync } from 'node:sqlite'
+import { fail } from '#base'
 
 /**
  * The store's metadata: one SQLite file that many processes share. Each room keeps its own
@@ -24,7 +26,11 @@ export interface Database extends Disposable {
 /** Opens (or makes) the database. WAL, so readers never wait; `NORMAL` sync survives kill -9 of any process. */
 export function openDatabase(path: string): Database {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  const db = new DatabaseSync(path)
+  // Looked up, not imported: the rest of the room also serves a Node that has no SQLite (< 22).
+  const sqlite =
+    process.getBuiltinModule('node:sqlite') ??
+    fail('unimplemented', 'this runtime has no SQLite', { hint: 'run with Bun, or with Node 22 or later' })
+  const db = new sqlite.DatabaseSync(path)
   db.exec(
     'PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON',
   )

@@ -28,5 +28,6 @@ export function hexOf(digest: Digest): string {
 /** The digest of bytes in memory. Streams are hashed in `codec`. */
 export async function digestOf(bytes: Uint8Array): Promise<Digest> {
   const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>))
-  return `sha256:${hash.toHex()}`
+  // Not toHex(): Node has it only from version 25 on.
+  return `sha256:${Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('')}`
 }
