@@ -12,5 +12,6 @@ export function hideUnifiedCgroups(): void {
   if (!inPrivateMounts()) {
     fail('failed_precondition', 'a container can only be created from a private mount namespace on this host')
   }
-  applyMounts([{ type: 'tmpfs', target: `${CGROUP_ROOT}/unified`, options: 'size=4k,mode=755' }])
+  // Each container leaves a page behind (crun's cgroup.procs): a build of many steps needs many.
+  applyMounts([{ type: 'tmpfs', target: `${CGROUP_ROOT}/unified`, options: 'size=64m,mode=755' }])
 }
