@@ -75,7 +75,7 @@ async function solveStack(
   enterPrivateMounts()
   mkdirSync(host.workDir, { recursive: true, mode: 0o700 })
   const digests = new FileDigests(host.db, context, tree)
-  const cache = openCache(host.db, host.layers)
+  const cache = openCache(host.db, host.layers, host.lease)
   const environment: StepEnvironment = { host, context: tree, digests, images: plan.images }
   try {
     return await solve<Definition, Stack>(

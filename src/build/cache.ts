@@ -1,4 +1,4 @@
-import type { Database } from '#content'
+import type { Database, Lease } from '#content'
 import type { Digest } from '#oci'
 import type { LayerStore } from '#snapshot'
 import type { Stack } from './ops/definition.ts'
@@ -40,8 +40,8 @@ export interface BuildCache extends CacheStorage<Stack> {
   close(): void
 }
 
-/** A record counts only while every layer that it names is there. */
-export function openCache(db: Database, layers: LayerStore): BuildCache {
+/** A record counts only while every layer that it names is there; the lease keeps those of a hit from then on. */
+export function openCache(db: Database, layers: LayerStore, lease: Lease): BuildCache {
   db.schema(SCHEMA)
   const used: Digest[] = []
   return {
@@ -49,6 +49,10 @@ export function openCache(db: Database, layers: LayerStore): BuildCache {
       const row = db.get<{ layers: string }>('SELECT layers FROM cache_record WHERE key = ?', key)
       if (!row) return undefined
       const stack = JSON.parse(row.layers) as Digest[]
+      // Leased before it is looked for: then garbage collection either sees the lease, or we see the gap.
+      db.immediate(() => {
+        for (const layer of stack) lease.add(layer)
+      })
       if (stack.every((layer) => layers.stat(layer) !== undefined)) {
         used.push(key)
         return stack
