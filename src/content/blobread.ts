@@ -67,6 +67,7 @@ export function readWhole({ path, start }: BlobFile, size: number, offset: numbe
   }
 }
 
+/** Two buffers in turn: a thread fills one while the reader is busy with the other. */
 async function* readLarge(
   { path, start }: BlobFile,
   length: number,
@@ -74,21 +75,27 @@ async function* readLarge(
   call?: Call,
 ): AsyncGenerator<Uint8Array, void, void> {
   let fd: number | undefined
+  let ahead: Promise<number> | undefined
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
-    const buffer = new Uint8Array(Math.min(CHUNK, length))
+    let [buffer, other] = [new Uint8Array(CHUNK), new Uint8Array(CHUNK)]
     let at = start + offset
     const end = at + length
+    ahead = readAt(fd, buffer, Math.min(CHUNK, end - at), at)
     while (at < end) {
       checkCanceled(call)
-      const count = await readAt(fd, buffer, Math.min(buffer.length, end - at), at)
+      const count = await ahead
       if (count === 0) return
       at += count
+      ahead = at < end ? readAt(fd, other, Math.min(CHUNK, end - at), at) : undefined
       yield buffer.subarray(0, count)
+      ;[buffer, other] = [other, buffer]
     }
   } catch (error) {
     throw diskError(error, 'read', path)
   } finally {
+    // Not before the thread is done with the descriptor: its number may be another file's then.
+    await ahead?.catch(() => undefined)
     if (fd !== undefined) closeSync(fd)
   }
 }

@@ -58,11 +58,17 @@ class HashingSink implements FileSink {
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    this.#sha256.update(chunk)
     if (this.#filled + chunk.length > GATHER) await this.#flush()
-    if (chunk.length >= GATHER) return this.#writeOut(chunk)
-    this.#pending.set(chunk, this.#filled)
-    this.#filled += chunk.length
+    if (chunk.length < GATHER) {
+      this.#sha256.update(chunk)
+      this.#pending.set(chunk, this.#filled)
+      this.#filled += chunk.length
+      return
+    }
+    // A thread writes while this one hashes.
+    const written = this.#writeOut(chunk)
+    this.#sha256.update(chunk)
+    await written
   }
 
   async finish(algorithm: 'sha256' | 'sha512'): Promise<Digest> {
