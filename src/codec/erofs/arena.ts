@@ -3,7 +3,7 @@ import { encodeName } from '../names.ts'
 
 /** Many short byte strings in one growing array, each known by where it begins. */
 export class Arena {
-  bytes: Uint8Array = new Uint8Array(64 << 10)
+  bytes: Uint8Array<ArrayBuffer> = new Uint8Array(64 << 10)
   length = 0
   readonly #limit: number
 
@@ -43,9 +43,7 @@ export class Arena {
     if (needed + this.#charged > this.#limit)
       fail('resource_exhausted', `a layer with more than ${this.#limit} bytes of names and attributes`)
     if (needed <= this.bytes.length) return
-    const grown = new Uint8Array(Math.max(needed, 2 * this.bytes.length))
-    grown.set(this.bytes.subarray(0, this.length))
-    this.bytes = grown
+    this.bytes = new Uint8Array(this.bytes.buffer.transfer(Math.max(needed, 2 * this.bytes.length)))
   }
 
   #stageEncoded(text: string): number {
@@ -54,6 +52,11 @@ export class Arena {
     this.bytes.set(encoded, this.length)
     return encoded.length
   }
+}
+
+/** The same memory with as much again behind it; taken from the array, so that no copy waits for the collector. */
+export function doubled(array: { readonly buffer: ArrayBuffer; readonly byteLength: number }): ArrayBuffer {
+  return array.buffer.transfer(2 * array.byteLength)
 }
 
 /** Bytewise order, the shorter first where one begins with the other: EROFS's order of names. */

@@ -135,6 +135,16 @@ test('holes cost no disk, but have a limit', async () => {
   expect(limited).toThrow(/sparse files of more than 1073741824 bytes/)
 }, 30_000)
 
+test('nothing lies beyond 2 TiB', async () => {
+  const sparse = join(dir.path, 'enormous')
+  await run(['truncate', '-s', '3T', sparse])
+  const tar = join(dir.path, 'enormous.tar')
+  await run(['tar', '--sparse', '--format=pax', '-C', dir.path, '-cf', tar, 'enormous'])
+  const limits = { totalBytes: 2 ** 50, copiedBytes: 2 ** 50 }
+  const written = (): unknown => writeLayerFile(join(dir.path, 'enormous-image'), readFileSync(tar), { limits })
+  expect(written).toThrow('a layer file of more than 2 TiB')
+})
+
 test('100,000 names in one directory, whatever their order', () => {
   const path = join(dir.path, 'crowd')
   const names = Array.from({ length: 100_000 }, (_, i) => `file-${(i * 49_999) % 100_000}`)

@@ -1,4 +1,5 @@
 import type { Nanoseconds } from '../types.ts'
+import { doubled } from './arena.ts'
 
 /** What is the same for each kind of inode. */
 export interface InodeFields {
@@ -28,16 +29,16 @@ const NANOS = 1_000_000_000n
  */
 export class Inodes {
   count = 0
-  mode: Uint16Array = new Uint16Array(1024)
-  uid: Uint32Array = new Uint32Array(1024)
-  gid: Uint32Array = new Uint32Array(1024)
-  seconds: BigInt64Array = new BigInt64Array(1024)
-  nanos: Uint32Array = new Uint32Array(1024)
-  size: Float64Array = new Float64Array(1024)
+  mode: Uint16Array<ArrayBuffer> = new Uint16Array(1024)
+  uid: Uint32Array<ArrayBuffer> = new Uint32Array(1024)
+  gid: Uint32Array<ArrayBuffer> = new Uint32Array(1024)
+  seconds: BigInt64Array<ArrayBuffer> = new BigInt64Array(1024)
+  nanos: Uint32Array<ArrayBuffer> = new Uint32Array(1024)
+  size: Float64Array<ArrayBuffer> = new Float64Array(1024)
   /** File: its first block. Device: its number. Symlink: where its target is in the arena. Directory: its node. */
-  data: Uint32Array = new Uint32Array(1024)
-  xattrs: Uint32Array = new Uint32Array(1024)
-  flags: Uint8Array = new Uint8Array(1024)
+  data: Uint32Array<ArrayBuffer> = new Uint32Array(1024)
+  xattrs: Uint32Array<ArrayBuffer> = new Uint32Array(1024)
+  flags: Uint8Array<ArrayBuffer> = new Uint8Array(1024)
 
   add(fields: InodeFields, size: number, data: number): number {
     if (this.count === this.mode.length) this.#grow()
@@ -62,21 +63,14 @@ export class Inodes {
   }
 
   #grow(): void {
-    const size = 2 * this.mode.length
-    this.mode = copyInto(new Uint16Array(size), this.mode)
-    this.uid = copyInto(new Uint32Array(size), this.uid)
-    this.gid = copyInto(new Uint32Array(size), this.gid)
-    this.seconds = copyInto(new BigInt64Array(size), this.seconds)
-    this.nanos = copyInto(new Uint32Array(size), this.nanos)
-    this.size = copyInto(new Float64Array(size), this.size)
-    this.data = copyInto(new Uint32Array(size), this.data)
-    this.xattrs = copyInto(new Uint32Array(size), this.xattrs)
-    this.flags = copyInto(new Uint8Array(size), this.flags)
+    this.mode = new Uint16Array(doubled(this.mode))
+    this.uid = new Uint32Array(doubled(this.uid))
+    this.gid = new Uint32Array(doubled(this.gid))
+    this.seconds = new BigInt64Array(doubled(this.seconds))
+    this.nanos = new Uint32Array(doubled(this.nanos))
+    this.size = new Float64Array(doubled(this.size))
+    this.data = new Uint32Array(doubled(this.data))
+    this.xattrs = new Uint32Array(doubled(this.xattrs))
+    this.flags = new Uint8Array(doubled(this.flags))
   }
-}
-
-/** `target` with `source` at its beginning. */
-export function copyInto<T extends { set(source: T): void }>(target: T, source: T): T {
-  target.set(source)
-  return target
 }

@@ -1,7 +1,7 @@
 import { fail } from '#base'
-import { Arena } from './arena.ts'
+import { Arena, doubled } from './arena.ts'
 import { S_IFDIR, S_IFMT } from './format.ts'
-import { copyInto, Inodes } from './inodes.ts'
+import { Inodes } from './inodes.ts'
 
 /** No node, no inode. */
 export const NONE = 0xffffffff
@@ -27,10 +27,10 @@ export class Tree {
   readonly inodes: Inodes = new Inodes()
   nodes = 0
   /** NONE for a node that has been replaced. */
-  parent: Uint32Array = new Uint32Array(1024)
-  name: Uint32Array = new Uint32Array(1024)
-  nameLength: Uint8Array = new Uint8Array(1024)
-  inode: Uint32Array = new Uint32Array(1024)
+  parent: Uint32Array<ArrayBuffer> = new Uint32Array(1024)
+  name: Uint32Array<ArrayBuffer> = new Uint32Array(1024)
+  nameLength: Uint8Array<ArrayBuffer> = new Uint8Array(1024)
+  inode: Uint32Array<ArrayBuffer> = new Uint32Array(1024)
   readonly #limits: TreeLimits
   /** Node + 1 by slot; 0 is free. */
   #slots: Uint32Array = new Uint32Array(4096)
@@ -126,10 +126,9 @@ export class Tree {
   }
 
   #grow(): void {
-    const size = 2 * this.parent.length
-    this.parent = copyInto(new Uint32Array(size), this.parent)
-    this.name = copyInto(new Uint32Array(size), this.name)
-    this.nameLength = copyInto(new Uint8Array(size), this.nameLength)
-    this.inode = copyInto(new Uint32Array(size), this.inode)
+    this.parent = new Uint32Array(doubled(this.parent))
+    this.name = new Uint32Array(doubled(this.name))
+    this.nameLength = new Uint8Array(doubled(this.nameLength))
+    this.inode = new Uint32Array(doubled(this.inode))
   }
 }
