@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fail } from '#base'
-import { isErrno, kill } from '#sys'
+import { fileSystem, FileSystemMagic, isErrno, kill } from '#sys'
 import { CGROUP_ROOT, cgroupMode } from './mode.ts'
 
 /** How long killed processes may take to leave a group, and an empty one to become removable. */
@@ -17,6 +17,8 @@ export function cgroupDirs(path: string): string[] {
       : readdirSync(CGROUP_ROOT, { withFileTypes: true })
           .filter((entry) => entry.isDirectory())
           .map((entry) => join(CGROUP_ROOT, entry.name))
+          // A tmpfs hides the v2 tree of a hybrid host: what runtimes leave in it are ordinary files.
+          .filter((root) => fileSystem(root).type !== FileSystemMagic.tmpfs)
   return roots.map((root) => root + path).filter((dir) => existsSync(join(dir, 'cgroup.procs')))
 }
 
