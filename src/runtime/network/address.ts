@@ -26,7 +26,7 @@ export function formatAddress(address: Address): string {
 export function parseCidr(text: string): Cidr {
   const [host = '', length = '', ...rest] = text.split('/')
   const address = tryParseAddress(host)
-  const prefix = /^\d{1,3}$/.test(length) ? Number(length) : -1
+  const prefix = digits(length) ?? -1
   if (!address || rest.length > 0 || prefix < 0 || prefix > address.length * 8) {
     return fail('invalid_argument', `invalid subnet: ${JSON.stringify(text)}`, {
       hint: 'Write it as ADDRESS/PREFIX, for example 10.88.0.0/16 or fd00:88::/64.',
@@ -83,11 +83,30 @@ function clamp(bits: number): number {
   return Math.max(0, Math.min(8, bits))
 }
 
+/** Digit by digit: the first regular expression of a process, and the first `Uint8Array.from`, cost 50 to 150 µs each. */
 function parseIpv4(text: string): Address | undefined {
-  // No leading zeros: some programs read them as octal.
+  const address = new Uint8Array(4)
   const parts = text.split('.')
-  if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256)) return
-  return Uint8Array.from(parts, Number)
+  if (parts.length !== 4) return
+  for (const [at, part] of parts.entries()) {
+    const value = digits(part)
+    // No leading zeros: some programs read them as octal.
+    if (value === undefined || value > 255 || (part.length > 1 && part.startsWith('0'))) return
+    address[at] = value
+  }
+  return address
+}
+
+/** Up to three decimal digits. */
+function digits(text: string): number | undefined {
+  if (text.length < 1 || text.length > 3) return
+  let value = 0
+  for (let at = 0; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - 0x30
+    if (digit < 0 || digit > 9) return
+    value = value * 10 + digit
+  }
+  return value
 }
 
 function parseIpv6(text: string): Address | undefined {
@@ -99,7 +118,10 @@ function parseIpv6(text: string): Address | undefined {
   const zeros = 16 - head.length - tail.length
   // `::` stands for at least one group.
   if (halves.length === 2 ? zeros < 2 : zeros !== 0) return
-  return Uint8Array.from([...head, ...new Uint8Array(zeros), ...tail])
+  const address = new Uint8Array(16)
+  address.set(head)
+  address.set(tail, 16 - tail.length)
+  return address
 }
 
 function groups(text: string, mayEndInIpv4: boolean): number[] | undefined {
@@ -107,8 +129,8 @@ function groups(text: string, mayEndInIpv4: boolean): number[] | undefined {
   const parts = text.split(':')
   const bytes: number[] = []
   for (const [at, part] of parts.entries()) {
-    if (/^[0-9a-fA-F]{1,4}$/.test(part)) {
-      const value = Number.parseInt(part, 16)
+    const value = hexadecimal(part)
+    if (value !== undefined) {
       bytes.push(value >> 8, value & 255)
       continue
     }
@@ -117,6 +139,18 @@ function groups(text: string, mayEndInIpv4: boolean): number[] | undefined {
     bytes.push(...embedded)
   }
   return bytes
+}
+
+/** Up to four hexadecimal digits. */
+function hexadecimal(text: string): number | undefined {
+  if (text.length < 1 || text.length > 4) return
+  let value = 0
+  for (let at = 0; at < text.length; at++) {
+    const digit = '0123456789abcdef'.indexOf(text.charAt(at).toLowerCase())
+    if (digit < 0) return
+    value = value * 16 + digit
+  }
+  return value
 }
 
 function formatIpv6(address: Address): string {

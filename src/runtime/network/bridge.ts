@@ -50,7 +50,9 @@ export function removeBridge(socket: NetlinkConnection, name: string): void {
 
 /** A stable, locally administered MAC address from an IPv4 address or, without one, the last bytes of an IPv6 address. */
 export function macFor(address: string): Mac {
-  return Uint8Array.of(0x02, 0x42, ...parseAddress(address).subarray(-4))
+  const mac = new Uint8Array([0x02, 0x42, 0, 0, 0, 0])
+  mac.set(parseAddress(address).subarray(-4), 2)
+  return mac
 }
 
 function createBridge(socket: NetlinkConnection, network: NetworkConfig): Link {

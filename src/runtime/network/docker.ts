@@ -1,3 +1,4 @@
+import { utf8 } from '#base'
 import { compare, meta, R1, verdict } from './expressions.ts'
 import type { Attribute, NetlinkConnection } from './netlink.ts'
 import {
@@ -19,7 +20,7 @@ import { commit } from './ruleset.ts'
  */
 const FAMILIES = ['ip', 'ip6'] as const satisfies readonly Family[]
 const CHAIN = 'DOCKER-USER'
-const DOCKER_BRIDGES = [nameKey('docker0'), new TextEncoder().encode('br-')]
+const DOCKER_BRIDGES = [nameKey('docker0'), utf8('br-')]
 
 export type ForwardPolicy = 'accept' | 'drop' | 'absent'
 

@@ -57,7 +57,7 @@ function createPair(
 ): string {
   const { network, endpoint, netnsFd, mac } = to
   for (let tries = 1; ; tries++) {
-    const name = `veth${crypto.getRandomValues(new Uint8Array(4)).toHex()}`
+    const name = `veth${Math.floor(Math.random() * 2 ** 32).toString(16)}`
     const [answer] = host.transact([
       newVeth({
         name,

@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs'
-import { fail } from '#base'
+import { fail, utf8 } from '#base'
 import { kernelError, netlinkSocket, recv, send, setSocketOption } from '#sys'
 
 /** Netlink's framing (RFC 3549; netlink(7)): messages of attributes as plain data, and a socket that answers them. */
@@ -69,7 +69,13 @@ export const be16 = (value: number): Uint8Array => Uint8Array.of(value >> 8, val
 export const be32 = (value: number): Uint8Array =>
   Uint8Array.of(value >>> 24, (value >> 16) & 255, (value >> 8) & 255, value & 255)
 /** NUL-terminated. */
-export const cstr = (text: string): Uint8Array => new TextEncoder().encode(`${text}\0`)
+export const cstr = (text: string): Uint8Array => utf8(`${text}\0`)
+/** The text before the first NUL. */
+export const textOf = (bytes: Uint8Array): string => {
+  const end = bytes.indexOf(0)
+  return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end))
+}
+const decoder = new TextDecoder()
 
 export function joined(...parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
@@ -82,25 +88,76 @@ export function joined(...parts: readonly Uint8Array[]): Uint8Array {
 }
 
 export function encodeAttributes(attributes: readonly Attribute[]): Uint8Array {
-  return joined(
-    ...attributes.flatMap(([type, value]) => {
-      const nested = !(value instanceof Uint8Array)
-      const bytes = nested ? encodeAttributes(value) : value
-      const head = new Uint8Array(Uint16Array.of(4 + bytes.length, nested ? type | NLA_F_NESTED : type).buffer)
-      return [head, bytes, new Uint8Array(-bytes.length & 3)]
-    }),
-  )
+  const bytes = new Uint8Array(attributesLength(attributes))
+  writeAttributes(bytes, 0, attributes)
+  return bytes
 }
 
 export function encodeMessage(message: Message, sequence: number): Uint8Array {
-  const body = joined(message.header, encodeAttributes(message.attributes))
-  const head = new Uint8Array(HEADER)
-  const view = new DataView(head.buffer)
-  view.setUint32(0, HEADER + body.length, true)
-  view.setUint16(4, message.type, true)
-  view.setUint16(6, message.flags, true)
-  view.setUint32(8, sequence, true)
-  return joined(head, body, new Uint8Array(-body.length & 3))
+  const bytes = new Uint8Array(messageLength(message))
+  writeMessage(bytes, 0, message, sequence)
+  return bytes
+}
+
+/** One after the other, numbered from `first`. Measured and then written once: the first messages of a process are not yet compiled. */
+function encodeMessages(messages: readonly Message[], first: number): Uint8Array {
+  let length = 0
+  for (const message of messages) length += messageLength(message)
+  const bytes = new Uint8Array(length)
+  let at = 0
+  let sequence = first
+  for (const message of messages) at = writeMessage(bytes, at, message, sequence++)
+  return bytes
+}
+
+function messageLength({ header, attributes }: Message): number {
+  return HEADER + aligned(header.length) + attributesLength(attributes)
+}
+
+function attributesLength(attributes: readonly Attribute[]): number {
+  let length = 0
+  for (const [, value] of attributes) length += 4 + aligned(valueLength(value))
+  return length
+}
+
+function valueLength(value: Attribute[1]): number {
+  return value instanceof Uint8Array ? value.length : attributesLength(value)
+}
+
+function writeMessage(bytes: Uint8Array, start: number, message: Message, sequence: number): number {
+  const { type, flags, header, attributes } = message
+  bytes.set(header, start + HEADER)
+  const end = writeAttributes(bytes, start + HEADER + aligned(header.length), attributes)
+  write16(bytes, start, end - start)
+  write16(bytes, start + 2, (end - start) >> 16)
+  write16(bytes, start + 4, type)
+  write16(bytes, start + 6, flags)
+  write16(bytes, start + 8, sequence)
+  write16(bytes, start + 10, sequence >> 16)
+  return end
+}
+
+function writeAttributes(bytes: Uint8Array, start: number, attributes: readonly Attribute[]): number {
+  let at = start
+  for (const [type, value] of attributes) {
+    const nested = !(value instanceof Uint8Array)
+    const length = valueLength(value)
+    write16(bytes, at, 4 + length)
+    write16(bytes, at + 2, nested ? type | NLA_F_NESTED : type)
+    if (nested) writeAttributes(bytes, at + 4, value)
+    else bytes.set(value, at + 4)
+    at += 4 + aligned(length)
+  }
+  return at
+}
+
+function write16(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value
+  bytes[at + 1] = value >> 8
+}
+
+function aligned(length: number): number {
+  return (length + 3) & ~3
 }
 
 /** The attributes of one level by type; of repeated ones the last. Malformed lengths are `data_loss`. */
@@ -116,7 +173,7 @@ export function attributeList(bytes: Uint8Array): [type: number, value: Uint8Arr
     const length = view.getUint16(at, true)
     if (length < 4 || at + length > bytes.length) fail('data_loss', 'a netlink attribute is longer than its message')
     list.push([view.getUint16(at + 2, true) & NLA_TYPE_MASK, bytes.subarray(at + 4, at + length)])
-    at += (length + 3) & ~3
+    at += aligned(length)
   }
   return list
 }
@@ -134,7 +191,7 @@ export function decodeMessages(bytes: Uint8Array): Received[] {
       sequence: view.getUint32(at + 8, true),
       payload: bytes.subarray(at + HEADER, at + length),
     })
-    at += (length + 3) & ~3
+    at += aligned(length)
   }
   return list
 }
@@ -165,7 +222,8 @@ export function openNetlink(protocol: number): NetlinkConnection {
   }
   const post = (messages: readonly Message[]): number => {
     const first = sequence + 1
-    send(fd, joined(...messages.map((message) => encodeMessage(message, ++sequence))))
+    send(fd, encodeMessages(messages, first))
+    sequence += messages.length
     return first
   }
   const dumpOnce = (message: Message): Received[] | undefined => {
@@ -239,5 +297,5 @@ function decodeAnswer({ payload, flags }: Received): Answer {
   if (!(flags & NLM_F_ACK_TLVS)) return { errno, detail: '' }
   const echoed = flags & NLM_F_CAPPED ? HEADER : (view.getUint32(4, true) + 3) & ~3
   const text = decodeAttributes(payload.subarray(4 + echoed)).get(NLMSGERR_ATTR_MSG)
-  return { errno, detail: text ? new TextDecoder().decode(text).replace(/\0.*$/s, '') : '' }
+  return { errno, detail: text ? textOf(text) : '' }
 }

@@ -1,3 +1,4 @@
+import { utf8 } from '#base'
 import {
   attributeList,
   be16,
@@ -10,6 +11,7 @@ import {
   NLM_F_CREATE,
   NLM_F_EXCL,
   NLM_F_REQUEST,
+  textOf,
   type Attribute,
   type Message,
   type NetlinkConnection,
@@ -279,7 +281,7 @@ export function concatenation(...fields: readonly Uint8Array[]): Uint8Array {
 /** An interface name as a key: 16 bytes. */
 export function nameKey(name: string): Uint8Array {
   const key = new Uint8Array(16)
-  key.set(new TextEncoder().encode(name).subarray(0, 15))
+  key.set(utf8(name).subarray(0, 15))
   return key
 }
 
@@ -340,7 +342,7 @@ function comment(text: string): Uint8Array {
 function readComment(userdata: Uint8Array | undefined): string {
   for (let at = 0; userdata && at + 2 <= userdata.length; at += 2 + (userdata[at + 1] ?? 0)) {
     if (userdata[at] !== USERDATA_COMMENT) continue
-    return new TextDecoder().decode(userdata.subarray(at + 2, at + 2 + (userdata[at + 1] ?? 0))).replace(/\0.*$/s, '')
+    return textOf(userdata.subarray(at + 2, at + 2 + (userdata[at + 1] ?? 0)))
   }
   return ''
 }

@@ -10,6 +10,7 @@ import {
   NLM_F_EXCL,
   NLM_F_REPLACE,
   NLM_F_REQUEST,
+  textOf,
   u32,
   u8,
   type Attribute,
@@ -67,6 +68,8 @@ const CHANGE = NLM_F_REQUEST | NLM_F_ACK
 
 /** Milliseconds: by then the announcement is overdue and the container had better start. */
 const SETTLE_TRIES = 100
+
+const NOTHING = new Uint8Array()
 
 /** The loopback interface is the first in every network namespace. */
 export const LOOPBACK_INDEX = 1
@@ -220,11 +223,11 @@ function decodeLink({ payload }: Received): Link {
   const mtu = attributes.get(IFLA_MTU)
   return {
     index: view.getInt32(4, true),
-    name: textOf(attributes.get(IFLA_IFNAME)),
+    name: textOf(attributes.get(IFLA_IFNAME) ?? NOTHING),
     mtu: mtu ? new DataView(mtu.buffer, mtu.byteOffset).getUint32(0, true) : 0,
     up: (view.getUint32(8, true) & IFF_UP) !== 0,
     running: attributes.get(IFLA_OPERSTATE)?.[0] === IF_OPER_UP,
-    kind: info ? textOf(decodeAttributes(info).get(IFLA_INFO_KIND)) : '',
+    kind: info ? textOf(decodeAttributes(info).get(IFLA_INFO_KIND) ?? NOTHING) : '',
   }
 }
 
@@ -236,10 +239,6 @@ function decodeRoute({ payload }: Received): Route {
     destination: base ? { base: base.slice(), prefix: payload[1] ?? 0 } : undefined,
     interfaceIndex: index ? new DataView(index.buffer, index.byteOffset).getUint32(0, true) : 0,
   }
-}
-
-function textOf(bytes: Uint8Array | undefined): string {
-  return bytes ? new TextDecoder().decode(bytes).replace(/\0.*$/s, '') : ''
 }
 
 function change(type: number, flags: number, header: Uint8Array, attributes: readonly Attribute[]): Message {

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { inNetns } from '#sys'
 import { NETLINK_NETFILTER, openNetlink } from './netlink.ts'
 import { createNetns } from './netns.ts'
@@ -19,46 +21,18 @@ const network = {
 }
 const ref = { family: 'inet', table: 'cairn' } as const
 
-/** The part of docs/model/network.md that shows the table. */
-const RULES = `
-chain guard {
-type filter hook prerouting priority raw; policy accept;
-iifname != "lo" ip daddr 127.0.0.0/8 drop
+/** The chains as docs/model/network.md shows them. */
+function documented(): string[] {
+  const page = readFileSync(join(import.meta.dir, '../../../docs/model/network.md'), 'utf8')
+  return trimmed(/```nft\n(.*?)```/s.exec(page)?.[1] ?? '')
 }
-chain publish {
-ip6 daddr ::1 return
-dnat ip to ip daddr . meta l4proto . th dport map @dnat4ip
-dnat ip to meta l4proto . th dport map @dnat4
-dnat ip6 to ip6 daddr . meta l4proto . th dport map @dnat6ip
-dnat ip6 to meta l4proto . th dport map @dnat6
+
+function trimmed(text: string): string[] {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
 }
-chain prerouting {
-type nat hook prerouting priority dstnat; policy accept;
-fib daddr type local jump publish
-}
-chain output {
-type nat hook output priority -100; policy accept;
-fib daddr type local jump publish
-}
-chain postrouting {
-type nat hook postrouting priority srcnat; policy accept;
-ip saddr @nets4 oifname != @bridges masquerade
-ip6 saddr @nets6 oifname != @bridges masquerade
-oifname @bridges ip saddr 127.0.0.0/8 masquerade
-oifname @bridges ct status dnat ip saddr @nets4 masquerade
-oifname @bridges ct status dnat ip6 saddr @nets6 masquerade
-}
-chain forward {
-type filter hook forward priority filter; policy accept;
-iifname . oifname @same accept
-iifname @internal drop
-oifname @internal drop
-oifname @bridges ct state established,related accept
-oifname @bridges ct status dnat accept
-oifname @bridges drop
-}
-}
-`
 
 describe.skipIf(!root)('the table (needs root)', () => {
   test.skipIf(!nft)('is what nft reads back (needs nft)', () => {
@@ -69,12 +43,10 @@ describe.skipIf(!root)('the table (needs root)', () => {
       addNetwork(socket, ref, network)
       return Bun.spawnSync([nft ?? '', 'list', 'table', 'inet', 'cairn']).stdout.toString()
     })
-    const lines = listed
-      .split('\n')
-      .map((line) => line.trim())
-      .filter((line) => line !== '')
-    const [sets, chains] = [lines.slice(0, lines.indexOf('chain guard {')), lines.slice(lines.indexOf('chain guard {'))]
-    expect(chains).toEqual(RULES.trim().split('\n'))
+    const lines = trimmed(listed)
+    const start = lines.indexOf('chain guard {')
+    const sets = lines.slice(0, start)
+    expect(lines.slice(start, -1)).toEqual(documented())
     expect(sets.filter((line) => line.startsWith('elements'))).toEqual([
       'elements = { 10.88.0.0/16 }',
       'elements = { fd00:88::/64 }',
