@@ -84,7 +84,7 @@ async function* readLarge(
     ahead = readAt(fd, buffer, Math.min(CHUNK, end - at), at)
     while (at < end) {
       checkCanceled(call)
-      const count = await ahead
+      const count = (await ahead) ?? 0
       if (count === 0) return
       at += count
       ahead = at < end ? readAt(fd, other, Math.min(CHUNK, end - at), at) : undefined

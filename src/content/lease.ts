@@ -56,13 +56,17 @@ export function acquireLease(db: Database, label: string): Lease {
 /** Everything that leases hold now. Those of ended processes are dropped on the way: call it under the write lock. */
 export function leasedItems(db: Database): readonly LeasedItem[] {
   db.schema(SCHEMA)
+  dropEnded(db)
+  return db.all<LeasedItem>(
+    `SELECT digest, label || ' (process ' || pid || ')' AS holder FROM lease_item JOIN lease ON lease.id = lease`,
+  )
+}
+
+function dropEnded(db: Database): void {
   for (const lease of db.all<LeaseRow>('SELECT * FROM lease')) {
     const alive = isAlive(lease) ?? lease.created > Date.now() - UNSEEN_LIFE
     if (!alive) db.run('DELETE FROM lease WHERE id = ?', lease.id)
   }
-  return db.all<LeasedItem>(
-    `SELECT digest, label || ' (process ' || pid || ')' AS holder FROM lease_item JOIN lease ON lease.id = lease`,
-  )
 }
 
 interface LeaseRow {

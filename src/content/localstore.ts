@@ -1,15 +1,15 @@
 import { mkdirSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
-import { checkCanceled, fail, isCode } from '#base'
+import { checkCanceled, fail } from '#base'
 import type { ByteStream, Call } from '#base'
 import { algorithmOf, DOCUMENT_LIMIT, hexOf, isDigest, parseDigest } from '#oci'
 import type { Descriptor, Digest } from '#oci'
 import { corrupt, fileSize, readBlob, readVerified } from './blobread.ts'
-import { checkWritten, publish, writeBlob } from './blobwrite.ts'
+import { publish, writeBlob } from './blobwrite.ts'
 import type { Database } from './database.ts'
 import { diskError, isErrnoCode } from './diskerror.ts'
+import { FileIngest } from './fileingest.ts'
 import { openFileSink } from './filesink.ts'
-import type { FileSink } from './filesink.ts'
 import { claimIngest, oneShotName, openIngestTable, releaseIngest, removeStaleIngests } from './ingesttable.ts'
 import { letGo } from './letgo.ts'
 import type { ContentStore, Ingest, Lease } from './types.ts'
@@ -185,72 +185,5 @@ function namesIn(directory: string): readonly string[] {
   } catch (error) {
     if (isErrnoCode(error, 'ENOENT')) return []
     throw diskError(error, 'list', directory)
-  }
-}
-
-interface IngestPlace {
-  release(): void
-  publish(digest: Digest): void
-}
-
-class FileIngest implements Ingest {
-  readonly #sink: FileSink
-  readonly #path: string
-  readonly #place: IngestPlace
-  #open = true
-
-  constructor(sink: FileSink, path: string, place: IngestPlace) {
-    this.#sink = sink
-    this.#path = path
-    this.#place = place
-  }
-
-  get offset(): number {
-    return this.#sink.size
-  }
-
-  async write(chunk: Uint8Array): Promise<void> {
-    if (!this.#open) fail('failed_precondition', 'this write has ended')
-    try {
-      await this.#sink.write(chunk)
-    } catch (error) {
-      // On a full disk the space is worth more than the resumption; else what is on disk can be taken up again.
-      await (isCode(error, 'resource_exhausted') ? this.abort() : this.#end().catch(() => undefined))
-      throw error
-    }
-  }
-
-  async commit(mediaType: string, expected?: Pick<Descriptor, 'digest' | 'size'>): Promise<Descriptor> {
-    if (!this.#open) fail('failed_precondition', 'this write has ended')
-    try {
-      const digest = await this.#sink.finish(expected ? algorithmOf(expected.digest) : 'sha256')
-      const size = this.#sink.size
-      if (expected) checkWritten(expected, { digest, size })
-      this.#place.publish(digest)
-      await this.#end()
-      return { mediaType, digest, size }
-    } catch (error) {
-      await this.abort()
-      throw error
-    }
-  }
-
-  async abort(): Promise<void> {
-    await this.#end().catch(() => undefined)
-    rmSync(this.#path, { force: true })
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#end()
-  }
-
-  async #end(): Promise<void> {
-    if (!this.#open) return
-    this.#open = false
-    try {
-      await this.#sink.close()
-    } finally {
-      this.#place.release()
-    }
   }
 }

@@ -1,0 +1,76 @@
+import { rmSync } from 'node:fs'
+import { fail, isCode } from '#base'
+import { algorithmOf } from '#oci'
+import type { Descriptor, Digest } from '#oci'
+import { checkWritten } from './blobwrite.ts'
+import type { FileSink } from './filesink.ts'
+import type { Ingest } from './types.ts'
+
+/** The store's part in a write: what happens at its end. */
+export interface IngestPlace {
+  release(): void
+  publish(digest: Digest): void
+}
+
+/** A write into a file of the ingest directory. */
+export class FileIngest implements Ingest {
+  readonly #sink: FileSink
+  readonly #path: string
+  readonly #place: IngestPlace
+  #open = true
+
+  constructor(sink: FileSink, path: string, place: IngestPlace) {
+    this.#sink = sink
+    this.#path = path
+    this.#place = place
+  }
+
+  get offset(): number {
+    return this.#sink.size
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    if (!this.#open) fail('failed_precondition', 'this write has ended')
+    try {
+      await this.#sink.write(chunk)
+    } catch (error) {
+      // On a full disk the space is worth more than the resumption; else what is on disk can be taken up again.
+      await (isCode(error, 'resource_exhausted') ? this.abort() : this.#end().catch(() => undefined))
+      throw error
+    }
+  }
+
+  async commit(mediaType: string, expected?: Pick<Descriptor, 'digest' | 'size'>): Promise<Descriptor> {
+    if (!this.#open) fail('failed_precondition', 'this write has ended')
+    try {
+      const digest = await this.#sink.finish(expected ? algorithmOf(expected.digest) : 'sha256')
+      const size = this.#sink.size
+      if (expected) checkWritten(expected, { digest, size })
+      this.#place.publish(digest)
+      await this.#end()
+      return { mediaType, digest, size }
+    } catch (error) {
+      await this.abort()
+      throw error
+    }
+  }
+
+  async abort(): Promise<void> {
+    await this.#end().catch(() => undefined)
+    rmSync(this.#path, { force: true })
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#end()
+  }
+
+  async #end(): Promise<void> {
+    if (!this.#open) return
+    this.#open = false
+    try {
+      await this.#sink.close()
+    } finally {
+      this.#place.release()
+    }
+  }
+}
