@@ -4,7 +4,8 @@ import { commandNotFound, commandOf, notExecutable, type StartFailure } from './
 import type { RuntimeSpec } from './types.ts'
 
 /** Places where a mount cannot bring or hide a command. */
-const HARMLESS = /^\/(?:proc|sys|dev|etc\/(?:hosts|hostname|resolv\.conf)|sbin\/docker-init)(?:\/|$)/
+const HARMLESS =
+  /^\/(?:(?:proc|sys)(?:\/.*)?|dev(?:\/(?:pts|shm|mqueue))?|etc\/(?:hosts|hostname|resolv\.conf)|sbin\/docker-init)$/
 
 /**
  * Looks for the command before anything is started (20 µs). Runtimes write their own complaint to
