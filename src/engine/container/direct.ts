@@ -19,10 +19,8 @@ export async function runDirect(
   parts.containers.update(id, { state: 'running', started: Date.now() })
   lock.release()
   options.onStart?.(containerOf({ ...record, state: 'running' }))
-  const running = runtime.run(id, bundle, stdio.io, call)
-  stdio.started()
-  const exit = await running
-  await stdio.drained
+  const exit = await runtime.run(id, bundle, stdio.io, call)
+  await stdio.drain()
   await finish(parts, id, { exit, forgotten: true })
   return exit
 }

@@ -21,10 +21,8 @@ export async function exec(parts: Parts, ref: string, options: ExecOptions, io: 
   if (options.tty || options.detach) return monitored(parts, record, process, options, io, call)
   const runtime = await parts.runtime(record.config.options.runtime)
   using stdio = passStdio(io)
-  const running = runtime.exec(record.id, process, stdio.io, call)
-  stdio.started()
-  const exit = await running
-  await stdio.drained
+  const exit = await runtime.exec(record.id, process, stdio.io, call)
+  await stdio.drain()
   return exit
 }
 

@@ -7,11 +7,12 @@ import type { CallerIo } from '../types.ts'
 /** A container's stdio for a run without a monitor, and what carries the bytes where a pipe stands between. */
 export interface PassedStdio extends Disposable {
   readonly io: Stdio
-  /** The container has our pipes: close our copies of its ends. */
-  started(): void
-  /** Resolves when everything that the container wrote has been written. */
-  readonly drained: Promise<void>
+  /** Call when the process has ended: resolves when everything that it wrote has been written on. */
+  drain(): Promise<void>
 }
+
+/** A process that was left behind may keep our pipe open: after this long without a byte nobody waits for it, milliseconds. */
+const QUIET = 250
 
 /**
  * The caller's stdio passed on. Files and pipes are handed over as they are; a terminal or a socket
@@ -20,12 +21,13 @@ export interface PassedStdio extends Disposable {
  */
 export function passStdio(caller: CallerIo): PassedStdio {
   const theirs: number[] = []
-  const work: (() => Promise<void>)[] = []
+  const carried: Promise<void>[] = []
+  let last = 0
   const output = (fd: number): Stream => {
     if (canPass(fd)) return fd
     const { read, write } = pipe()
     theirs.push(write)
-    work.push(() => carryOut(read, fd))
+    carried.push(carryOut(read, fd, () => (last = Date.now())))
     return write
   }
   const input = (fd: number | undefined): Stream => {
@@ -44,14 +46,16 @@ export function passStdio(caller: CallerIo): PassedStdio {
     if (open) for (const fd of theirs) closeSync(fd)
     open = false
   }
-  const { promise, resolve } = Promise.withResolvers<void>()
   return {
     io,
-    started: () => {
+    drain: async () => {
       release()
-      void Promise.all(work.map((carry) => carry())).then(() => resolve())
+      last = Date.now()
+      let done = false
+      void Promise.all(carried).then(() => (done = true))
+      // Nearly always the end of file is there already.
+      for (let pause = 0; !done && Date.now() - last < QUIET; pause = 5) await Bun.sleep(pause)
     },
-    drained: promise,
     [Symbol.dispose]: release,
   }
 }
@@ -62,8 +66,9 @@ function canPass(fd: number): boolean {
   return stat.isFile() || stat.isFIFO() || (stat.isCharacterDevice() && !isatty(fd))
 }
 
-async function carryOut(from: number, to: number): Promise<void> {
+async function carryOut(from: number, to: number, onChunk: () => void): Promise<void> {
   for await (const chunk of Bun.file(from).stream() as unknown as AsyncIterable<Uint8Array>) {
+    onChunk()
     if (!(await writeAll(to, chunk))) break
   }
   closeSync(from)
