@@ -1,4 +1,4 @@
-import { isCode, messageOf } from '#base'
+import { CairnError } from '#base'
 import type { Call } from '#base'
 import { readTar, safePath } from '#codec'
 import { readDocument } from '#content'
@@ -102,8 +102,8 @@ class Validation {
     try {
       await work()
     } catch (error) {
-      if (isCode(error, 'canceled')) throw error
-      this.#report(digest, messageOf(error))
+      if (!(error instanceof CairnError) || error.code === 'canceled') throw error
+      this.#report(digest, error.message)
     }
   }
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { collect } from '#base'
+import fc from 'fast-check'
+import { CairnError, collect } from '#base'
 import { copyGraph, onlyPresent, openArchive, openLayout, readGraph } from '#content'
 import type { ArchivedImage, ContentProvider } from '#content'
 import { encodeDocument, hexOf, MediaType } from '#oci'
@@ -9,6 +10,7 @@ import type { Descriptor } from '#oci'
 import { failure, lacking, must, sampleImage, skipReason, tempDir } from '#testkit'
 import { openImageArchive } from '../archive.ts'
 import { openImage } from '../open.ts'
+import { validateImage } from '../validate.ts'
 import { dockerArchive, isDockerArchive } from './read.ts'
 import { saveImages } from './write.ts'
 
@@ -277,5 +279,41 @@ describe('hostile archives', () => {
       await archive(dir.path, { 'manifest.json': item({ Layers: ['l'] }), 'c.json': rootfs(id), l: 'no tar' })
     )()
     await failure(load(dir.path, 'x.tar'), 'data_loss')
+  })
+
+  test('any damage to an archive is an error of ours, or harmless', async () => {
+    using dir = tempDir()
+    const layout = openLayout(join(dir.path, 'layout'), { create: true })
+    const root = await sampleImage(layout, { compression: 'gzip' })
+    const whole = await collect(await saveImages([{ root, names: NAMES }], layout), 1 << 24)
+    const path = join(dir.path, 'x.tar')
+    const change = fc.record({ at: fc.nat(whole.length - 1), to: fc.nat(255) })
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(change, { maxLength: 5 }),
+        fc.nat(whole.length),
+        fc.boolean(),
+        async (changes, end, cut) => {
+          const bytes = whole.slice(0, cut ? end : whole.length)
+          for (const { at, to } of changes) if (at < bytes.length) bytes[at] = to
+          writeFileSync(path, bytes)
+          try {
+            await using files = await openArchive({ path }, { spool: dir.path })
+            for (const archive of [await openImageArchive(files), await dockerArchive(files)])
+              for (const image of await archive.images()) {
+                const problems = await validateImage({ root: image.root, content: archive })
+                // What passes as whole has the layers that were saved.
+                if (problems.length === 0 && image.root.digest === root.digest)
+                  expect((await openImage(archive, image.root)).manifest).toEqual(
+                    (await openImage(layout, root)).manifest,
+                  )
+              }
+          } catch (error) {
+            expect(error).toBeInstanceOf(CairnError)
+          }
+        },
+      ),
+      { numRuns: 150 },
+    )
   })
 })
