@@ -29,9 +29,9 @@ export function createDriver(options: DriverOptions): RuntimeDriver {
   const dialect: Dialect = { compiledSeccomp: kind === 'crun', cache: join(options.run, 'seccomp') }
   const globals = ['--root', root, ...(kind === 'crun' ? ['--cgroup-manager=cgroupfs'] : [])]
   const command = (...args: readonly string[]): Promise<Finished> => finish([options.path, ...globals, ...args])
-  const must = async (...args: readonly string[]): Promise<void> => {
+  const must = async (id: string, ...args: readonly string[]): Promise<void> => {
     const { code, stderr } = await command(...args)
-    if (code !== 0) throw complaint(kind, stderr, args)
+    if (code !== 0) throw complaint(kind, stderr, args[0] ?? '', id)
   }
   const logged = (log: string, args: readonly string[]): string[] => [
     options.path,
@@ -69,14 +69,14 @@ export function createDriver(options: DriverOptions): RuntimeDriver {
     },
 
     async start(id): Promise<void> {
-      await must('start', id)
+      await must(id, 'start', id)
     },
 
     async state(id): Promise<RuntimeState | undefined> {
       const { code, stdout, stderr } = await command('state', id)
       if (code === 0) return parseState(stdout, kind)
       if (isUnknown(stderr)) return undefined
-      throw complaint(kind, stderr, ['state', id])
+      throw complaint(kind, stderr, 'state', id)
     },
 
     async exec(id, process, io, call): Promise<Exit> {
@@ -97,20 +97,20 @@ export function createDriver(options: DriverOptions): RuntimeDriver {
     },
 
     async kill(id, signal, { all = false } = {}): Promise<void> {
-      await must('kill', ...(all ? ['--all'] : []), id, String(signal))
+      await must(id, 'kill', ...(all ? ['--all'] : []), id, String(signal))
     },
 
     async pause(id): Promise<void> {
-      await must('pause', id)
+      await must(id, 'pause', id)
     },
 
     async resume(id): Promise<void> {
-      await must('resume', id)
+      await must(id, 'resume', id)
     },
 
     async delete(id, { force = false } = {}): Promise<void> {
       const { code, stderr } = await command('delete', ...(force ? ['--force'] : []), id)
-      if (code !== 0 && !isUnknown(stderr)) throw complaint(kind, stderr, ['delete', id])
+      if (code !== 0 && !isUnknown(stderr)) throw complaint(kind, stderr, 'delete', id)
     },
   }
 }
@@ -148,7 +148,8 @@ async function attend(what: Attended, call?: Call): Promise<Exit> {
     await stopping
     checkCanceled(call)
     const said = code === 0 ? undefined : complaintIn(what.log)
-    if (said !== undefined) throw startFailure(what.kind, said, what.command)
+    if (said !== undefined)
+      throw isUnknown(said) ? unknown(what.kind, what.argv.at(-1)) : startFailure(what.kind, said, what.command)
     return { code }
   } finally {
     call?.signal?.removeEventListener('abort', abort)
@@ -189,18 +190,24 @@ async function finish(argv: readonly string[]): Promise<Finished> {
   return { code, stdout, stderr }
 }
 
-function isUnknown(stderr: string): boolean {
-  return /does not exist|no such file or directory|error opening file .*status/i.test(stderr)
+/** What crun and runc say of a container that they do not have. */
+function isUnknown(said: string): boolean {
+  return /container .*does not exist|error opening file .*status|cannot open directory .*no such file/i.test(said)
 }
 
-function complaint(kind: string, stderr: string, args: readonly string[]): CairnError {
+function unknown(kind: string, id = ''): CairnError {
+  return new CairnError('not_found', `${kind} knows no such container: ${id}`)
+}
+
+/** Of a container that is not in the state that the verb needs. */
+const WRONG_STATE =
+  /not running|not paused|already paused|no such process|cannot \S+ a container|not created|stopped state/i
+
+function complaint(kind: string, stderr: string, verb: string, id: string): CairnError {
   const said = stderr.trim().replace(/\s*\n\s*/g, '; ')
-  if (isUnknown(stderr)) return new CairnError('not_found', `${kind} knows no such container: ${args.at(-1)}`)
-  if (args[0] === 'start') return startFailure(kind, said, '')
-  const code = /not running|not paused|cannot \S+ a container|is not created/i.test(said)
-    ? 'failed_precondition'
-    : 'internal'
-  return new CairnError(code, `${kind} ${args[0]}: ${said}`)
+  if (isUnknown(stderr)) return unknown(kind, id)
+  if (verb === 'start') return startFailure(kind, said, '')
+  return new CairnError(WRONG_STATE.test(said) ? 'failed_precondition' : 'internal', `${kind} ${verb} ${id}: ${said}`)
 }
 
 function parseState(json: string, kind: string): RuntimeState {

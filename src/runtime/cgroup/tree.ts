@@ -101,5 +101,5 @@ function tolerant<T>(work: () => T, otherwise: T): T {
 }
 
 function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 5))
+  return new Promise((resolve) => setTimeout(resolve, 2))
 }

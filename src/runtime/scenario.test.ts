@@ -1,0 +1,165 @@
+/**
+ * What tests do with real containers, done in a process of its own: entering a private mount
+ * namespace is for life. Called by {@link lab}; as a test file it holds no test.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { CairnError } from '#base'
+import { enterPrivateMounts, kill, pipe, processEnd } from '#sys'
+import {
+  buildSpec,
+  cgroupPath,
+  cgroupProcesses,
+  conmon,
+  exitCodeOf,
+  findRuntime,
+  identifyProcess,
+  readRecorded,
+  removeCgroups,
+  stop,
+  type Attachment,
+  type ProcessIdentity,
+  type SpecOptions,
+  type StopOptions,
+} from './index.ts'
+
+/** One thing done to the container; its answer, or `{ error }`, is in the results at the same place. */
+export type Step =
+  | readonly ['run', { readonly abortAfterMs?: number }?]
+  | readonly [
+      'create',
+      { readonly stdin?: boolean; readonly keepStdin?: boolean; readonly exitCommand?: readonly string[] }?,
+    ]
+  | readonly ['attach']
+  | readonly [
+      'start' | 'state' | 'pause' | 'resume' | 'recorded' | 'closed' | 'wait' | 'ended' | 'processes' | 'removeCgroups',
+    ]
+  | readonly ['exec', readonly string[]]
+  | readonly ['session', readonly string[], { readonly rows: number; readonly columns: number }?]
+  | readonly ['kill', number, boolean?]
+  | readonly ['stop', StopOptions]
+  | readonly ['delete', boolean?]
+  | readonly ['resize', number, number]
+  | readonly ['signal', 'init' | 'monitor', number]
+
+export interface Scenario {
+  readonly runtime: string
+  readonly run: string
+  readonly dir: string
+  readonly id: string
+  readonly spec: Partial<SpecOptions> & Pick<SpecOptions, 'args' | 'rootfs'>
+  readonly steps: readonly Step[]
+}
+
+export interface Refused {
+  readonly error: string
+  readonly code: string
+  readonly exitCode: number
+}
+
+async function perform(scenario: Scenario): Promise<unknown[]> {
+  enterPrivateMounts()
+  const { id, dir, run } = scenario
+  const runtime = findRuntime(scenario.runtime, { run })
+  const monitor = conmon(runtime)
+  const spec = buildSpec({ cgroupsPath: cgroupPath(id), hostname: 'box', ...scenario.spec })
+  const terminal = scenario.spec.tty === true
+  const monitoring = {
+    dir,
+    logPath: `${dir}.log`,
+    terminal,
+    stdin: true,
+    keepStdin: terminal,
+    exitCommand: [],
+    name: id,
+  }
+  const own = { stdin: 0, stdout: 1, stderr: 2 } as const
+  let attachment: Attachment | undefined
+  let init: ProcessIdentity | undefined
+  let monitorPid = 0
+
+  const act = async (step: Step): Promise<unknown> => {
+    switch (step[0]) {
+      case 'run': {
+        const { abortAfterMs } = step[1] ?? {}
+        const call = abortAfterMs === undefined ? {} : { signal: AbortSignal.timeout(abortAfterMs) }
+        return await runtime.run(id, { dir, spec }, own, call)
+      }
+      case 'create': {
+        const created = await monitor.create(id, { dir, spec }, { ...monitoring, ...step[1] })
+        init = identifyProcess(created.pid)
+        monitorPid = created.monitorPid
+        return 'created'
+      }
+      case 'attach':
+        attachment = await monitor.attach(dir, { terminal, ...own })
+        return 'attached'
+      case 'closed':
+        return await attachment?.done
+      case 'exec':
+        return await runtime.exec(id, { ...spec.process, terminal: false, args: step[1] }, { ...own, stdin: 'null' })
+      case 'session':
+        return await session(step[1], step[2])
+      case 'kill':
+        return await runtime.kill(id, step[1], { all: step[2] ?? false })
+      case 'stop':
+        return await stop(runtime, id, init as ProcessIdentity, step[1])
+      case 'delete':
+        return await runtime.delete(id, { force: step[1] ?? false })
+      case 'resize':
+        return monitor.resize(dir, step[1], step[2])
+      case 'signal':
+        return kill(step[1] === 'init' ? (init?.pid ?? 0) : monitorPid, step[2])
+      case 'state':
+        return (await runtime.state(id))?.status
+      case 'recorded':
+        return { ...readRecorded(dir), pid: undefined, monitorPid: undefined }
+      case 'wait':
+        return await monitor.wait(dir)
+      case 'ended':
+        return await processEnd(init?.pid ?? 0, init?.startTime)
+      case 'processes':
+        return await emptied()
+      case 'removeCgroups':
+        return await removeCgroups(cgroupPath(id))
+      case 'start':
+      case 'pause':
+      case 'resume':
+        return await runtime[step[0]](id)
+    }
+  }
+  /** The kernel takes a namespace's processes off their groups a little after it has reported the death of the first. */
+  const emptied = async (): Promise<number> => {
+    const count = (): number => cgroupProcesses(cgroupPath(id)).length
+    for (let tries = 0; count() > 0 && tries < 200; tries++) await new Promise((resolve) => setTimeout(resolve, 5))
+    return count()
+  }
+  const session = async (args: readonly string[], size?: { rows: number; columns: number }): Promise<unknown> => {
+    const options = { ...monitoring, dir: `${dir}.exec`, name: `${id}-exec`, logPath: '', terminal: size !== undefined }
+    const waiting = await monitor.exec(id, { ...spec.process, terminal: size !== undefined, args }, options)
+    const stdin = pipe()
+    using client = await monitor.attach(options.dir, { terminal: size !== undefined, ...own, stdin: stdin.read })
+    await waiting.start()
+    if (size) monitor.resize(options.dir, size.rows, size.columns)
+    const exit = await monitor.wait(options.dir)
+    await client.done
+    return exit
+  }
+
+  const results: unknown[] = []
+  for (const step of scenario.steps) {
+    try {
+      results.push((await act(step)) ?? null)
+    } catch (error) {
+      const code = error instanceof CairnError ? error.code : 'none'
+      results.push({ error: String((error as Error).message), code, exitCode: exitCodeOf(error) } satisfies Refused)
+    }
+  }
+  attachment?.[Symbol.dispose]()
+  return results
+}
+
+const [, , input, output] = process.argv
+if (process.env.CAIRN_SCENARIO && input && output) {
+  writeFileSync(output, JSON.stringify(await perform(JSON.parse(readFileSync(input, 'utf8')) as Scenario)))
+  process.exit(0)
+}
