@@ -1,1 +1,27 @@
-export {}
+export { resolveConfig } from './config.ts'
+export type {
+  AuthConfig,
+  GcConfig,
+  LimitsConfig,
+  RegistryConfig,
+  ResolvedConfig,
+  RetentionConfig,
+  Rule,
+  UpstreamConfig,
+  WebhookConfig,
+} from './configtypes.ts'
+export { serveRegistry } from './serve.ts'
+export type { Collected, RunningRegistry, ServeRegistryOptions } from './serve.ts'
+export { openDirectoryStorage, registryRoots } from './storage/directory.ts'
+export type { DirectoryStorageOptions } from './storage/directory.ts'
+export type {
+  BlobBody,
+  BlobInfo,
+  BlobStorage,
+  BlobUpload,
+  ByteRange,
+  RecordCondition,
+  RecordStorage,
+  RegistryStorage,
+  StoredRecord,
+} from './types.ts'

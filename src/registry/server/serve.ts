@@ -1,0 +1,228 @@
+import { fail, messageOf } from '#base'
+import type { Call } from '#base'
+import { openGate, TOKEN_PATH } from './auth/authenticate.ts'
+import type { Gate } from './auth/authenticate.ts'
+import { resolveConfig } from './config.ts'
+import type { RegistryConfig, ResolvedConfig } from './configtypes.ts'
+import { answerOf } from './http/handler.ts'
+import { asRefusal, refusalResponse, refuse } from './http/refusal.ts'
+import { routeOf } from './http/route.ts'
+import type { Exchange, Service } from './http/service.ts'
+import { createMetrics } from './metrics.ts'
+import type { Metrics } from './metrics.ts'
+import { composeService } from './service.ts'
+import type { Composed } from './service.ts'
+import type { RegistryStorage } from './types.ts'
+
+export interface ServeRegistryOptions {
+  /** Checked and completed here: pass what the user wrote. */
+  readonly config: RegistryConfig
+  /** Where everything is kept. The server closes it when it stops. */
+  readonly storage: RegistryStorage
+}
+
+/** A registry that answers. */
+export interface RunningRegistry {
+  /** `http://127.0.0.1:5000`, without a slash at the end. */
+  readonly url: string
+  readonly port: number
+  /** Removes what is unused and what retention no longer keeps; returns what went. */
+  collect(call?: Call): Promise<Collected>
+  /** Takes no more connections, lets requests under way end for at most `graceMs` (10 s), then closes all. */
+  stop(graceMs?: number): Promise<void>
+}
+
+export interface Collected {
+  readonly tags: number
+  readonly manifests: number
+  readonly links: number
+  readonly blobs: number
+  readonly bytes: number
+  readonly uploads: number
+}
+
+/**
+ * Serves the OCI distribution-spec 1.1. Resolves when it listens; `call.signal` stops it.
+ * `invalid_argument` for a configuration that makes no sense, `unavailable` when it cannot listen.
+ */
+export async function serveRegistry(options: ServeRegistryOptions, call?: Call): Promise<RunningRegistry> {
+  const config = resolveConfig(options.config)
+  const metrics = createMetrics()
+  const gate = await openGate(config, options.storage.records)
+  const composed = await composeService(config, options.storage, metrics)
+  const state: State = { config, gate, metrics, composed, service: composed.service, active: 0, draining: false }
+  const server = listen(state)
+  const timer = composed.startUpkeep()
+  const port = server.port ?? fail('internal', 'the server has no port')
+  let stopping: Promise<void> | undefined
+  const stop = (graceMs = 10_000): Promise<void> =>
+    (stopping ??= (async () => {
+      state.draining = true
+      timer[Symbol.dispose]()
+      await drained(server, graceMs)
+      await composed.close()
+      await options.storage[Symbol.asyncDispose]()
+    })())
+  call?.signal?.addEventListener('abort', () => void stop(), { once: true })
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host
+  return { url: `${config.tls ? 'https' : 'http'}://${host}:${port}`, port, collect: composed.collect, stop }
+}
+
+interface State {
+  readonly config: ResolvedConfig
+  readonly gate: Gate
+  readonly metrics: Metrics
+  readonly composed: Composed
+  readonly service: Service
+  active: number
+  draining: boolean
+}
+
+type Server = Bun.Server<undefined>
+
+function listen(state: State): Server {
+  const { host, port, tls, limits } = state.config
+  try {
+    return Bun.serve({
+      hostname: host,
+      port,
+      // 1 << 50 would be 2^18.
+      maxRequestBodySize: 2 ** 50,
+      idleTimeout: limits.idleSeconds,
+      development: false,
+      ...(tls ? { tls: tlsOptions(tls) } : {}),
+      fetch: (request, server) => answer(state, request, server),
+      error: (error) => refusalResponse(asRefusal(error)),
+    })
+  } catch (cause) {
+    return fail('unavailable', `cannot listen on ${host}:${port}: ${messageOf(cause)}`, { cause })
+  }
+}
+
+function tlsOptions(tls: NonNullable<ResolvedConfig['tls']>): Bun.TLSOptions {
+  const client = tls.clientCa ? { ca: Bun.file(tls.clientCa), requestCert: true, rejectUnauthorized: true } : {}
+  return { cert: Bun.file(tls.cert), key: Bun.file(tls.key), ...client }
+}
+
+async function answer(state: State, request: Request, server: Server): Promise<Response> {
+  const started = performance.now()
+  const seen: Seen = { kind: 'other' }
+  state.active++
+  let response: Response
+  try {
+    if (state.active > state.config.limits.requests)
+      refuse('TOOMANYREQUESTS', 'too many requests at once', { headers: { 'retry-after': '1' } })
+    response = await respond(state, request, server, seen)
+  } catch (error) {
+    const refusal = asRefusal(error)
+    if (refusal.status >= 500) seen.error = error
+    response = refusalResponse(refusal)
+  } finally {
+    state.active--
+  }
+  response.headers.set('docker-distribution-api-version', 'registry/2.0')
+  response.headers.set('x-content-type-options', 'nosniff')
+  if (state.draining) response.headers.set('connection', 'close')
+  const ms = performance.now() - started
+  state.metrics.answered(seen.kind, request.method, response.status, ms / 1000)
+  if (state.config.log === 'json') logLine(request, server, response, seen, ms)
+  return response
+}
+
+/** What came to light about a request while it was answered. */
+interface Seen {
+  kind: string
+  user?: string
+  error?: unknown
+}
+
+async function respond(state: State, request: Request, server: Server, seen: Seen): Promise<Response> {
+  const url = new URL(request.url)
+  const own = await ownPage(state, request, url, seen)
+  if (own) return own
+  const route = routeOf(url.pathname) ?? refuse('UNSUPPORTED', 'there is nothing at this path', { status: 404 })
+  seen.kind = route.kind
+  const { handler, action } = answerOf(route, request.method)
+  const caller = await state.gate.identify(request, url)
+  if (caller.user !== undefined) seen.user = caller.user
+  state.gate.admit(caller, { route, action }, url)
+  checkMode(state.config, action)
+  const exchange: Exchange = {
+    request,
+    url,
+    ...(caller.user === undefined ? {} : { user: caller.user }),
+    call: { signal: request.signal },
+    may: caller.access,
+    keepAlive: () => server.timeout(request, 0),
+  }
+  return handler(state.service, exchange)
+}
+
+function checkMode({ readOnly, deletes }: ResolvedConfig, action: string | undefined): void {
+  if (readOnly && (action === 'push' || action === 'delete')) refuse('UNSUPPORTED', 'this registry is read-only')
+  if (!deletes && action === 'delete') refuse('UNSUPPORTED', 'this registry deletes nothing')
+}
+
+/** Health, metrics and tokens: pages beside the specification's. */
+async function ownPage(state: State, request: Request, url: URL, seen: Seen): Promise<Response | undefined> {
+  const { pathname } = url
+  if (pathname.startsWith('/v2')) return undefined
+  if (pathname === TOKEN_PATH && state.gate.token && ['GET', 'POST'].includes(request.method)) {
+    seen.kind = 'token'
+    return state.gate.token(request, url)
+  }
+  if (request.method !== 'GET' && request.method !== 'HEAD') return undefined
+  seen.kind = 'health'
+  switch (pathname) {
+    case '/healthz':
+      return new Response('ok\n')
+    case '/readyz':
+      return readiness(state)
+    case '/metrics':
+      return new Response(
+        state.metrics.text({
+          cairn_registry_requests_active: state.active,
+          process_resident_memory_bytes: process.memoryUsage.rss(),
+        }),
+        { headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' } },
+      )
+    default:
+      seen.kind = 'other'
+      return undefined
+  }
+}
+
+async function readiness(state: State): Promise<Response> {
+  if (state.draining) return new Response('stopping\n', { status: 503 })
+  try {
+    await state.service.storage.check()
+    return new Response('ok\n')
+  } catch {
+    return new Response('the storage does not take writes\n', { status: 503 })
+  }
+}
+
+/** One JSON object per line. Of a URL only the path: queries may hold secrets. */
+function logLine(request: Request, server: Server, response: Response, seen: Seen, ms: number): void {
+  const line = {
+    time: new Date().toISOString(),
+    remote: server.requestIP(request)?.address,
+    ...(seen.user === undefined ? {} : { user: seen.user }),
+    method: request.method,
+    path: new URL(request.url).pathname,
+    status: response.status,
+    bytes: Number(response.headers.get('content-length') ?? 0),
+    ms: Math.round(ms * 10) / 10,
+    agent: request.headers.get('user-agent')?.slice(0, 200),
+    ...(seen.error === undefined ? {} : { error: messageOf(seen.error) }),
+  }
+  process.stderr.write(`${JSON.stringify(line)}\n`)
+}
+
+async function drained(server: Server, graceMs: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, graceMs)
+  await Promise.race([server.stop(false), promise])
+  clearTimeout(timer)
+  await server.stop(true)
+}
