@@ -167,6 +167,27 @@ test('links to files that this layer does not have are told, not made', () => {
   ])
 })
 
+test('a link to another layer that is replaced is forgotten; one over a file replaces it', () => {
+  const { files, summary } = layer(
+    root,
+    link('a', 'lower'),
+    { path: 'a', data: 'mine' },
+    { path: 'b', data: 'gone' },
+    link('b', 'lower'),
+    link('c', 'b'),
+    link('d/e', 'lower'),
+    { path: 'd', data: 'file' },
+    symlink('s', 'real'),
+    link('s/f', 'lower'),
+  )
+  expect(files).toEqual({ '': 'directory 755', a: 'file mine', d: 'file file', s: '-> real', real: 'directory 755' })
+  expect(summary.quirks.absentLinks).toEqual([
+    { path: 'b', target: 'lower' },
+    { path: 'c', target: 'lower' },
+    { path: 'real/f', target: 'lower' },
+  ])
+})
+
 test('paths lead through symlinks of the layer, whose root is the layer', () => {
   const { files } = layer(
     root,

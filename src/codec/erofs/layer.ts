@@ -7,8 +7,7 @@ import { Flag } from './inodes.ts'
 import type { InodeFields } from './inodes.ts'
 import { NONE, ROOT, Tree } from './tree.ts'
 import type { TreeLimits } from './tree.ts'
-import type { AbsentLink } from './types.ts'
-import { walk } from './walk.ts'
+import { isReachable, walk } from './walk.ts'
 import { XattrSets } from './xattrsets.ts'
 
 const KIND = {
@@ -34,9 +33,12 @@ const MAX_ABSENT = 100_000
 export class LayerTree {
   readonly tree: Tree
   readonly xattrs: XattrSets
-  readonly absentLinks: AbsentLink[] = []
+  /** Node and target of each hard link into another layer; some may have been replaced since. */
+  readonly #absentLinks = new Map<number, string>()
   /** All whiteouts are links to one inode. */
   #whiteout = NONE
+  /** What absent links lead to: it keeps their place in the tree and is not written. */
+  readonly absent: number
   /** The directory of the last member: archives list a directory's entries one after the other. */
   #lastPath: string | undefined
   #lastDirectory = NONE
@@ -46,6 +48,13 @@ export class LayerTree {
     this.xattrs = new XattrSets(this.tree.arena)
     this.tree.inodes.add(IMPLIED, 0, ROOT)
     this.tree.inodes.flags[ROOT] = Flag.implied
+    this.absent = this.tree.inodes.add({ ...WHITEOUT, mode: 0 }, 0, 0)
+  }
+
+  /** Node and target of the hard links to files that this layer does not have, in the members' order. */
+  *absentLinks(): Generator<readonly [node: number, target: string], void, void> {
+    for (const link of this.#absentLinks)
+      if (this.tree.inode[link[0]] === this.absent && isReachable(this.tree, link[0])) yield link
   }
 
   /** Takes a member in; the inode whose data the member's are, or NONE if it has none. */
@@ -73,7 +82,7 @@ export class LayerTree {
     const slash = path.lastIndexOf('/')
     const directory = this.#directory(slash < 0 ? '' : path.slice(0, slash))
     const name = path.slice(slash + 1)
-    if (entry.type === 'hardlink') this.#link(directory, name, path, entry)
+    if (entry.type === 'hardlink') this.#link(directory, name, entry)
     else if (entry.type === 'directory') this.#makeDirectory(directory, name, this.#fields(entry, S_IFDIR))
     else return this.#make(directory, name, entry)
     return NONE
@@ -151,17 +160,23 @@ export class LayerTree {
     this.#redescribe(this.tree.inode[node]!, this.#fields(entry, S_IFDIR))
   }
 
-  #link(directory: number, name: string, path: string, entry: TarEntry): void {
+  #link(directory: number, name: string, entry: TarEntry): void {
     const target = safePath(entry.linkname ?? '')
     const node = this.#lookup(target)
-    if (node === NONE) {
-      if (this.absentLinks.length === MAX_ABSENT)
-        fail('resource_exhausted', `more than ${MAX_ABSENT} hard links to files of other layers`)
-      this.absentLinks.push({ path, target })
-      return
+    if (node === NONE || this.tree.inode[node] === this.absent) {
+      // A link to a link is one to the same file.
+      return this.#addAbsent(this.#place(directory, name, this.absent), this.#absentLinks.get(node) ?? target)
     }
     if (this.tree.isDirectory(node)) fail('invalid_argument', `a hard link to the directory ${JSON.stringify(target)}`)
     this.#place(directory, name, this.tree.inode[node]!)
+  }
+
+  #addAbsent(node: number, target: string): void {
+    if (this.#absentLinks.size === MAX_ABSENT)
+      fail('resource_exhausted', `more than ${MAX_ABSENT} hard links to files of other layers`)
+    this.tree.arena.charge(2 * target.length)
+    this.#absentLinks.delete(node)
+    this.#absentLinks.set(node, target)
   }
 
   /** The node of a path, its last component not followed; NONE if it is not there or is a whiteout. */
@@ -192,8 +207,8 @@ export class LayerTree {
     this.tree.inodes.flags[this.tree.inode[node]!]! |= flag
   }
 
-  #place(directory: number, name: string, inode: number): void {
-    this.#assign(this.tree.slot(directory, name), directory, inode)
+  #place(directory: number, name: string, inode: number): number {
+    return this.#assign(this.tree.slot(directory, name), directory, inode)
   }
 
   #assign(slot: number, directory: number, inode: number): number {

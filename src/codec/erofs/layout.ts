@@ -35,10 +35,13 @@ export interface Children {
   readonly count: Uint32Array
 }
 
+const NO_XATTRS = new Uint8Array(0)
+
 /** The xattr body of an inode. */
 export function xattrsOf(layer: LayerTree, inode: number): Uint8Array {
   const { inodes } = layer.tree
   const flags = inodes.flags[inode]!
+  if (inodes.xattrs[inode] === 0 && (flags & (Flag.opaque | Flag.whiteouts)) === 0) return NO_XATTRS
   const marks = { opaque: (flags & Flag.opaque) !== 0, whiteouts: (flags & Flag.whiteouts) !== 0 }
   return layer.xattrs.encode(inodes.xattrs[inode]!, marks)
 }
@@ -47,7 +50,7 @@ export function xattrsOf(layer: LayerTree, inode: number): Uint8Array {
 export function layOut(layer: LayerTree): Layout {
   const { tree } = layer
   const { inodes } = tree
-  const children = groupByDirectory(tree)
+  const children = groupByDirectory(layer)
   const nid = new Uint32Array(inodes.count).fill(NONE)
   const links = new Uint32Array(inodes.count)
   const block = new Uint32Array(inodes.count).fill(NONE)
@@ -132,12 +135,13 @@ function tailSize(tree: Tree, inode: number): number {
 }
 
 /** Buckets nodes by their parents; those replaced have none and fall out, with all that is in them. */
-function groupByDirectory(tree: Tree): Children {
+function groupByDirectory({ tree, absent }: LayerTree): Children {
+  const isEntry = (node: number): boolean => tree.parent[node] !== NONE && tree.inode[node] !== absent
   const count = new Uint32Array(tree.nodes)
   let total = 0
   for (let node = 0; node < tree.nodes; node++) {
     if (node === DOT || node === DOTDOT) continue
-    if (tree.parent[node] !== NONE) count[tree.parent[node]!]!++
+    if (isEntry(node)) count[tree.parent[node]!]!++
     if (tree.isDirectory(node)) count[node]! += 2
   }
   const first = new Uint32Array(tree.nodes)
@@ -150,7 +154,7 @@ function groupByDirectory(tree: Tree): Children {
   for (let node = 0; node < tree.nodes; node++) {
     if (node === DOT || node === DOTDOT) continue
     // Parents are older than their entries, so the dots come first.
-    if (tree.parent[node] !== NONE) nodes[next[tree.parent[node]!]!++] = node
+    if (isEntry(node)) nodes[next[tree.parent[node]!]!++] = node
     if (!tree.isDirectory(node)) continue
     nodes[next[node]!++] = DOT
     nodes[next[node]!++] = DOTDOT
@@ -173,8 +177,8 @@ function sortDirectory(tree: Tree, children: Children, directory: number): numbe
   }
   let full = 0
   let used = 0
-  for (const node of entries) {
-    const size = DIRENT + nameLength[node]!
+  for (let i = 0; i < entries.length; i++) {
+    const size = DIRENT + nameLength[entries[i]!]!
     if (used + size > BLOCK) {
       full++
       used = 0

@@ -9,8 +9,9 @@ export class Output {
   position: number
   readonly #sink: ErofsSink
   readonly #hasher: Hasher
-  readonly #buffer = new Uint8Array(BUFFER_SIZE)
-  readonly #view = new DataView(this.#buffer.buffer)
+  /** What has been taken is here until the next call. */
+  readonly bytes: Uint8Array<ArrayBuffer> = new Uint8Array(BUFFER_SIZE)
+  readonly view: DataView = new DataView(this.bytes.buffer)
   #filled = 0
 
   constructor(sink: ErofsSink, position: number, hasher: Hasher) {
@@ -25,20 +26,20 @@ export class Output {
       this.#emit(bytes, this.position)
     } else {
       if (this.#filled + bytes.length > BUFFER_SIZE) this.flush()
-      this.#buffer.set(bytes, this.#filled)
+      this.bytes.set(bytes, this.#filled)
       this.#filled += bytes.length
     }
     this.position += bytes.length
   }
 
-  /** Takes `count` bytes, zeroed, to be filled in place: a view of the buffer and where in it they begin. */
-  take(count: number): { readonly view: DataView; readonly at: number } {
+  /** Takes `count` bytes, zeroed, to be filled in place: where they begin in `bytes` and `view`. */
+  take(count: number): number {
     if (this.#filled + count > BUFFER_SIZE) this.flush()
     const at = this.#filled
-    this.#buffer.fill(0, at, at + count)
+    this.bytes.fill(0, at, at + count)
     this.#filled += count
     this.position += count
-    return { view: this.#view, at }
+    return at
   }
 
   /** Goes on at `position`. Long gaps are hashed as the zeros that they are, but left out of the file. */
@@ -56,7 +57,7 @@ export class Output {
 
   flush(): void {
     if (this.#filled === 0) return
-    this.#emit(this.#buffer.subarray(0, this.#filled), this.position - this.#filled)
+    this.#emit(this.bytes.subarray(0, this.#filled), this.position - this.#filled)
     this.#filled = 0
   }
 

@@ -47,7 +47,8 @@ export interface LayerQuirks {
   /**
    * Directories that members lie in but that no member describes: 0755, owned by root, time 0. Over a layer
    * that has them they hide its owner, mode, time and xattrs; over a symlink there they hide the symlink.
-   * The root is `''`. Without those inside a directory that hides what is below anyway.
+   * The root is `''`. Without those inside a directory that hides what is below anyway; that directory itself
+   * counts, since a path through a symlink below may have led to it.
    */
   readonly impliedDirectories: readonly string[]
   /** Hard links whose target is not in this layer; they are missing in the image. */
@@ -57,9 +58,9 @@ export interface LayerQuirks {
 }
 
 export interface AbsentLink {
-  /** Where the link belongs, as `safePath` has it. */
+  /** Where the link belongs, as `safePath` has it, this layer's symlinks followed. */
   readonly path: string
-  /** What it is a link to, likewise. */
+  /** What it is a link to, as `safePath` has it. */
   readonly target: string
 }
 

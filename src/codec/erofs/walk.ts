@@ -45,6 +45,13 @@ export function walk(tree: Tree, path: string, onMissing: OnMissing): number {
   return directory
 }
 
+/** False for what was in a directory that has been replaced. */
+export function isReachable(tree: Tree, node: number): boolean {
+  let at = node
+  while (at !== ROOT && at !== NONE) at = tree.parent[at]!
+  return at === ROOT
+}
+
 /** The path of a node from the root down, without symlinks. */
 export function pathOf(tree: Tree, node: number): string {
   const names: string[] = []
