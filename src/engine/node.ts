@@ -16,6 +16,7 @@ export function openNode(options: NodeOptions = {}): Node {
     volumes: volumes(parts),
     networks: networks(parts),
     system: system(parts),
+    leave: () => parts.leave(),
     [Symbol.asyncDispose]: async () => parts.close(),
   }
 }

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import type { Database, ImageNames, LocalStore } from '#content'
 import { openDatabase } from '#content'
 import type { Monitor, NetworkDriver, Runtime } from '#runtime'
@@ -25,6 +26,8 @@ export interface Parts {
   monitor(runtime: Runtime): Promise<Monitor>
   networkDriver(): Promise<NetworkDriver>
   close(): void
+  /** For a process that ends now: see {@link Node.leave}. */
+  leave(): void
 }
 
 export function openParts(options: NodeOptions): Parts {
@@ -32,7 +35,6 @@ export function openParts(options: NodeOptions): Parts {
   let db: Database | undefined
   let containers: ContainerTable | undefined
   let volumes: VolumeTable | undefined
-  const opening = once(() => import('./open.ts'))
   const runtimes = new Map<string, Promise<Runtime>>()
   const parts: Parts = {
     paths,
@@ -46,21 +48,32 @@ export function openParts(options: NodeOptions): Parts {
     get volumes() {
       return (volumes ??= openVolumes(parts.db, paths))
     },
-    names: once(async () => (await opening()).names(parts)),
-    store: once(async () => (await opening()).store(parts)),
-    layers: once(async () => (await opening()).layers(parts)),
-    snapshots: once(async () => (await opening()).snapshots(parts)),
-    differ: once(async () => (await opening()).differ()),
+    names: once(async () => (await import('./open/store.ts')).names(parts)),
+    store: once(async () => (await import('./open/store.ts')).store(parts)),
+    layers: once(async () => (await import('./open/layers.ts')).layers(parts)),
+    snapshots: once(async () => (await import('./open/layers.ts')).snapshots(parts)),
+    differ: once(async () => (await import('#snapshot')).differ),
     runtime: async (name = '') => {
-      const known = runtimes.get(name) ?? opening().then((open) => open.runtime(parts, name || undefined))
+      const known =
+        runtimes.get(name) ?? import('./open/runtime.ts').then((open) => open.runtime(parts, name || undefined))
       runtimes.set(name, known)
       return known
     },
-    monitor: async (runtime) => (await opening()).monitor(runtime),
-    networkDriver: once(async () => (await opening()).networkDriver(parts)),
+    monitor: async (runtime) => (await import('./open/monitor.ts')).monitor(runtime),
+    networkDriver: once(async () => (await import('./open/network.ts')).networkDriver(parts)),
     close: () => db?.close(),
+    leave: () => {
+      if (db && isLarge(`${db.path}-wal`)) db.close()
+    },
   }
   return parts
+}
+
+/** Beyond this, folding the log in costs the next process less than reading it would, bytes. */
+const LOG_LIMIT = 512 * 1024
+
+function isLarge(path: string): boolean {
+  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > LOG_LIMIT
 }
 
 function once<T>(open: () => Promise<T>): () => Promise<T> {

@@ -24,6 +24,12 @@ export interface Node extends AsyncDisposable {
   readonly volumes: Volumes
   readonly networks: Networks
   readonly system: System
+  /**
+   * Instead of disposing, for a process that ends now: the database's log stays as it is, for a later
+   * process to fold in, unless it has grown. Saves four fsyncs: closing empties the log and removes
+   * it, and the next process would have to make it again.
+   */
+  leave(): void
 }
 
 /** Docker's word for where a container is in its life. */

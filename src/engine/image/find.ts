@@ -1,8 +1,13 @@
 import { fail, type Call } from '#base'
-import { openImage, type OpenedImage } from '#image'
+import type { LocalStore } from '#content'
+import { openImage } from '#image'
 import {
   formatReference,
   isDigest,
+  isImageConfig,
+  isManifest,
+  parseImageConfig,
+  parseManifest,
   parseReference,
   withDefaultTag,
   type Descriptor,
@@ -74,11 +79,34 @@ export interface FoundImage {
 export async function findImage(parts: Parts, ref: string, call?: Call): Promise<FoundImage> {
   const { root } = await locate(parts, ref, call)
   const [store, names] = await Promise.all([parts.store(), parts.names()])
-  const image: OpenedImage = await openImage(store, root, undefined, call)
-  return {
-    imageId: image.manifest.config.digest,
-    manifest: image.descriptor,
-    config: image.config,
-    exists: () => names.withDigest(root.digest).length > 0,
-  }
+  const image = readNow(store, root) ?? (await readIndexed(store, root, call))
+  return { ...image, exists: () => names.withDigest(root.digest).length > 0 }
+}
+
+type Documents = Pick<FoundImage, 'imageId' | 'manifest' | 'config'>
+
+/** The usual case without a thread pool, which takes longer to start than both reads: a manifest, not an index. */
+function readNow(store: LocalStore, root: Descriptor): Documents | undefined {
+  if (!isManifest(root.mediaType)) return undefined
+  const bytes = store.document(root) ?? missing(root)
+  const manifest = parseManifest(bytes, root.mediaType)
+  if (!isImageConfig(manifest.config.mediaType)) return undefined
+  const config = parseImageConfig(store.document(manifest.config) ?? missing(manifest.config))
+  if (config.rootfs.diff_ids.length !== manifest.layers.length)
+    fail(
+      'data_loss',
+      `image ${root.digest} is malformed: it has ${manifest.layers.length} layers, its config ${config.rootfs.diff_ids.length}`,
+    )
+  return { imageId: manifest.config.digest, manifest: root, config }
+}
+
+async function readIndexed(store: LocalStore, root: Descriptor, call?: Call): Promise<Documents> {
+  const image = await openImage(store, root, undefined, call)
+  return { imageId: image.manifest.config.digest, manifest: image.descriptor, config: image.config }
+}
+
+function missing({ digest }: Descriptor): never {
+  fail('data_loss', `${digest}, a part of the image, is missing from the store`, {
+    hint: 'load or build the image again',
+  })
 }
