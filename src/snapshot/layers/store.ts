@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { checkCanceled, fail, isCode, type ByteStream, type Call } from '#base'
 import { verified, type ErofsSummary } from '#codec'
-import type { ContentStore, Database } from '#content'
+import type { Collectable, ContentStore, Database, StoredBlob } from '#content'
 import { algorithmOf, hexOf, isDigest, parseDigest, type Descriptor, type Digest } from '#oci'
 import { lock, lstat, processAlive, processStartTime, tryLock, type FileLock } from '#sys'
 import { fixUpOf } from '../chain/chain.ts'
@@ -143,6 +143,25 @@ class FileLayers implements DiskLayers {
 
   async remove(diffId: Digest): Promise<void> {
     using _ = await this.#lock(diffId)
+    this.#removeNow(diffId)
+  }
+
+  collectable(): Collectable {
+    return {
+      entries: () => this.#entries(),
+      remove: (diffId) => this.#removeNow(diffId),
+    }
+  }
+
+  *#entries(): Generator<StoredBlob, void, void> {
+    for (const row of this.#table.all()) {
+      const file = lstat(this.#path(row.diff_id))
+      const added = file === undefined ? 0 : Number(file.mtime / 1_000_000n)
+      yield { digest: row.diff_id, size: this.#info(row).diskSize, added }
+    }
+  }
+
+  #removeNow(diffId: Digest): void {
     for (const gone of [diffId, ...this.#table.remove(diffId)]) {
       rmSync(this.#path(gone), { force: true })
       rmSync(this.#tree(gone), { recursive: true, force: true })

@@ -1,4 +1,5 @@
 import type { Call } from '#base'
+import type { Collectable } from '#content'
 import type { Digest } from '#oci'
 import type { Mount } from '#sys'
 import type { LayerStore } from '../types.ts'
@@ -19,4 +20,9 @@ export interface DiskLayers extends LayerStore {
   fixUp(layers: readonly Digest[], call?: Call): Promise<Digest | undefined>
   /** Drops what killed processes left half written. */
   removeStale(): void
+  /**
+   * For garbage collection: everything that it does is synchronous, so that it can happen under the
+   * database's write lock. Whoever relies on a layer has leased it under that lock before asking.
+   */
+  collectable(): Collectable
 }
