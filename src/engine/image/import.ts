@@ -34,6 +34,8 @@ export async function importRoot(
   await using lease = acquireLease(parts.db, `import ${options.name ?? ''}`.trim())
   const { diffId, tarSize } = await layers.create(tar, call)
   lease.add(diffId)
+  // One that was here already, and needed by nobody, may have been swept before the lease was seen.
+  if (!layers.stat(diffId)) fail('unavailable', 'the layer was removed while it was imported: try again')
   const descriptor = { mediaType: MediaType.ociLayer, digest: diffId, size: tarSize }
   const image = await importImage(
     { descriptor, diffId },

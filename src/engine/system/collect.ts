@@ -1,7 +1,6 @@
 import { checkCanceled, type Call } from '#base'
 import { cacheRoots } from '#build'
-import { acquireLease, collectGarbage, type Collectable, type Garbage, type Root } from '#content'
-import type { LayerStore } from '#snapshot'
+import { acquireLease, collectGarbage, type Garbage, type Root } from '#content'
 import type { Parts } from '../parts.ts'
 
 /**
@@ -26,10 +25,10 @@ export async function collect(
     ...parts.containers.list().map(({ name, config }) => ({ ...config.manifest, why: `container ${name}` })),
     ...cacheRoots(parts.db).map((digest) => ({ digest, why: 'build cache' })),
   ]
-  const collectables: readonly Collectable[] = [store, layerFiles(layers)]
+  const collectables = [store, layers.collectable()]
   // Makes the table, and drops what an ended process held.
   await acquireLease(parts.db, 'collect')[Symbol.asyncDispose]()
-  return collectGarbage(
+  const garbage = await collectGarbage(
     {
       db: parts.db,
       store,
@@ -40,17 +39,10 @@ export async function collect(
     },
     call,
   )
+  if (!options.dryRun) layers.removeStale()
+  return garbage
 }
 
 function othersWrite(parts: Parts): boolean {
   return (parts.db.get<{ count: number }>('SELECT count(*) AS count FROM lease')?.count ?? 0) > 0
-}
-
-function layerFiles(layers: LayerStore): Collectable {
-  return {
-    entries: function* () {
-      for (const { diffId, diskSize } of layers.list()) yield { digest: diffId, size: diskSize, added: 0 }
-    },
-    remove: (digest) => void layers.remove(digest),
-  }
 }
