@@ -16,6 +16,7 @@ function lay(lower: DirectoryNode, upper: DirectoryNode): void {
   lower.layer = upper.layer
   for (const [name, node] of upper.entries) {
     const below = lower.entries.get(name)
+    if (node.kind === 'absent') continue
     if (node.kind === 'whiteout') lower.entries.delete(name)
     else if (node.kind === 'directory' && below?.kind === 'directory' && !node.opaque) lay(below, node)
     else lower.entries.set(name, withoutMarkers(node))

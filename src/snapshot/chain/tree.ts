@@ -25,7 +25,13 @@ export interface WhiteoutNode {
   readonly layer: number
 }
 
-export type Node = FileNode | DirectoryNode | WhiteoutNode
+/** A hard link to a file of another layer, in a layer by itself: nothing, but it has replaced what stood there. */
+export interface AbsentNode {
+  readonly kind: 'absent'
+  readonly layer: number
+}
+
+export type Node = FileNode | DirectoryNode | WhiteoutNode | AbsentNode
 
 /** As many as Linux follows. */
 const MAX_SYMLINKS = 40
@@ -68,6 +74,7 @@ export class LayerTree {
     } else if (member.type === 'hardlink') {
       const target = this.#find(member.linkname ?? '')
       if (target?.kind === 'file') directory.entries.set(name, { kind: 'file', file: target.file, layer })
+      else if (this.#mode === 'overlay') directory.entries.set(name, { kind: 'absent', layer })
     } else directory.entries.set(name, { kind: 'file', file: member, layer })
   }
 
@@ -132,23 +139,17 @@ export class LayerTree {
 
   #remove(path: string, layer: number): void {
     const [parent, name] = split(path)
-    if (this.#mode === 'extract') {
-      const directory = this.#walk(parent, () => undefined)
-      if (directory) prune(directory, name, layer)
-      return
-    }
     const directory = this.#directory(parent, layer)
+    if (this.#mode === 'extract') return void prune(directory, name, layer)
     const node = directory.entries.get(name)
     if (node?.kind === 'directory') node.opaque = true
     else if (!node) directory.entries.set(name, { kind: 'whiteout', layer })
   }
 
   #opaque(path: string, layer: number): void {
-    if (this.#mode === 'overlay') this.#directory(path, layer).opaque = true
-    else {
-      const directory = this.#walk(path, () => undefined)
-      if (directory) pruneEntries(directory, layer)
-    }
+    const directory = this.#directory(path, layer)
+    if (this.#mode === 'overlay') directory.opaque = true
+    else pruneEntries(directory, layer)
   }
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { applyMounts, enterPrivateMounts, unmount } from '#sys'
-import { changeTree, readTree, treeChanges } from '../../../testkit/treechanges.ts'
+import { changeTree, readTree, treeChanges } from '#testkit'
 import { differ } from './differ.ts'
 
 const root = process.getuid?.() === 0
