@@ -1,8 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { cannotRun, openLab, runtimes, type Lab } from './lab.test.ts'
 
+// Where process 1 is slow to reap orphans, a container's end is late by seconds.
+setDefaultTimeout(60_000)
 let lab: Lab
 beforeAll(async () => {
   if (!cannotRun) lab = await openLab()

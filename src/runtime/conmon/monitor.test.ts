@@ -1,10 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { createHash, randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { cannotRun, openLab, runtimes, type Lab } from '../lab.test.ts'
 import type { Step } from '../scenario.test.ts'
 
+// Where process 1 is slow to reap orphans, a container's end is late by seconds.
+setDefaultTimeout(60_000)
 let lab: Lab
 beforeAll(async () => {
   if (!cannotRun) lab = await openLab()

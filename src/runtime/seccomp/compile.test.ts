@@ -163,7 +163,17 @@ test('numbers agree with the headers of this machine', () => {
   }
 })
 
-const someNames = fc.constantFrom('read', 'write', 'open', 'ioctl', 'socket', 'clone', 'prctl', 'futex', 'mseal')
+const someNames: fc.Arbitrary<string> = fc.constantFrom(
+  'read',
+  'write',
+  'open',
+  'ioctl',
+  'socket',
+  'clone',
+  'prctl',
+  'futex',
+  'mseal',
+)
 const someArg = fc.record({
   index: fc.integer({ min: 0, max: 5 }),
   value: fc.integer({ min: 0, max: 2 ** 40 }),
