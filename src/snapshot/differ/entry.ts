@@ -1,11 +1,12 @@
 import { writeSync } from 'node:fs'
-import type { TarMember } from '#codec'
+import { decodeName, type TarMember } from '#codec'
 import {
   FileType,
   getXattr,
   inUserNamespace,
   listXattrs,
   mknodAt,
+  readlinkAt,
   removeXattr,
   setXattr,
   statAt,
@@ -51,6 +52,13 @@ export function isWhiteout(place: Place): boolean {
   const stat = statAt(place.directory, place.name)
   if (!stat || (stat.mode & FileType.mask) !== FileType.chardev) return false
   return stat.rdevMajor === 0 && stat.rdevMinor === 0
+}
+
+/** Where the symlink points that stands there; undefined if none does. */
+export function linkTarget(place: Place): string | undefined {
+  const stat = statAt(place.directory, place.name)
+  if (!stat || (stat.mode & FileType.mask) !== FileType.symlink) return undefined
+  return decodeName(Buffer.from(readlinkAt(place.directory, place.name)))
 }
 
 /** A symlink, device or fifo; false where a user namespace forbids it. */

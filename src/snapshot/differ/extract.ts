@@ -22,6 +22,7 @@ import {
   identify,
   isWhiteout,
   key,
+  linkTarget,
   makeSpecial,
   placeIn,
   setXattrs,
@@ -64,6 +65,8 @@ export async function extractTar(tar: ByteStream, root: string, options: Extract
 type Parent = Pick<Place, 'ino' | 'inherits'> & { readonly path: string; readonly fd: number }
 
 const IMPLICIT_MODE = 0o755
+/** As many as Linux follows. */
+const MAX_SYMLINKS = 40
 const EMPTY = new Uint8Array()
 
 class Extraction implements TarHandler {
@@ -73,6 +76,8 @@ class Extraction implements TarHandler {
   #parent: Parent | undefined
   /** Entries made by this archive, as `inode/name`. */
   readonly #made = new Set<string>()
+  /** Hard links to files of other layers. */
+  readonly #absent = new Set<string>()
   /** Set at the end, when nothing is made in them any more. */
   readonly #directoryTimes = new Map<string, bigint>()
   #file: OpenFile | undefined
@@ -159,42 +164,48 @@ class Extraction implements TarHandler {
   }
 
   #openOrMake(path: string): number {
-    const flags = O.PATH | O.DIRECTORY
     try {
-      return openIn(this.#root, path, flags)
+      return openIn(this.#root, path, O.PATH | O.DIRECTORY)
     } catch (error) {
-      if (!isErrno(error, 'ENOENT')) {
-        if (!(isErrno(error, 'ENOTDIR') && this.#replaceWhiteout(path))) throw error
-      }
+      if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error
+      return this.#makePath(path)
     }
-    const slash = path.lastIndexOf('/')
-    const above = this.#openOrMake(path.slice(0, Math.max(0, slash)))
-    try {
-      this.#makeDirectory(placeIn(above, path.slice(slash + 1)), IMPLICIT_MODE)
-    } finally {
-      close(above)
-    }
-    return openIn(this.#root, path, flags)
   }
 
-  /** In an overlay's lower directory a whiteout may stand where a later entry needs a directory. */
-  #replaceWhiteout(path: string): boolean {
-    if (this.#whiteouts === 'apply') return false
-    for (let end = path.indexOf('/'); ; end = path.indexOf('/', end + 1)) {
-      const prefix = end < 0 ? path : path.slice(0, end)
-      const slash = prefix.lastIndexOf('/')
-      const parent = openIn(this.#root, prefix.slice(0, Math.max(0, slash)), O.PATH | O.DIRECTORY)
-      try {
-        const place = placeIn(parent, prefix.slice(slash + 1))
-        if (isWhiteout(place)) {
-          this.#makeDirectory(place, IMPLICIT_MODE)
-          return true
+  /** Component by component, the way {@link openIn} goes, making what is missing, a dangling symlink's target included. */
+  #makePath(path: string): number {
+    const open = [openIn(this.#root, '', O.PATH | O.DIRECTORY)]
+    const pending = path.split('/').reverse()
+    let symlinks = 0
+    try {
+      while (pending.length > 0) {
+        const name = pending.pop() ?? ''
+        if (name === '' || name === '.') continue
+        if (name === '..') closeFrom(open, Math.max(1, open.length - 1))
+        else {
+          const place = placeIn(open.at(-1) ?? this.#root, name)
+          const target = linkTarget(place)
+          if (target === undefined) open.push(this.#step(place))
+          else if (++symlinks > MAX_SYMLINKS) fail('invalid_argument', 'too many symlinks on its path')
+          else {
+            if (target.startsWith('/')) closeFrom(open, 1)
+            pending.push(...target.split('/').reverse())
+          }
         }
-      } finally {
-        close(parent)
       }
-      if (end < 0) return false
+      return open.pop() ?? fail('internal', 'the root is gone')
+    } finally {
+      closeFrom(open, 0)
     }
+  }
+
+  #step(place: Place): number {
+    if (!isDirectoryEntry(place.directory, place.name)) {
+      const free = !statAt(place.directory, place.name) || (this.#whiteouts === 'overlay' && isWhiteout(place))
+      if (!free) fail('invalid_argument', `${JSON.stringify(place.name)} on its path is no directory`)
+      this.#makeDirectory(place, IMPLICIT_MODE)
+    }
+    return openIn(place.directory, place.name, O.PATH | O.DIRECTORY | O.NOFOLLOW, { scope: 'beneath' })
   }
 
   // --- whiteouts
@@ -215,6 +226,7 @@ class Extraction implements TarHandler {
       return this.#markOpaque(path)
     }
     this.#forgetParent()
+    close(this.#openOrMake(path))
     withDirectory(this.#root, path, (directory) => this.#pruneChildren(directory), { follow: true })
   }
 
@@ -228,6 +240,8 @@ class Extraction implements TarHandler {
     const slash = path.lastIndexOf('/')
     const parentPath = path.slice(0, Math.max(0, slash))
     this.#forgetParent()
+    // A marker stands in its directory like any member, and like any other it makes that directory.
+    close(this.#openOrMake(parentPath))
     const prune = (parent: number): boolean => this.#pruneEntry(placeIn(parent, path.slice(slash + 1)))
     withDirectory(this.#root, parentPath, prune, { follow: true })
   }
@@ -291,7 +305,7 @@ class Extraction implements TarHandler {
   #makeDirectory(place: Place, mode: number, member?: TarMember, again = false): void {
     const exists = isDirectoryEntry(place.directory, place.name)
     // What stood here hid whatever the layers below have of this name; the directory must go on doing so.
-    const hides = this.#whiteouts === 'overlay' && !exists && statAt(place.directory, place.name) !== undefined
+    const hides = this.#whiteouts === 'overlay' && !exists && this.#replaces(place)
     if (!exists) {
       this.#clear(place)
       mkdirAt(place.directory, place.name, 0o700)
@@ -301,6 +315,10 @@ class Extraction implements TarHandler {
     chmodAt(place.directory, place.name, mode)
     setXattrs(reach(place.directory, place.name), member, (exists && !again) || place.inherits)
     if (hides) setXattr(reach(place.directory, place.name), overlayXattr('opaque'), utf8('y'))
+  }
+
+  #replaces(place: Place): boolean {
+    return statAt(place.directory, place.name) !== undefined || this.#absent.has(key(place))
   }
 
   /** Whatever stands there goes, a directory with its content: the entry replaces it. */
@@ -334,6 +352,14 @@ class Extraction implements TarHandler {
     const source = withDirectory(this.#root, parent, linked, { follow: true })
     // In one layer alone the target may lie in a layer below: the snapshot's fix-up supplies it.
     if (!source && this.#whiteouts === 'apply') fail('invalid_argument', `a hard link to nothing: ${member.linkname}`)
-    if (!source) this.#made.delete(key(place))
+    if (source) return
+    // Nothing for now, but it has replaced what stood there.
+    this.#clear(place)
+    this.#made.delete(key(place))
+    this.#absent.add(key(place))
   }
+}
+
+function closeFrom(open: number[], first: number): void {
+  for (const fd of open.splice(first)) close(fd)
 }
