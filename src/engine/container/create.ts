@@ -3,9 +3,11 @@ import { checkCanceled, fail, isCode, type Call } from '#base'
 import { findImage } from '../image/find.ts'
 import { checkNetwork } from '../network/table.ts'
 import { signalNumber } from '#runtime'
+import { bootId } from '#sys'
 import type { Parts } from '../parts.ts'
 import type { Container, ContainerOptions } from '../types.ts'
 import { checkVolumeName } from '../volume/table.ts'
+import { identityOf } from './identity.ts'
 import { checkName, newId, randomName } from './name.ts'
 import { resolveConfig } from './resolve.ts'
 import { containerOf } from './table.ts'
@@ -26,7 +28,9 @@ export async function create(parts: Parts, options: ContainerOptions, call?: Cal
     volumePath: (name) => parts.volumes.path(name),
     newVolumeName: newId,
   })
-  const record = { id, image: options.image, manifest: image.manifest.digest, created: Date.now(), config }
+  const manifest = image.manifest.digest
+  const maker = { monitor: identityOf(process.pid), boot: bootId() }
+  const record = { id, image: options.image, manifest, created: Date.now(), config, ...maker }
   const name = parts.db.immediate(() => {
     // Under the lock that gc sweeps under: an image that is still named now is kept by this row from here on.
     if (!image.exists()) fail('not_found', `no such image: ${options.image}`)

@@ -1,9 +1,16 @@
 import type { Call } from '#base'
 import type { Parts } from '../parts.ts'
 import type { Container, Pruned } from '../types.ts'
+import { fromEarlierBoot, processLives } from './identity.ts'
 import { remove } from './remove.ts'
 import { size } from './size.ts'
-import { containerOf } from './table.ts'
+import { containerOf, type ContainerRecord } from './table.ts'
+
+/** A container that was made a moment ago is about to be started by whoever made it. */
+function isStopped(record: ContainerRecord): boolean {
+  if (record.state === 'created') return fromEarlierBoot(record) || !processLives(record.monitor)
+  return record.state === 'exited'
+}
 
 /** Removes stopped containers. */
 export async function prune(
@@ -14,7 +21,7 @@ export async function prune(
   const removed: string[] = []
   let bytes = 0
   for (const record of parts.containers.list()) {
-    if ((record.state !== 'created' && record.state !== 'exited') || !filter(containerOf(record))) continue
+    if (!isStopped(record) || !filter(containerOf(record))) continue
     const freed = await size(parts, record.id)
     await remove(parts, record.id, {}, call)
     removed.push(record.id)

@@ -44,7 +44,7 @@ export interface ContainerRecord extends Omit<Container, 'state' | 'pid'> {
   readonly state: RecordedState
   readonly manifest: string
   readonly process?: ProcessIdentity
-  /** Who answers for it: its monitor, or the command line that runs it directly or starts it. */
+  /** Who answers for it: its monitor, or the command line that made it, starts it or runs it directly. */
   readonly monitor?: ProcessIdentity
   /** Run without a monitor, stdio passed on: it has no log and cannot be attached to. */
   readonly direct: boolean
@@ -95,7 +95,11 @@ interface Row {
 /** The node's containers, as rows. */
 export interface ContainerTable {
   /** `already_exists` when the name is taken. */
-  insert(container: Pick<ContainerRecord, 'id' | 'name' | 'image' | 'manifest' | 'created' | 'config'>): void
+  insert(
+    container: Required<
+      Pick<ContainerRecord, 'id' | 'name' | 'image' | 'manifest' | 'created' | 'config' | 'monitor' | 'boot'>
+    >,
+  ): void
   get(id: string): ContainerRecord | undefined
   /** By ID, name, or a prefix of an ID that is nobody else's. */
   find(ref: string): ContainerRecord
@@ -132,16 +136,20 @@ export function openContainers(db: Database): ContainerTable {
 }
 
 function insert(db: Database, container: Parameters<ContainerTable['insert']>[0]): void {
-  const { id, name, image, manifest, created, config } = container
+  const { id, name, image, manifest, created, config, monitor, boot } = container
   try {
     db.run(
-      `INSERT INTO container (id, name, image, manifest, created, config, state) VALUES (?, ?, ?, ?, ?, ?, 'created')`,
+      `INSERT INTO container (id, name, image, manifest, created, config, state, monitor, monitor_start, boot)
+       VALUES (?, ?, ?, ?, ?, ?, 'created', ?, ?, ?)`,
       id,
       name,
       image,
       manifest,
       created,
       JSON.stringify(config),
+      monitor.pid,
+      monitor.start,
+      boot,
     )
   } catch (error) {
     const other = db.get<{ id: string }>('SELECT id FROM container WHERE name = ?', name)
