@@ -25,3 +25,5 @@ export type {
   RegistryStorage,
   StoredRecord,
 } from './types.ts'
+export { checkRegistry } from './check/run.ts'
+export type { CheckOptions, CheckReport, CheckResult } from './check/types.ts'

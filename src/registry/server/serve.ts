@@ -65,7 +65,7 @@ export async function serveRegistry(options: ServeRegistryOptions, call?: Call):
     })())
   call?.signal?.addEventListener('abort', () => void stop(), { once: true })
   const host = config.host.includes(':') ? `[${config.host}]` : config.host
-  return { url: `${config.tls ? 'https' : 'http'}://${host}:${port}`, port, collect: composed.collect, stop }
+  return { url: `${config.tls ? 'https' : 'http'}://${host}:${port}`, port, collect: (c) => composed.collect(c), stop }
 }
 
 interface State {

@@ -46,8 +46,8 @@ export async function composeService(
     immutable: (name, tag) =>
       immutable.some((i) => matchesRepository(i.repositories, name) && i.tags.some((t) => t.test(tag))),
     checkQuota: openQuotas(config.quotas, storage, repositories),
-    fetchManifest: upstreams.manifest,
-    fetchBlob: upstreams.blob,
+    fetchManifest: (name, reference, call) => upstreams.manifest(name, reference, call),
+    fetchBlob: (name, digest, call) => upstreams.blob(name, digest, call),
     notify: (event) => {
       count(metrics, event)
       webhooks.send(event)

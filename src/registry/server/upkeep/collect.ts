@@ -99,7 +99,7 @@ async function expireManifests(
   const manifests = await repositories.manifests(name)
   const byDigest = new Map(manifests.map((m) => [m.digest, m.manifest]))
   const kept = new Set<Digest>()
-  const reach = [...(await repositories.tags(name)).map(({ digest }) => digest)]
+  const reach = (await repositories.tags(name)).map(({ digest }) => digest)
   // What is young is kept with all below it.
   for (const { digest, touched } of manifests) if (touched >= old) reach.push(digest)
   const referrers = Map.groupBy(manifests, ({ manifest }) => manifest.subject)
