@@ -19,31 +19,28 @@ function little(value: bigint, bytes: number): number[] {
   return Array.from({ length: bytes }, (_, index) => Number((BigInt.asUintN(64, value) >> BigInt(8 * index)) & 0xffn))
 }
 
+const hex = (text: string): number[] => [...Buffer.from(text.replaceAll(' ', ''), 'hex')]
+
 function code64(nr: number, args: readonly bigint[]): number[] {
-  const registers = [
-    [0x48, 0xbf],
-    [0x48, 0xbe],
-    [0x48, 0xba],
-    [0x49, 0xba],
-    [0x49, 0xb8],
-    [0x49, 0xb9],
-  ]
+  const registers = ['48bf', '48be', '48ba', '49ba', '49b8', '49b9']
   return [
-    ...registers.flatMap((move, index) => [...move, ...little(args[index] ?? 0n, 8)]),
-    ...[0xb8, ...little(BigInt(nr), 4), 0x0f, 0x05], // mov eax, nr; syscall
-    ...[0x48, 0x85, 0xc0, 0x78, 0x02, 0x31, 0xc0, 0xf7, 0xd8], // test rax; js +2; xor eax, eax; neg eax
-    ...[0x89, 0xc7, 0xb8, 60, 0, 0, 0, 0x0f, 0x05], // mov edi, eax; exit
-  ]
+    registers.flatMap((move, index) => [...hex(move), ...little(args[index] ?? 0n, 8)]),
+    hex('b8'),
+    little(BigInt(nr), 4), // mov eax, nr
+    hex('0f05 4885c0 7802 31c0 f7d8'), // syscall; test rax, rax; js +2; xor eax, eax; neg eax
+    hex('89c7 b83c000000 0f05'), // mov edi, eax; mov eax, exit; syscall
+  ].flat()
 }
 
 function code32(nr: number, args: readonly bigint[]): number[] {
-  const registers = [0xbb, 0xb9, 0xba, 0xbe, 0xbf, 0xbd]
+  const registers = ['bb', 'b9', 'ba', 'be', 'bf', 'bd']
   return [
-    ...registers.flatMap((move, index) => [move, ...little(args[index] ?? 0n, 4)]),
-    ...[0xb8, ...little(BigInt(nr), 4), 0xcd, 0x80],
-    ...[0x85, 0xc0, 0x78, 0x02, 0x31, 0xc0, 0xf7, 0xd8],
-    ...[0x89, 0xc3, 0xb8, 1, 0, 0, 0, 0xcd, 0x80],
-  ]
+    registers.flatMap((move, index) => [...hex(move), ...little(args[index] ?? 0n, 4)]),
+    hex('b8'),
+    little(BigInt(nr), 4),
+    hex('cd80 85c0 7802 31c0 f7d8'),
+    hex('89c3 b801000000 cd80'),
+  ].flat()
 }
 
 const BASE = 0x400000
