@@ -34,12 +34,12 @@ export interface Check {
 export interface Subject {
   readonly one: string
   readonly two: string
-  send(method: string, path: string, init?: SendInit): Promise<Response>
+  readonly send: (method: string, path: string, init?: SendInit) => Promise<Response>
   /** Puts a blob in place by POST and PUT, and returns its digest. */
-  pushBlob(repository: string, bytes: Uint8Array): Promise<string>
+  readonly pushBlob: (repository: string, bytes: Uint8Array) => Promise<string>
   /** A small image, its blobs in place; nothing else has the same bytes. */
-  image(repository: string, extra?: object): Promise<Made>
-  pushManifest(repository: string, reference: string, made: Made): Promise<Response>
+  readonly image: (repository: string, extra?: object) => Promise<Made>
+  readonly pushManifest: (repository: string, reference: string, made: Made) => Promise<Response>
 }
 
 export interface SendInit {
