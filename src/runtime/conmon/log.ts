@@ -156,12 +156,16 @@ interface Waker {
   close(): void
 }
 
+/** Bun's watcher swallows an event that repeats the last one within a millisecond: look once more after each. */
+const AGAIN_MS = 10
+
 /** inotify on the log's directory, which also sees a replaced file. */
 function waker(path: string, ended: Promise<unknown> | undefined, call?: Call): Waker {
   let over = false
   let stopped = false
   let news = true
   let waiting: (() => void) | undefined
+  let again: ReturnType<typeof setTimeout> | undefined
   const wake = (): void => {
     news = true
     waiting?.()
@@ -175,7 +179,11 @@ function waker(path: string, ended: Promise<unknown> | undefined, call?: Call): 
     over = true
     wake()
   }
-  const watcher = watch(path.slice(0, path.lastIndexOf('/') + 1) || '.', wake)
+  const watcher = watch(path.slice(0, path.lastIndexOf('/') + 1) || '.', () => {
+    wake()
+    clearTimeout(again)
+    again = setTimeout(wake, AGAIN_MS)
+  })
   ended?.then(end, end)
   call?.signal?.addEventListener('abort', abort, { once: true })
   if (call?.signal?.aborted) abort()
@@ -189,6 +197,7 @@ function waker(path: string, ended: Promise<unknown> | undefined, call?: Call): 
       return !stopped
     },
     close() {
+      clearTimeout(again)
       watcher.close()
       call?.signal?.removeEventListener('abort', abort)
     },
