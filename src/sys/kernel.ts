@@ -72,7 +72,7 @@ export interface RecordingKernel extends Kernel {
 
 export function recordingKernel(failOn?: RegExp): RecordingKernel {
   const calls: string[] = []
-  const record = (...words: readonly (string | number | boolean | null | undefined)[]): void => {
+  const record = (...words: readonly (string | number | null | undefined)[]): void => {
     const line = words.filter((word) => word !== undefined && word !== null).join(' ')
     calls.push(line)
     if (failOn?.test(line)) fail('internal', `refused as asked: ${line}`)
@@ -80,7 +80,7 @@ export function recordingKernel(failOn?: RegExp): RecordingKernel {
   return {
     calls,
     mount: (source, target, type, flags, data) => record('mount', source, target, type, flags, data),
-    overlay: (m) => record('overlay', m.target, m.lower.join(':'), m.upper, m.volatile && 'volatile'),
+    overlay: (m) => record('overlay', m.target, m.lower.join(':'), m.upper, m.volatile ? 'volatile' : undefined),
     attachLoop: (file) => {
       record('loop', file)
       return { path: '/dev/loop0', fd: -1, [Symbol.dispose]: () => record('close /dev/loop0') }

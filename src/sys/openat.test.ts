@@ -1,0 +1,124 @@
+import { describe, expect, test } from 'bun:test'
+import { mkdirSync, readFileSync, readSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { isCode } from '#base'
+import { tempDir } from '#testkit'
+import { errnoOf } from './errno.ts'
+import { close } from './file.ts'
+import * as at from './openat.ts'
+
+const root = process.getuid?.() === 0
+const { O } = at
+
+function caught(work: () => unknown): unknown {
+  try {
+    return work()
+  } catch (error) {
+    return error
+  }
+}
+
+function read(fd: number): string {
+  const buffer = Buffer.alloc(100)
+  const length = readSync(fd, buffer)
+  close(fd)
+  return buffer.toString('utf8', 0, length)
+}
+
+test('no path and no symlink leads out of a root', () => {
+  using dir = tempDir()
+  const jail = join(dir.path, 'jail')
+  mkdirSync(join(jail, 'etc'), { recursive: true })
+  writeFileSync(join(dir.path, 'secret'), 'outside')
+  writeFileSync(join(jail, 'secret'), 'inside')
+  writeFileSync(join(jail, 'etc/passwd'), 'inside')
+  symlinkSync('/etc/passwd', join(jail, 'absolute'))
+  symlinkSync('../../../secret', join(jail, 'etc/relative'))
+  symlinkSync('/proc/self/root', join(jail, 'magic'))
+  for (const path of ['absolute', '/etc/passwd', '../../secret', 'etc/relative', 'etc/../../secret'])
+    expect(read(at.openIn(jail, path, O.RDONLY))).toBe('inside')
+  for (const path of ['../secret', 'absolute', 'etc/relative'])
+    expect(errnoOf(caught(() => at.openIn(jail, path, O.RDONLY, { scope: 'beneath' })))).toBe('EXDEV')
+  expect(
+    isCode(
+      caught(() => at.openIn(jail, 'magic/etc', O.RDONLY)),
+      'not_found',
+    ),
+  ).toBe(true)
+  const link = caught(() => at.openIn(jail, 'absolute', O.RDONLY, { noSymlinks: true }))
+  expect(errnoOf(link)).toBe('ELOOP')
+})
+
+test('errors are mapped and name their path', () => {
+  using dir = tempDir()
+  writeFileSync(join(dir.path, 'f'), '')
+  const exists = caught(() => at.openIn(dir.path, 'f', O.WRONLY | O.CREAT | O.EXCL))
+  expect(isCode(exists, 'already_exists')).toBe(true)
+  expect(String(exists)).toContain('f')
+  expect(
+    isCode(
+      caught(() => at.openIn(dir.path, 'f/g', O.RDONLY)),
+      'failed_precondition',
+    ),
+  ).toBe(true)
+  expect(
+    isCode(
+      caught(() => at.openPath('a\0b', O.RDONLY)),
+      'invalid_argument',
+    ),
+  ).toBe(true)
+})
+
+describe.skipIf(!root)('needs root: entries of an open directory', () => {
+  test('are made, linked, renamed, changed and removed by name', () => {
+    using dir = tempDir()
+    const fd = at.openPath(dir.path, O.RDONLY | O.DIRECTORY)
+    at.mkdirAt(fd, 'd', 0o700)
+    at.mknodAt(fd, 'null', at.FileType.chardev | 0o600, 300, 70000)
+    at.symlinkAt('no/where', fd, 'l')
+    writeFileSync(join(dir.path, 'f'), 'text')
+    at.linkAt(fd, 'f', fd, 'g')
+    at.chownAt(fd, 'l', 5, 4294967294)
+    at.chmodAt(fd, 'd', 0o1777)
+    for (const name of ['l', 'f']) at.setTimesAt(fd, name, -1_500_000_001n)
+    expect(at.statAt(fd, 'l')).toMatchObject({ uid: 5, gid: 4294967294, mtime: -1_500_000_001n })
+    expect(at.statAt(fd, 'null')).toMatchObject({ rdevMajor: 300, rdevMinor: 70000 })
+    expect((at.statAt(fd, 'd')?.mode ?? 0) & 0o7777).toBe(0o1777)
+    expect(at.statAt(fd, 'g')).toMatchObject({ nlink: 2, size: 4, ino: at.statAt(fd, 'f')?.ino })
+    expect(Buffer.from(at.readlinkAt(fd, 'l')).toString()).toBe('no/where')
+    expect(
+      isCode(
+        caught(() => at.renameAt(fd, 'f', fd, 'g', { exclusive: true })),
+        'already_exists',
+      ),
+    ).toBe(true)
+    at.renameAt(fd, 'f', fd, 'h')
+    expect(at.statAt(fd, 'f')).toBeUndefined()
+    at.unlinkAt(fd, 'h')
+    at.unlinkAt(fd, 'd', { directory: true })
+    expect(at.statAt(fd, '')?.mode).toBe(at.lstat(dir.path)?.mode ?? 0)
+    close(fd)
+  })
+
+  test('names that are not UTF-8 go through as their bytes', () => {
+    using dir = tempDir()
+    const fd = at.openPath(dir.path, O.RDONLY | O.DIRECTORY)
+    at.mkdirAt(fd, 'caf\udce9', 0o755)
+    expect(at.statAt(fd, 'caf\udce9')).toBeDefined()
+    const names = new Bun.Glob('*').scanSync({ cwd: dir.path, onlyFiles: false })
+    expect([...names]).toHaveLength(1)
+    at.unlinkAt(fd, 'caf\udce9', { directory: true })
+    close(fd)
+  })
+
+  test('an unnamed file can be given a name', () => {
+    using dir = tempDir()
+    const O_TMPFILE = 0o20000000 | O.DIRECTORY
+    const fd = at.openPath(dir.path, O.WRONLY | O_TMPFILE)
+    writeFileSync(fd, 'late')
+    const directory = at.openPath(dir.path, O.PATH | O.DIRECTORY)
+    at.linkFd(fd, directory, 'named')
+    expect(readFileSync(join(dir.path, 'named'), 'utf8')).toBe('late')
+    for (const open of [fd, directory]) close(open)
+  })
+})
