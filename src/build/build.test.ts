@@ -238,10 +238,11 @@ set -e
 cat /f/one /f/two
 E
 RUN <<E
-#!/bin/busybox env
+#!/bin/sh
+echo $0; cd /dev/pipes; ls
 E`,
     )
-    expect(outcome.output).toStartWith('b\n$A\n')
+    expect(outcome.output).toBe('b\n$A\n/dev/pipes/E\nE\n')
     expect(outcome.layers[1]).toEqual([
       'f directory 755 0:0 0',
       'f/one file 755 0:0 0 "b\\n"',

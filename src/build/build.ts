@@ -1,8 +1,6 @@
-import { mkdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { CairnError, fail, type Call } from '#base'
-import { enterPrivateMounts } from '#sys'
 import { openCache } from './cache.ts'
 import { parseDockerfile } from './dockerfile/parse.ts'
 import { planBuild, type Plan } from './dockerfile/plan/plan.ts'
@@ -72,8 +70,6 @@ async function solveStack(
 ): Promise<Solution<Stack>> {
   const { vertex } = plan.state
   if (!vertex) return { result: [], steps: 0, cached: 0 }
-  enterPrivateMounts()
-  mkdirSync(host.workDir, { recursive: true, mode: 0o700 })
   const digests = new FileDigests(host.db, context, tree)
   const cache = openCache(host.db, host.layers, host.lease)
   const environment: StepEnvironment = { host, context: tree, digests, images: plan.images }

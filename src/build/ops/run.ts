@@ -1,5 +1,5 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { fail, type Call, type LogProgress } from '#base'
 import { buildSpec, cgroupPath, resolveUser, type MountOption } from '#runtime'
 import { close, pipe, unmount } from '#sys'
@@ -59,14 +59,19 @@ async function runStep(def: RunDefinition, host: BuildHost, dir: string, rootfs:
     )
 }
 
-/** Files from the Dockerfile, where the step looks for them and its root does not have them. */
+/** Files from the Dockerfile, in directories that the step finds at their places and its root does not have. */
 function inlineFiles(def: RunDefinition, dir: string): MountOption[] {
-  return def.files.map(({ path, mode, text }, i) => {
-    const source = join(dir, `inline-${i}`)
-    writeFileSync(source, text)
-    chmodSync(source, mode)
-    return { type: 'bind', source, target: path, readonly: true }
-  })
+  const sources = new Map<string, string>()
+  for (const { path, mode, text } of def.files) {
+    const target = dirname(path)
+    const source = sources.get(target) ?? mkdtempSync(join(dir, 'inline-'))
+    sources.set(target, source)
+    // Seen from inside, by whatever user the step runs as.
+    chmodSync(source, 0o755)
+    writeFileSync(join(source, basename(path)), text)
+    chmodSync(join(source, basename(path)), mode)
+  }
+  return [...sources].map(([target, source]) => ({ type: 'bind', source, target, readonly: true }))
 }
 
 /** Gives a process two pipes and passes on what it writes; returns when both are at their end. */

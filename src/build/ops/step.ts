@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Call } from '#base'
 import type { OpenedImage } from '#image'
 import type { Digest } from '#oci'
-import { applyMounts, mountPoints, unmount, type Mount } from '#sys'
+import { applyMounts, enterPrivateMounts, mountPoints, unmount, type Mount } from '#sys'
 import { digestData } from '../digest.ts'
 import type { FileDigests } from '../source/filedigests.ts'
 import { SourceTree } from '../source/tree.ts'
@@ -25,6 +25,8 @@ export const stackDep: CacheDep<Stack> = { contentDigest: async (stack) => diges
 
 /** Runs `work` with a directory that is gone afterwards, whatever was mounted on `<dir>/rootfs` included. */
 export async function withStepDirectory<T>(host: BuildHost, work: (dir: string) => Promise<T>): Promise<T> {
+  // Not before something is to be mounted: a build that the cache answers does without.
+  enterPrivateMounts()
   const dir = join(host.workDir, `step-${crypto.randomUUID()}`)
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   try {

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { RootFs } from '#snapshot'
 import { unmount, type Mount } from '#sys'
@@ -22,7 +22,14 @@ export function mountWithStubs(root: RootFs, stubs: string): void {
   // Links to nowhere (/etc/resolv.conf to a file of systemd's): the runtime would make what they point at.
   unmount(root.path)
   for (const path of missing) writeStub(stubs, path)
+  for (const mount of root.mounts) if (mount.type === 'overlay' && mount.work !== undefined) renew(mount.work)
   mountOnce(root.mounts.map((mount) => over(mount, stubs)))
+}
+
+/** A volatile overlay refuses the work directory of one before it. */
+function renew(work: string): void {
+  rmSync(work, { recursive: true, force: true })
+  mkdirSync(work)
 }
 
 function over(mount: Mount, stubs: string): Mount {
