@@ -1,4 +1,3 @@
-import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { isErrno } from '#sys'
@@ -44,7 +43,7 @@ async function withSeccomp(spec: RuntimeSpec, dialect: Dialect): Promise<Runtime
  * one 0.1: it is kept under the digest of what was compiled.
  */
 async function compiledFilter(seccomp: Seccomp, cache: string): Promise<string | undefined> {
-  const key = createHash('sha256').update(FILTER_FORMAT).update(JSON.stringify(seccomp)).digest('hex')
+  const key = new Bun.CryptoHasher('sha256').update(FILTER_FORMAT).update(JSON.stringify(seccomp)).digest('hex')
   const path = join(cache, `${key}.bpf`)
   try {
     return readFileSync(path, 'latin1')
@@ -56,7 +55,7 @@ async function compiledFilter(seccomp: Seccomp, cache: string): Promise<string |
   if (!filter) return undefined
   const base64 = Buffer.from(filter).toString('base64')
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  const temporary = `${path}.${randomBytes(6).toString('hex')}`
+  const temporary = `${path}.${crypto.randomUUID()}`
   writeFileSync(temporary, base64, { mode: 0o600 })
   renameSync(temporary, path)
   return base64

@@ -42,12 +42,15 @@ function processesOf(dir: string): number[] {
  * has it, else frozen first (v1), else again and again. Resolves when the group is empty.
  */
 export async function killCgroup(path: string): Promise<void> {
-  for (const deadline = Date.now() + PATIENCE_MS; ;) {
+  const deadline = Date.now() + PATIENCE_MS
+  for (let wait = 2; ; wait = Math.min(wait * 2, 200)) {
     const dirs = cgroupDirs(path)
     if (!dirs.some((dir) => writeIfThere(join(dir, 'cgroup.kill'), '1'))) killFrozen(path, dirs)
-    if (cgroupProcesses(path).length === 0) return
+    // What is frozen again before it had a chance to die would live for ever: longer pauses each time.
+    for (const round = Date.now() + wait; Date.now() <= round; await pause()) {
+      if (cgroupProcesses(path).length === 0) return
+    }
     if (Date.now() > deadline) fail('failed_precondition', `processes in control group ${path} do not die`)
-    await pause()
   }
 }
 

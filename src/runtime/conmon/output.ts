@@ -1,8 +1,11 @@
 import { write, writeSync } from 'node:fs'
-import { promisify } from 'node:util'
 import { isErrno, ready } from '#sys'
 
-const writeAsync = promisify(write)
+function writeAsync(fd: number, bytes: Uint8Array): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(fd, bytes, 0, bytes.length, null, (error, written) => (error ? reject(error) : resolve(written)))
+  })
+}
 
 /** What a pipe that is ready takes without blocking (PIPE_BUF). */
 const ATOMIC = 4096
@@ -17,9 +20,7 @@ export async function writeAll(fd: number, bytes: Uint8Array): Promise<void> {
   while (at < bytes.length) {
     const piece = bytes.subarray(at, at + ATOMIC)
     try {
-      at += ready(fd, 'write', 0)
-        ? writeSync(fd, piece)
-        : (await writeAsync(fd, piece, 0, piece.length, null)).bytesWritten
+      at += ready(fd, 'write', 0) ? writeSync(fd, piece) : await writeAsync(fd, piece)
     } catch (error) {
       if (!isErrno(error, 'EAGAIN')) throw error
       // Somebody made the shared descriptor non-blocking: look again in a moment.

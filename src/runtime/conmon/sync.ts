@@ -1,5 +1,4 @@
 import { read } from 'node:fs'
-import { promisify } from 'node:util'
 import { checkCanceled, fail, type Call } from '#base'
 
 /** One line of conmon's sync pipe: a pid or exit code, or a negative number with the runtime's own words. */
@@ -9,7 +8,12 @@ export interface SyncMessage {
 }
 
 const LINE_LIMIT = 64 * 1024
-const readAsync = promisify(read)
+
+function readAsync(fd: number, buffer: Uint8Array): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, buffer, 0, buffer.length, null, (error, length) => (error ? reject(error) : resolve(length)))
+  })
+}
 
 /**
  * Reads conmon's next message; `undefined` when the pipe ended without one: conmon has died.
@@ -45,9 +49,9 @@ async function readLine(fd: number): Promise<string> {
   const buffer = Buffer.alloc(LINE_LIMIT)
   let length = 0
   while (length < buffer.length && !buffer.subarray(0, length).includes(0x0a)) {
-    const { bytesRead } = await readAsync(fd, buffer, length, buffer.length - length, null)
-    if (bytesRead === 0) break
-    length += bytesRead
+    const more = await readAsync(fd, buffer.subarray(length))
+    if (more === 0) break
+    length += more
   }
   return buffer.toString('utf8', 0, length).split('\n', 1)[0] ?? ''
 }
