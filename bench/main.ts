@@ -30,7 +30,7 @@ function line(title: string, result: Result, cairn: Result): string {
     result.median.toFixed(1),
     `${result.low.toFixed(0)}–${result.high.toFixed(0)}`,
     (result.median / cairn.median).toFixed(1),
-    result.rssMb.toFixed(0),
+    result.rssMb?.toFixed(0) ?? '',
   ]
   return `| ${cells.join(' | ')} |`
 }

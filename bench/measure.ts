@@ -1,9 +1,6 @@
-/** One timed run of a command, from before its spawn to after its end. */
-export interface Sample {
-  readonly ms: number
-  /** Peak resident set of the command and the children it waited for, in MB. */
-  readonly rssMb: number
-}
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 
 export interface Contestant {
   readonly name: string
@@ -20,10 +17,12 @@ export interface Result {
   readonly median: number
   readonly low: number
   readonly high: number
-  readonly rssMb: number
+  /** Peak resident set of the command and the children it waited for; unknown without GNU time. */
+  readonly rssMb: number | undefined
 }
 
-async function sample(contestant: Contestant): Promise<Sample> {
+/** Milliseconds from before a command's spawn to after its end. */
+async function sample(contestant: Contestant): Promise<number> {
   await contestant.before?.()
   const started = performance.now()
   const child = Bun.spawn([...contestant.argv], {
@@ -40,7 +39,7 @@ async function sample(contestant: Contestant): Promise<Sample> {
     )
   }
   await contestant.after?.()
-  return { ms, rssMb: Number(child.resourceUsage()?.maxRSS ?? 0) / 1e6 }
+  return ms
 }
 
 /**
@@ -48,7 +47,7 @@ async function sample(contestant: Contestant): Promise<Sample> {
  * spell of the machine falls on all of them. One warm-up round is thrown away.
  */
 export async function race(contestants: readonly Contestant[], rounds: number): Promise<readonly Result[]> {
-  const samples = contestants.map((): Sample[] => [])
+  const samples = contestants.map((): number[] => [])
   for (let round = -1; round < rounds; round++) {
     for (let turn = 0; turn < contestants.length; turn++) {
       const index = (turn + Math.max(round, 0)) % contestants.length
@@ -56,12 +55,31 @@ export async function race(contestants: readonly Contestant[], rounds: number): 
       if (round >= 0) samples[index]!.push(taken)
     }
   }
-  return contestants.map(({ name }, index) => summary(name, samples[index]!))
+  const results: Result[] = []
+  for (const [index, contestant] of contestants.entries())
+    results.push(summary(contestant.name, samples[index]!, await peakRss(contestant)))
+  return results
 }
 
-function summary(name: string, samples: readonly Sample[]): Result {
-  const sorted = samples.map((s) => s.ms).toSorted((a, b) => a - b)
+/**
+ * One more run, untimed, under GNU time: what `wait4` reports here would count this process's own
+ * memory at the fork.
+ */
+async function peakRss(contestant: Contestant): Promise<number | undefined> {
+  if (!Bun.which('time')) return undefined
+  const dir = mkdtempSync(join(tmpdir(), 'cairn-bench-rss-'))
+  try {
+    const report = join(dir, 'rss')
+    await sample({ ...contestant, argv: ['time', '-f', '%M', '-o', report, ...contestant.argv] })
+    return Number(readFileSync(report, 'utf8')) / 1000
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+function summary(name: string, samples: readonly number[], rssMb: number | undefined): Result {
+  const sorted = samples.toSorted((a, b) => a - b)
   const middle = sorted.length >> 1
   const median = sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
-  return { name, median, low: sorted[0]!, high: sorted.at(-1)!, rssMb: Math.max(...samples.map((s) => s.rssMb)) }
+  return { name, median, low: sorted[0]!, high: sorted.at(-1)!, rssMb }
 }

@@ -56,8 +56,7 @@ function loadAndRun(stage: Stage, archive: string, names: readonly Engine['name'
           .argv(args)
           .map((word) => `'${word}'`)
           .join(' ')
-      const image = engine.name === 'cairn' ? 'big' : engine.name === 'podman' ? 'localhost/big' : 'big'
-      const script = `${words(['load', '-q', '-i', archive])} && ${words(['run', '--rm', '--network', 'none', image, 'true'])}`
+      const script = `${words(['load', '-q', '-i', archive])} && ${words(['run', '--rm', '--network', 'none', 'big', 'true'])}`
       return {
         name: engine.name,
         argv: ['sh', '-c', script],

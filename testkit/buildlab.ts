@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { CairnError, streamOf, text, type Progress, type SourceLocation } from '#base'
 import { build, type BuildHost, type BuildOptions, type BuildResult } from '#build'
@@ -45,6 +54,8 @@ export interface BuildLab extends AsyncDisposable {
   /** Makes a context from a map of paths to contents. */
   context(files: Readonly<Record<string, string | Uint8Array>>): string
   build(...builds: readonly LabBuild[]): Promise<LabOutcome[]>
+  /** Starts a build and kills its process, without a chance to clean up, as soon as a step has written something. */
+  kill(build: LabBuild): Promise<void>
   /** What a build may not leave behind. */
   leftovers(): string[]
 }
@@ -54,6 +65,12 @@ export async function buildLab(image: ProcessConfig = { Cmd: ['sh'] }): Promise<
   const rootfs = await busyboxRootfs()
   writeFileSync(join(dir, 'lab.json'), JSON.stringify({ rootfs, image }))
   let contexts = 0
+  const start = (...builds: readonly LabBuild[]): Bun.Subprocess<Buffer, 'pipe', 'inherit'> =>
+    Bun.spawn([process.execPath, import.meta.path, dir], {
+      stdin: Buffer.from(JSON.stringify(builds)),
+      stdout: 'pipe',
+      stderr: 'inherit',
+    })
   return {
     dir,
     context(files) {
@@ -66,25 +83,45 @@ export async function buildLab(image: ProcessConfig = { Cmd: ['sh'] }): Promise<
       return context
     },
     async build(...builds) {
-      const child = Bun.spawn([process.execPath, import.meta.path, dir], {
-        stdin: Buffer.from(JSON.stringify(builds)),
-        stdout: 'pipe',
-        stderr: 'inherit',
-      })
+      const child = start(...builds)
       const output = await new Response(child.stdout).text()
       if ((await child.exited) !== 0)
         throw new Error(`the build process ended with ${child.exitCode ?? child.signalCode}`)
       return JSON.parse(output) as LabOutcome[]
+    },
+    async kill(request) {
+      const child = start(request)
+      const runtime = findRuntime(undefined, { run: join(dir, 'run') })
+      for (;;) {
+        if (child.exitCode !== null) throw new Error('the build ended before a step ran')
+        const id = stepsOf(dir).at(-1)
+        if (id !== undefined && (await runtime.state(id))?.status === 'running') break
+        await Bun.sleep(1)
+      }
+      child.kill(9)
+      await child.exited
     },
     leftovers: () => [
       ...readFileSync('/proc/self/mounts', 'utf8')
         .split('\n')
         .filter((line) => line.includes(dir)),
       ...(existsSync(join(dir, 'work')) ? readdirSync(join(dir, 'work')) : []),
-      ...readdirSync('/sys/fs/cgroup').filter((name) => name.startsWith('cairn-build-')),
+      ...stepsOf(dir).flatMap(cgroupsOf),
     ],
     [Symbol.asyncDispose]: async () => rmSync(dir, { recursive: true, force: true }),
   }
+}
+
+/** The containers that builds here have run. */
+function stepsOf(dir: string): string[] {
+  const file = join(dir, 'steps')
+  return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []
+}
+
+function cgroupsOf(id: string): string[] {
+  return ['', 'pids', 'memory']
+    .map((at) => join('/sys/fs/cgroup', at, `cairn-${id}`))
+    .filter((path) => existsSync(path))
 }
 
 // --- in the process
@@ -104,6 +141,7 @@ async function open(dir: string): Promise<Opened> {
   const base = await busybox(dir, layers, content)
   writeFileSync(join(dir, 'hosts'), '127.0.0.1 localhost\n')
   writeFileSync(join(dir, 'resolv.conf'), 'nameserver 192.0.2.1\n')
+  const runtime = findRuntime(undefined, { run })
   const host: BuildHost = {
     content,
     layers,
@@ -111,7 +149,13 @@ async function open(dir: string): Promise<Opened> {
     lease,
     differ,
     snapshots: createSnapshotter({ run, layers }),
-    runtime: findRuntime(undefined, { run }),
+    runtime: {
+      ...runtime,
+      run: (id, ...rest) => {
+        appendFileSync(join(dir, 'steps'), `${id}\n`)
+        return runtime.run(id, ...rest)
+      },
+    },
     workDir: join(dir, 'work'),
     resolveImage: async (ref, platform, call) => {
       if (ref !== 'busybox') throw new CairnError('not_found', `no image ${ref}`)

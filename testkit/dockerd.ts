@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { run, type Ran, type RunOptions } from './tools.ts'
+import { must, run, type Ran, type RunOptions } from './tools.ts'
 
 /** A private Docker: its own daemon, socket and data root, gone when the scope ends. */
 export interface Dockerd extends AsyncDisposable {
@@ -25,7 +25,13 @@ export async function startDockerd(options: { readonly network?: boolean } = {})
   const settings = join(root, 'daemon.json')
   writeFileSync(settings, '{}')
   const log = join(root, 'dockerd.log')
-  const network = options.network ? [] : ['--bridge=none', '--iptables=false', '--ip-masq=false']
+  // docker0 belongs to whichever daemon started last; a bridge of its own is nobody else's.
+  const bridge = options.network ? `ck${process.pid % 100_000}` : undefined
+  if (bridge) {
+    await must(['ip', 'link', 'add', bridge, 'type', 'bridge'])
+    await must(['ip', 'address', 'add', '172.29.0.1/24', 'dev', bridge])
+  }
+  const network = bridge ? [`--bridge=${bridge}`] : ['--bridge=none', '--iptables=false', '--ip-masq=false']
   const child = Bun.spawn(
     [
       'dockerd',
@@ -47,6 +53,7 @@ export async function startDockerd(options: { readonly network?: boolean } = {})
     child.kill('SIGTERM')
     await child.exited
     await run(['sh', '-c', `grep -o '${root}[^ ]*' /proc/mounts | sort -r | xargs -r umount -l`])
+    if (bridge) await run(['ip', 'link', 'delete', bridge])
     rmSync(root, { recursive: true, force: true })
   }
   try {

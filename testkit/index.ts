@@ -1,6 +1,6 @@
 export { blobOf, contentProviderSuite, contentStoreSuite, failure, patterned } from './contentsuite.ts'
 export type { Subject } from './contentsuite.ts'
-export { busyboxRootfs, debianRootfs } from './fixtures.ts'
+export { busyboxRootfs, debianPythonRootfs, debianRootfs } from './fixtures.ts'
 export { fileTree, withErofs } from './filetree.ts'
 export type { FileTree, FileTreeOptions } from './filetree.ts'
 export { layerContents, tarOf, writeLayerFile } from './layerfile.ts'
