@@ -60,7 +60,6 @@ const schema: v.GenericSchema<unknown, ResolvedConfig> = v.strictObject({
     v.strictObject({
       intervalSeconds: v.optional(counted, 3600),
       graceSeconds: v.optional(counted, 86_400),
-      blobs: v.optional(v.boolean(), true),
     }),
     {},
   ),

@@ -58,8 +58,6 @@ export interface GcConfig {
   readonly intervalSeconds: number
   /** What is unused is kept so long, in seconds. Default a day. */
   readonly graceSeconds: number
-  /** False when an engine shares the store and collects the blobs itself. */
-  readonly blobs: boolean
 }
 
 export interface LimitsConfig {

@@ -147,6 +147,8 @@ async function respond(state: State, request: Request, server: Server, seen: See
   if (caller.user !== undefined) seen.user = caller.user
   state.gate.admit(caller, { route, action }, url)
   checkMode(state.config, action)
+  if (action === 'push' && 'name' in route && state.service.cached(route.name))
+    refuse('UNSUPPORTED', `${route.name} is a cache of another registry: push there`)
   const exchange: Exchange = {
     request,
     url,

@@ -46,6 +46,7 @@ export async function composeService(
     immutable: (name, tag) =>
       immutable.some((i) => matchesRepository(i.repositories, name) && i.tags.some((t) => t.test(tag))),
     checkQuota: openQuotas(config.quotas, storage, repositories),
+    cached: (name) => upstreams.owns(name),
     fetchManifest: (name, reference, call) => upstreams.manifest(name, reference, call),
     fetchBlob: (name, digest, call) => upstreams.blob(name, digest, call),
     notify: (event) => {

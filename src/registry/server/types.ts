@@ -13,6 +13,8 @@ import type { Descriptor, Digest } from '#oci'
 export interface RegistryStorage extends AsyncDisposable {
   readonly blobs: BlobStorage
   readonly records: RecordStorage
+  /** The clock by which `touched` is told: milliseconds since the epoch. */
+  now(): number
   /** Throws when the storage cannot be written to: readiness. */
   check(): Promise<void>
 }
@@ -53,6 +55,7 @@ export interface BlobStorage {
   touch(digest: Digest): Promise<boolean>
   /** Removes the blob if it was last touched before `before` (ms since the epoch). */
   removeUnused(digest: Digest, before: number): Promise<boolean>
+  /** What gc may judge: every blob, or none where somebody else collects them. */
   list(call?: Call): AsyncIterable<BlobInfo>
 }
 

@@ -33,6 +33,8 @@ export interface Service {
   immutable(name: string, tag: string): boolean
   /** Throws DENIED when so many more bytes exceed a quota. */
   checkQuota(name: string, bytes: number): Promise<void>
+  /** Whether the repository is another registry's, cached here: nobody pushes to it. */
+  cached(name: string): boolean
   /** Fetches what is missing from an upstream; false when no upstream has it. */
   fetchManifest(name: string, reference: string, call: Call): Promise<Digest | undefined>
   fetchBlob(name: string, digest: Digest, call: Call): Promise<boolean>

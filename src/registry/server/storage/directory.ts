@@ -12,6 +12,11 @@ export interface DirectoryStorageOptions {
   readonly root: string
   /** The database's file. Default `<root>/cairn.db`, which is the engine's. */
   readonly database?: string
+  /**
+   * The store is an engine's too. Then blobs are removed by the engine's gc alone, which must be given
+   * {@link registryRoots}. Default: true when the database has an engine's images.
+   */
+  readonly shared?: boolean
   /** The clock; tests turn it. */
   readonly now?: () => number
 }
@@ -26,8 +31,9 @@ export function openDirectoryStorage(options: DirectoryStorageOptions): Registry
   const now = options.now ?? Date.now
   const records = openRecords(db, now)
   return {
-    blobs: new DirectoryBlobs(store, db, now),
+    blobs: new DirectoryBlobs(store, db, now, options.shared ?? hasImages(db)),
     records,
+    now: () => now(),
     check: async () => {
       await records.put('check', String(now()))
     },
@@ -39,11 +45,13 @@ class DirectoryBlobs implements BlobStorage {
   readonly #store: LocalStore
   readonly #db: Database
   readonly #now: () => number
+  readonly #shared: boolean
 
-  constructor(store: LocalStore, db: Database, now: () => number) {
+  constructor(store: LocalStore, db: Database, now: () => number, shared: boolean) {
     this.#store = store
     this.#db = db
     this.#now = now
+    this.#shared = shared
   }
 
   async stat(digest: Digest): Promise<BlobInfo | undefined> {
@@ -89,6 +97,7 @@ class DirectoryBlobs implements BlobStorage {
   }
 
   async removeUnused(digest: Digest, before: number): Promise<boolean> {
+    if (this.#shared) return false
     return this.#db.immediate(() => {
       const blob = this.#stat(digest)
       if (!blob || blob.touched >= before) return false
@@ -98,6 +107,7 @@ class DirectoryBlobs implements BlobStorage {
   }
 
   async *list(): AsyncGenerator<BlobInfo, void, void> {
+    if (this.#shared) return
     for (const { digest, size, added } of this.#store.entries()) yield { digest, size, touched: added }
   }
 
@@ -118,6 +128,10 @@ class DirectoryBlobs implements BlobStorage {
       }
     })
   }
+}
+
+function hasImages(db: Database): boolean {
+  return db.get(`SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'image'`) !== undefined
 }
 
 /** For an engine's gc over a shared root: every digest that a repository of the registry there holds. */

@@ -9,7 +9,7 @@ import type { Collected } from '../serve.ts'
 import type { RegistryStorage } from '../types.ts'
 
 export interface CollectParts {
-  readonly config: Pick<ResolvedConfig, 'gc' | 'retention'> & { readonly now?: () => number }
+  readonly config: Pick<ResolvedConfig, 'gc' | 'retention'>
   readonly storage: RegistryStorage
   readonly repositories: Repositories
   readonly uploads: Pick<Uploads, 'prune'>
@@ -25,7 +25,7 @@ const DAY = 86_400_000
  */
 export async function collectRegistry(parts: CollectParts, call?: Call): Promise<Collected> {
   const { config, storage, repositories, uploads } = parts
-  const now = config.now?.() ?? Date.now()
+  const now = storage.now()
   const before = now - config.gc.graceSeconds * 1000
   const counts = { tags: 0, manifests: 0, links: 0, blobs: 0, bytes: 0, uploads: 0 }
   counts.uploads = await uploads.prune(before)
@@ -40,7 +40,6 @@ export async function collectRegistry(parts: CollectParts, call?: Call): Promise
       }
     counts.links += await unlink(parts, name, before)
   }
-  if (!config.gc.blobs) return counts
   // Read after every link was judged: a link made since is young, and so is its blob.
   for (const name of await repositories.list()) {
     for (const { digest } of await repositories.manifests(name)) held.add(digest)
