@@ -54,8 +54,8 @@ export interface BuildLab extends AsyncDisposable {
   /** Makes a context from a map of paths to contents. */
   context(files: Readonly<Record<string, string | Uint8Array>>): string
   build(...builds: readonly LabBuild[]): Promise<LabOutcome[]>
-  /** Starts a build and kills its process, without a chance to clean up, as soon as a step has written something. */
-  kill(build: LabBuild): Promise<void>
+  /** Starts a build and kills its process, without a chance to clean up, once its n-th RUN is under way. */
+  kill(build: LabBuild, nth: number): Promise<void>
   /** What a build may not leave behind. */
   leftovers(): string[]
 }
@@ -89,12 +89,13 @@ export async function buildLab(image: ProcessConfig = { Cmd: ['sh'] }): Promise<
         throw new Error(`the build process ended with ${child.exitCode ?? child.signalCode}`)
       return JSON.parse(output) as LabOutcome[]
     },
-    async kill(request) {
+    async kill(request, nth) {
+      const before = stepsOf(dir).length
       const child = start(request)
       const runtime = findRuntime(undefined, { run: join(dir, 'run') })
       for (;;) {
         if (child.exitCode !== null) throw new Error('the build ended before a step ran')
-        const id = stepsOf(dir).at(-1)
+        const id = stepsOf(dir)[before + nth - 1]
         if (id !== undefined && (await runtime.state(id))?.status === 'running') break
         await Bun.sleep(1)
       }

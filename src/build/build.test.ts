@@ -12,6 +12,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { lacking, needsRoot, skipReason } from '#testkit'
+import { findRuntime } from '#runtime'
+import { reapSteps } from './ops/step.ts'
 import { buildLab, type BuildLab, type LabOutcome } from '#testkit'
 
 const isMissing = skipReason('builds', needsRoot(), lacking('crun'))
@@ -351,6 +353,18 @@ COPY --from=a /d /e`,
     const [outcome] = await lab.build({ context, text, cancelAfter: 3 })
     expect(outcome!.error?.code).toBe('canceled')
     expect(outcome!.milliseconds).toBeLessThan(20_000)
+    expect(lab.leftovers()).toEqual([])
+  })
+
+  test('a killed build: the next one works, and what it left can be reaped', async () => {
+    await using lab = await buildLab()
+    const context = lab.context({})
+    const text = 'FROM busybox\nRUN echo 1 > /f\nRUN sleep 1000'
+    await lab.kill({ context, text }, 2)
+    expect(lab.leftovers()).not.toEqual([])
+    const [outcome] = await lab.build({ context, text: 'FROM busybox\nRUN echo 1 > /f\nRUN cat /f' })
+    expect(outcome!.cached).toContain('[2/3] RUN echo 1 > /f')
+    await reapSteps(join(lab.dir, 'work'), () => findRuntime(undefined, { run: join(lab.dir, 'run') }))
     expect(lab.leftovers()).toEqual([])
   })
 

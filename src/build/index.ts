@@ -33,6 +33,7 @@ export type {
 } from './dockerfile/syntax.ts'
 export { planBuild } from './dockerfile/plan/plan.ts'
 export type { Plan, PlanOptions } from './dockerfile/plan/plan.ts'
+export { reapSteps } from './ops/step.ts'
 export { solve } from './solver/solve.ts'
 export type { Solution, SolveOptions } from './solver/solve.ts'
 export { vertex } from './solver/vertex.ts'

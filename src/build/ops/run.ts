@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fail, type Call, type LogProgress } from '#base'
-import { buildSpec, cgroupPath, resolveUser, type MountOption } from '#runtime'
+import { buildSpec, cgroupPath, removeCgroups, resolveUser, type MountOption } from '#runtime'
 import { close, pipe, unmount } from '#sys'
 import { digestData } from '../digest.ts'
 import type { BuildHost, Op } from '../types.ts'
@@ -33,7 +33,7 @@ export function runOp(def: RunDefinition, { host }: StepEnvironment): Op<Stack> 
 }
 
 async function runStep(def: RunDefinition, host: BuildHost, dir: string, rootfs: string, call?: Call): Promise<void> {
-  const id = `build-${crypto.randomUUID()}`
+  const id = basename(dir)
   const bundle = join(dir, 'bundle')
   mkdirSync(bundle)
   await using network = await host.openNetwork(def.network, call)
@@ -49,9 +49,14 @@ async function runStep(def: RunDefinition, host: BuildHost, dir: string, rootfs:
     mounts: inlineFiles(def, dir),
     cgroupsPath: cgroupPath(id),
   })
-  const { code } = await withOutput(call, (stdout, stderr) =>
-    host.runtime.run(id, { dir: bundle, spec }, { stdin: 'null', stdout, stderr }, call),
-  )
+  const { code } = await withOutput(call, async (stdout, stderr) => {
+    try {
+      return await host.runtime.run(id, { dir: bundle, spec }, { stdin: 'null', stdout, stderr }, call)
+    } finally {
+      // A runtime that is killed while it creates a container may leave its process behind.
+      if (call?.signal?.aborted) await removeCgroups(cgroupPath(id))
+    }
+  })
   if (code !== 0)
     fail(
       'failed_precondition',

@@ -1,8 +1,9 @@
-import { rmSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Call } from '#base'
 import type { OpenedImage } from '#image'
 import type { Digest } from '#oci'
+import { cgroupPath, removeCgroups, type Runtime } from '#runtime'
 import { applyMounts, enterPrivateMounts, mountPoints, unmount, type Mount } from '#sys'
 import { digestData } from '../digest.ts'
 import type { FileDigests } from '../source/filedigests.ts'
@@ -23,11 +24,14 @@ export interface StepEnvironment {
 /** The stack below counts whole, by its diff IDs: the same layers are the same files. */
 export const stackDep: CacheDep<Stack> = { contentDigest: async (stack) => digestData(stack) }
 
+/** How a step's directory is called, and its container after it. */
+const STEP = 'build-'
+
 /** Runs `work` with a directory that is gone afterwards, whatever was mounted on `<dir>/rootfs` included. */
 export async function withStepDirectory<T>(host: BuildHost, work: (dir: string) => Promise<T>): Promise<T> {
   // Not before something is to be mounted: a build that the cache answers does without.
   enterPrivateMounts()
-  const dir = join(host.workDir, `step-${crypto.randomUUID()}`)
+  const dir = join(host.workDir, `${STEP}${crypto.randomUUID()}`)
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   try {
     return await work(dir)
@@ -85,4 +89,19 @@ export function keptTime(mtime: bigint, epoch: number | undefined): bigint {
 /** Seconds since the epoch: files later than this are a step's own. File systems' clocks lag behind by a tick. */
 export function stepStart(): number {
   return Math.floor(Date.now() / 1000) - 1
+}
+
+/**
+ * Ends what a killed build left in its `workDir`: containers that ran on, their control groups, files. For whoever
+ * knows that the build's process is dead.
+ */
+export async function reapSteps(workDir: string, runtime: () => Promise<Runtime> | Runtime): Promise<void> {
+  for (const name of readdirSync(workDir)) {
+    if (!name.startsWith(STEP)) continue
+    if (existsSync(join(workDir, name, 'bundle'))) {
+      await (await runtime()).delete(name, { force: true })
+      await removeCgroups(cgroupPath(name))
+    }
+    rmSync(join(workDir, name), { recursive: true, force: true })
+  }
 }

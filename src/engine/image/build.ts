@@ -26,7 +26,7 @@ export async function build(parts: Parts, request: BuildRequest, call?: Call): P
   const names = (request.tags ?? []).map(tagOf)
   const platform = platformOf(request.platform)
   await using lease = acquireLease(parts.db, `build ${names[0] ?? request.context}`)
-  using work = createWorkDir(parts, 'build')
+  using work = await createWorkDir(parts, 'build')
   const host = await openHost(parts, lease, work.path)
   const result = await buildImage(
     host,

@@ -20,7 +20,7 @@ export async function prune(parts: Parts, request: PruneRequest = {}, call?: Cal
   const volumes = request.volumes ? await volumeVerbs(parts).prune({}) : { removed: [], bytes: 0 }
   const cache = await pruneCache(parts, { all }, call)
   const images = await pruneImages(parts, { all }, call)
-  sweepWorkDirs(parts)
+  await sweepWorkDirs(parts)
   await sweepPorts(parts)
   return {
     containers: containers.removed,
