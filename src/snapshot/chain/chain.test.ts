@@ -24,7 +24,18 @@ function members(): fc.Arbitrary<TarEntry[]> {
   const path = fc.array(fc.constantFrom(...NAMES), { minLength: 1, maxLength: 3, size: 'max' }).map((p) => p.join('/'))
   const kind = fc.constantFrom('file', 'file', 'file', 'directory', 'directory', 'symlink', 'hardlink', 'wh', 'opq')
   const member = fc.record({ path, kind, other: path, mode: fc.constantFrom(0o755, 0o700, 0o711), id: fc.nat(99) })
-  return fc.array(member.map(entryOf), { maxLength: 10, size: 'max' })
+  return fc.array(member.map(entryOf), { maxLength: 10, size: 'max' }).map(withoutReplacedParents)
+}
+
+/**
+ * A file that replaces, in one and the same layer, a directory which only an earlier path implied:
+ * no tool writes that, and once it is replaced nothing tells that the path led through a symlink.
+ */
+function withoutReplacedParents(entries: readonly TarEntry[]): TarEntry[] {
+  return entries.filter(
+    ({ type, path }, index) =>
+      type === 'directory' || !entries.slice(0, index).some((earlier) => earlier.path.startsWith(`${path}/`)),
+  )
 }
 
 interface Wish {
