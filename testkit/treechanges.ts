@@ -163,3 +163,12 @@ function acl(user: number): Uint8Array {
   }
   return new Uint8Array(bytes.buffer)
 }
+
+/**
+ * A bound on a property test's time: from then on its cases pass unlooked at. fast-check's own
+ * bound walks away from a case that is still running, and from the directories that it made.
+ */
+export function timeBox(milliseconds: number): () => boolean {
+  const end = performance.now() + milliseconds
+  return () => performance.now() > end
+}

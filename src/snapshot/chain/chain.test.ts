@@ -9,7 +9,7 @@ import { writeTar, type TarEntry, type TarInput } from '#codec'
 import { openDatabase } from '#content'
 import type { Digest } from '#oci'
 import { applyMounts, enterPrivateMounts, unmount } from '#sys'
-import { readTree } from '#testkit'
+import { readTree, timeBox } from '#testkit'
 import { differ } from '../differ/differ.ts'
 import { openLayerStore } from '../layers/store.ts'
 import type { DiskLayers } from '../layers/types.ts'
@@ -94,8 +94,10 @@ beforeAll(() => {
 
 describe.skipIf(!root)('needs root: chains of careless layers', () => {
   test('look like their tars extracted one over the other', async () => {
+    const over = timeBox(2000)
     await fc.assert(
       fc.asyncProperty(fc.array(members(), { minLength: 2, maxLength: 4, size: 'max' }), async (chain) => {
+        if (over()) return
         const dir = mkdtempSync(join(tmpdir(), 'cairn-chain-'))
         const db = openDatabase(join(dir, 'cairn.db'))
         try {
@@ -116,7 +118,7 @@ describe.skipIf(!root)('needs root: chains of careless layers', () => {
           rmSync(dir, { recursive: true, force: true })
         }
       }),
-      { numRuns: 40, interruptAfterTimeLimit: 2000 },
+      { numRuns: 40 },
     )
   }, 20_000)
 })
