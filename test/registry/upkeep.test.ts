@@ -173,7 +173,7 @@ describe('policies', () => {
     const images = await Promise.all(['a', 'b', 'c', 'd'].map((s) => makeImage(s)))
     for (const image of images) expect(await pushImage(url, 'app', 'latest', image)).toBe(201)
     const set = await Promise.all(images.map((image) => pushImage(url, 'app', 'v1.0', image)))
-    expect(set.toSorted()).toEqual([201, 409, 409, 409])
+    expect(set.toSorted((a, b) => a - b)).toEqual([201, 409, 409, 409])
     const winner = images[set.indexOf(201)]!
     expect(await pushImage(url, 'app', 'v1.0', winner)).toBe(201)
     expect((await manifestAt(url, 'app', 'v1.0')).headers.get('docker-content-digest')).toBe(winner.digest)

@@ -69,6 +69,7 @@ const schema: v.GenericSchema<unknown, ResolvedConfig> = v.strictObject({
     v.strictObject({
       manifestBytes: v.optional(v.pipe(positive, v.maxValue(4 * 1024 * 1024)), 4 * 1024 * 1024),
       requests: v.optional(positive, 4096),
+      stallSeconds: v.optional(v.pipe(v.number(), v.minValue(0.01)), 60),
       idleSeconds: v.optional(v.pipe(positive, v.maxValue(255)), 60),
     }),
     {},

@@ -67,6 +67,8 @@ export interface LimitsConfig {
   readonly requests: number
   /** A connection on which nothing moves is closed after so many seconds; at most 255. */
   readonly idleSeconds: number
+  /** A body of which less than 4 KiB comes in so many seconds is given up. Default 60. */
+  readonly stallSeconds: number
 }
 
 /** Everything that a registry server is told, with the defaults filled in. */

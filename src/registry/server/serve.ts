@@ -90,6 +90,7 @@ function listen(state: State): Server {
       maxRequestBodySize: 2 ** 50,
       idleTimeout: limits.idleSeconds,
       development: false,
+      reusePort: false,
       ...(tls ? { tls: tlsOptions(tls) } : {}),
       fetch: (request, server) => answer(state, request, server),
       error: (error) => refusalResponse(asRefusal(error)),
@@ -221,10 +222,13 @@ function logLine(request: Request, server: Server, response: Response, seen: See
   process.stderr.write(`${JSON.stringify(line)}\n`)
 }
 
+/** How often it is looked whether requests are still worked on, while the server stops. */
+const LOOK_MS = 10
+
+/** Listens no more; resolves when no request is worked on or sent, at the latest after the grace. */
 async function drained(server: Server, graceMs: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, graceMs)
-  await Promise.race([server.stop(false), promise])
-  clearTimeout(timer)
+  const until = performance.now() + graceMs
+  void server.stop(false)
+  while (server.pendingRequests > 0 && performance.now() < until) await Bun.sleep(LOOK_MS)
   await server.stop(true)
 }

@@ -16,6 +16,9 @@ import { openWebhooks } from './upkeep/webhook.ts'
 /** Bytes of manifests kept in memory. */
 const DOCUMENTS = 32 * 1024 * 1024
 
+/** Bytes that must come in each stall period: a trickle is a stall. */
+const STALL_BYTES = 4096
+
 /** A service with what runs beside it. */
 export interface Composed {
   readonly service: Service
@@ -42,13 +45,14 @@ export async function composeService(
     uploads,
     documents,
     references: config.references,
+    bodyLimits: { stallMs: config.limits.stallSeconds * 1000, stallBytes: STALL_BYTES },
     manifestLimit: config.limits.manifestBytes,
     immutable: (name, tag) =>
       immutable.some((i) => matchesRepository(i.repositories, name) && i.tags.some((t) => t.test(tag))),
     checkQuota: openQuotas(config.quotas, storage, repositories),
     cached: (name) => upstreams.owns(name),
     fetchManifest: (name, reference, call) => upstreams.manifest(name, reference, call),
-    fetchBlob: (name, digest, call) => upstreams.blob(name, digest, call),
+    fetchBlob: (name, digest) => upstreams.blob(name, digest),
     notify: (event) => {
       count(metrics, event)
       webhooks.send(event)

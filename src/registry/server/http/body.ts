@@ -7,8 +7,6 @@ export interface BodyLimits {
   readonly stallBytes: number
 }
 
-export const BODY_LIMITS: BodyLimits = { stallMs: 60_000, stallBytes: 4096 }
-
 /** The number in Content-Length; undefined without one. */
 export function contentLength(request: Request): number | undefined {
   const text = request.headers.get('content-length')
@@ -23,8 +21,8 @@ export function contentLength(request: Request): number | undefined {
  */
 export async function* bodyOf(
   request: Request,
+  limits: BodyLimits,
   limit: number = Infinity,
-  limits: BodyLimits = BODY_LIMITS,
 ): AsyncGenerator<Uint8Array, void, void> {
   const announced = contentLength(request)
   if (announced !== undefined && announced > limit) tooLarge(limit)

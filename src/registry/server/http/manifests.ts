@@ -170,7 +170,7 @@ async function document(service: Service, digest: Digest): Promise<Uint8Array | 
 
 async function manifestBody(service: Service, exchange: Exchange): Promise<Uint8Array> {
   try {
-    return await collect(bodyOf(exchange.request, service.manifestLimit), service.manifestLimit)
+    return await collect(bodyOf(exchange.request, service.bodyLimits, service.manifestLimit), service.manifestLimit)
   } catch (error) {
     if (isCode(error, 'resource_exhausted')) refuse('MANIFEST_INVALID', error.message, { status: 413 })
     throw error

@@ -2,6 +2,7 @@ import type { Call } from '#base'
 import type { Digest } from '#oci'
 import type { Repositories } from '../repositories.ts'
 import type { RegistryStorage } from '../types.ts'
+import type { BodyLimits } from './body.ts'
 import type { Uploads } from './uploadsessions.ts'
 
 /** Which references of a pushed document must be there: `images` lets an index be sparse. */
@@ -27,6 +28,7 @@ export interface Service {
   /** Bytes of manifests by digest, bounded. */
   readonly documents: DocumentCache
   readonly references: ReferencePolicy
+  readonly bodyLimits: BodyLimits
   /** Largest manifest in bytes. */
   readonly manifestLimit: number
   /** Whether this repository's tag must never move once set. */
@@ -37,7 +39,7 @@ export interface Service {
   cached(name: string): boolean
   /** Fetches what is missing from an upstream; false when no upstream has it. */
   fetchManifest(name: string, reference: string, call: Call): Promise<Digest | undefined>
-  fetchBlob(name: string, digest: Digest, call: Call): Promise<boolean>
+  fetchBlob(name: string, digest: Digest): Promise<boolean>
   notify(event: RegistryEvent): void
 }
 

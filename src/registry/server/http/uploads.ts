@@ -107,7 +107,7 @@ async function append(service: Service, exchange: Exchange, { name, id }: Place,
   const expected = chunkLength(request, upload.offset, () => progress(name, id, upload.offset))
   await service.checkQuota(name, upload.offset + (expected ?? 0))
   let left = expected ?? Infinity
-  for await (const chunk of bodyOf(request)) {
+  for await (const chunk of bodyOf(request, service.bodyLimits)) {
     left -= chunk.length
     if (left < 0) refuse('SIZE_INVALID', 'the body is longer than its Content-Range')
     await upload.write(chunk)

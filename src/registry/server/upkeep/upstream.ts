@@ -21,7 +21,7 @@ export interface Upstreams {
    */
   manifest(name: string, reference: string, call: Call): Promise<Digest | undefined>
   /** Fetches a blob, once for all who ask at the same time; false when no upstream has it. */
-  blob(name: string, digest: Digest, call: Call): Promise<boolean>
+  blob(name: string, digest: Digest): Promise<boolean>
 }
 
 export interface UpstreamParts {
@@ -60,7 +60,7 @@ export function openUpstreams(configs: readonly UpstreamConfig[], parts: Upstrea
           : tagged(parts, source, name, reference, call),
       )
     },
-    blob: async (name, digest, call) => {
+    blob: async (name, digest) => {
       const source = sourceOf(name)
       if (!source) return false
       const key = `${name}@${digest}`
