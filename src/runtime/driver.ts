@@ -4,9 +4,10 @@ import { checkCanceled, CairnError, fail, type Call } from '#base'
 import { isErrno, memfd } from '#sys'
 import { encodeSpec, writeBundle, type Dialect } from './bundle.ts'
 import { hideUnifiedCgroups } from './cgroup/hide.ts'
+import { removeCgroups } from './cgroup/tree.ts'
 import { commandOf, startFailure } from './failure.ts'
 import { preflight } from './preflight.ts'
-import type { Bundle, Exit, ProcessSpec, Runtime, RuntimeState, Stdio, Stream } from './types.ts'
+import type { Bundle, Exit, ProcessSpec, Runtime, RuntimeSpec, RuntimeState, Stdio, Stream } from './types.ts'
 
 export interface DriverOptions {
   readonly name: string
@@ -20,6 +21,8 @@ export interface RuntimeDriver extends Runtime {
   readonly globals: readonly string[]
   /** Writes config.json and makes the host ready for `create`. */
   prepare(bundle: Bundle): Promise<void>
+  /** Removes whatever a failed or interrupted start left: state, processes, control groups. */
+  abandon(id: string, spec: RuntimeSpec): Promise<void>
 }
 
 /** Drives a runtime by its command line, which crun and runc share. */
@@ -41,6 +44,10 @@ export function createDriver(options: DriverOptions): RuntimeDriver {
     '--log-format=json',
     ...args,
   ]
+  const abandon = async (id: string, spec: RuntimeSpec): Promise<void> => {
+    await command('delete', '--force', id)
+    if (spec.linux.cgroupsPath !== undefined) await removeCgroups(spec.linux.cgroupsPath)
+  }
   const prepare = async (bundle: Bundle): Promise<void> => {
     await writeBundle(bundle, dialect)
     hideUnifiedCgroups()
@@ -51,6 +58,7 @@ export function createDriver(options: DriverOptions): RuntimeDriver {
     path: options.path,
     globals,
     prepare,
+    abandon,
 
     async run(id, bundle, io, call): Promise<Exit> {
       checkCanceled(call)
@@ -64,7 +72,7 @@ export function createDriver(options: DriverOptions): RuntimeDriver {
         return await attend({ kind, argv, io, log, command: commandOf(bundle.spec.process), stop }, call)
       } finally {
         // Killed half-way through creating, the runtime cannot clean up after itself.
-        if (call?.signal?.aborted) await command('delete', '--force', id)
+        if (call?.signal?.aborted) await abandon(id, bundle.spec)
       }
     },
 
@@ -133,14 +141,12 @@ async function attend(what: Attended, call?: Call): Promise<Exit> {
   const { stdin, stdout, stderr } = what.io
   const child = Bun.spawn([...what.argv], {
     stdio: [stream(stdin), stream(stdout), stream(stderr), ...(what.extra ?? [])],
+    // Out of our process group: what a terminal sends to that, the caller passes on, and once is enough.
+    detached: what.stop !== undefined,
     env: RUNTIME_ENV,
   })
   let stopping: Promise<void> | undefined
-  const abort = (): void => {
-    stopping = Promise.resolve(what.stop?.() ?? false).then((stopped) => {
-      if (!stopped) child.kill(9)
-    })
-  }
+  const abort = (): void => void (stopping ??= end(child, what.stop))
   call?.signal?.addEventListener('abort', abort, { once: true })
   if (call?.signal?.aborted) abort()
   try {
@@ -155,6 +161,22 @@ async function attend(what: Attended, call?: Call): Promise<Exit> {
     call?.signal?.removeEventListener('abort', abort)
     if (!what.extra) rmSync(what.log, { force: true })
   }
+}
+
+/** How long a runtime may take to get as far as a container that can be killed. */
+const CREATE_MS = 10_000
+
+/**
+ * Ends the container as soon as there is one, and leaves the tidying to the runtime: killed half-way through
+ * creating, it would leave processes that nobody knows of. Without a container the runtime itself is killed.
+ */
+async function end(child: Bun.Subprocess, stop: Attended['stop']): Promise<void> {
+  const deadline = stop ? Date.now() + CREATE_MS : 0
+  while (stop && child.exitCode === null && Date.now() < deadline) {
+    if (await stop()) return
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+  child.kill(9)
 }
 
 /** Runtimes read little of the environment; a container's never comes from here. */

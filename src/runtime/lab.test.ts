@@ -28,6 +28,8 @@ export interface Lab {
     options?: RunOptions,
   ): Promise<Outcome>
   /** Throws for anything that is still there: processes, mounts, control groups, runtime state. */
+  check(): void
+  /** Checks, and removes the lab. */
   close(): void
 }
 
@@ -40,6 +42,10 @@ export async function openLab(): Promise<Lab> {
   await must(['tar', '-xf', await busyboxRootfs(), '-C', rootfs])
   const prefix = `t${process.pid}-${Date.now().toString(36)}-`
   let count = 0
+  const check = (): void => {
+    const left = leftovers(dir.path, prefix, runDir)
+    if (left.length > 0) throw new Error(`left behind:\n${left.join('\n')}`)
+  }
   return {
     rootfs,
     run: runDir,
@@ -59,10 +65,13 @@ export async function openLab(): Promise<Lab> {
         log: existsSync(log) ? readFileSync(log, 'utf8') : '',
       }
     },
+    check,
     close() {
-      const left = leftovers(dir.path, prefix, runDir)
-      rmSync(dir.path, { recursive: true, force: true })
-      if (left.length > 0) throw new Error(`left behind:\n${left.join('\n')}`)
+      try {
+        check()
+      } finally {
+        rmSync(dir.path, { recursive: true, force: true })
+      }
     },
   }
 }

@@ -3,7 +3,7 @@
  * namespace is for life. Called by {@link lab}; as a test file it holds no test.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { CairnError } from '#base'
+import { CairnError, type Call } from '#base'
 import { enterPrivateMounts, kill, pipe, processEnd } from '#sys'
 import {
   buildSpec,
@@ -25,10 +25,7 @@ import {
 /** One thing done to the container; its answer, or `{ error }`, is in the results at the same place. */
 export type Step =
   | readonly ['run', { readonly abortAfterMs?: number }?]
-  | readonly [
-      'create',
-      { readonly stdin?: boolean; readonly keepStdin?: boolean; readonly exitCommand?: readonly string[] }?,
-    ]
+  | readonly ['create', { readonly exitCommand?: readonly string[]; readonly abortAfterMs?: number }?]
   | readonly ['attach']
   | readonly [
       'start' | 'state' | 'pause' | 'resume' | 'recorded' | 'closed' | 'wait' | 'ended' | 'processes' | 'removeCgroups',
@@ -56,6 +53,10 @@ export interface Refused {
   readonly exitCode: number
 }
 
+function giveUp(afterMs: number | undefined): Call {
+  return afterMs === undefined ? {} : { signal: AbortSignal.timeout(afterMs) }
+}
+
 async function perform(scenario: Scenario): Promise<unknown[]> {
   enterPrivateMounts()
   const { id, dir, run } = scenario
@@ -80,12 +81,11 @@ async function perform(scenario: Scenario): Promise<unknown[]> {
   const act = async (step: Step): Promise<unknown> => {
     switch (step[0]) {
       case 'run': {
-        const { abortAfterMs } = step[1] ?? {}
-        const call = abortAfterMs === undefined ? {} : { signal: AbortSignal.timeout(abortAfterMs) }
-        return await runtime.run(id, { dir, spec }, own, call)
+        return await runtime.run(id, { dir, spec }, own, giveUp(step[1]?.abortAfterMs))
       }
       case 'create': {
-        const created = await monitor.create(id, { dir, spec }, { ...monitoring, ...step[1] })
+        const { abortAfterMs, ...options } = step[1] ?? {}
+        const created = await monitor.create(id, { dir, spec }, { ...monitoring, ...options }, giveUp(abortAfterMs))
         init = identifyProcess(created.pid)
         monitorPid = created.monitorPid
         return 'created'

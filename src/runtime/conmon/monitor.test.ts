@@ -281,6 +281,11 @@ describe.skipIf(cannotRun).each(runtimes)('%s under conmon', (runtime) => {
     })
   })
 
+  test.each([1, 4, 8, 12, 18])('giving up after %d ms, anywhere in creating, leaves nothing', async (abortAfterMs) => {
+    const { results } = await perform(['sleep', '1000'], [['create', { abortAfterMs }], ['delete', true], ['state']])
+    expect(results.slice(1)).toEqual([null, null])
+    lab.check()
+  })
   test('attaching to nothing is refused', async () => {
     const { results } = await perform(['true'], [['attach']])
     expect(results[0]).toMatchObject({ code: 'failed_precondition', error: expect.stringContaining('not running') })

@@ -1,6 +1,6 @@
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { fail, type Call } from '#base'
+import { checkCanceled, fail, type Call } from '#base'
 import { close, errnoOf, kill, pipe } from '#sys'
 import { encodeSpec } from '../bundle.ts'
 import type { RuntimeDriver } from '../driver.ts'
@@ -42,6 +42,7 @@ async function create(
   options: MonitorOptions,
   call?: Call,
 ): Promise<{ pid: number; monitorPid: number }> {
+  checkCanceled(call)
   const early = preflight(bundle.spec)
   if (early) throw early
   clean(options.dir)
@@ -52,11 +53,13 @@ async function create(
     options.dir,
   )
   try {
-    const pid = await startedPid(monitor, driver, commandOf(bundle.spec.process), call)
+    const pid = await startedPid(monitor, driver, commandOf(bundle.spec.process))
+    // Only looked at now: a runtime killed half-way through creating leaves more than can be found.
+    checkCanceled(call)
     return { pid, monitorPid: monitor.pid }
   } catch (error) {
     // Whatever was half made must not stand in the way of the next attempt.
-    await driver.delete(id, { force: true }).catch(() => {})
+    await driver.abandon(id, bundle.spec).catch(() => {})
     throw error
   } finally {
     close(monitor.sync)
@@ -71,6 +74,7 @@ async function exec(
   options: MonitorOptions,
   call?: Call,
 ): Promise<ExecSession> {
+  checkCanceled(call)
   clean(options.dir)
   mkdirSync(options.dir, { recursive: true, mode: 0o700 })
   const spec = join(options.dir, 'process.json')
@@ -81,8 +85,7 @@ async function exec(
   const monitor = await spawnMonitor(path, [...args, ...exitCommand(options)], options.dir, { attached, go })
   const end = (): void => void kill(monitor.pid, 9)
   try {
-    if (!(await readSync(attached.read, CREATE_TIMEOUT_MS, end, call)))
-      fail('unavailable', 'the container monitor died')
+    if (!(await readSync(attached.read, CREATE_TIMEOUT_MS, end))) fail('unavailable', 'the container monitor died')
   } catch (error) {
     close(monitor.sync)
     close(go.write)
@@ -94,8 +97,9 @@ async function exec(
     monitorPid: monitor.pid,
     async start(startCall?: Call): Promise<number> {
       try {
+        checkCanceled(startCall)
         writeSync(go.write, '\0')
-        return await startedPid(monitor, driver, commandOf(process), startCall)
+        return await startedPid(monitor, driver, commandOf(process))
       } finally {
         close(go.write)
         close(monitor.sync)
@@ -179,9 +183,9 @@ async function spawnMonitor(path: string, args: readonly string[], dir: string, 
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
-async function startedPid(monitor: Spawned, driver: RuntimeDriver, command: string, call?: Call): Promise<number> {
+async function startedPid(monitor: Spawned, driver: RuntimeDriver, command: string): Promise<number> {
   const end = (): void => void kill(monitor.pid, 9)
-  const message = await readSync(monitor.sync, CREATE_TIMEOUT_MS, end, call)
+  const message = await readSync(monitor.sync, CREATE_TIMEOUT_MS, end)
   if (!message) fail('unavailable', 'the container monitor died before the container was created')
   if (message.data > 0) return message.data
   throw startFailure(driver.name, message.message ?? '', command)

@@ -1,5 +1,5 @@
 import { read } from 'node:fs'
-import { checkCanceled, fail, type Call } from '#base'
+import { fail } from '#base'
 
 /** One line of conmon's sync pipe: a pid or exit code, or a negative number with the runtime's own words. */
 export interface SyncMessage {
@@ -17,31 +17,22 @@ function readAsync(fd: number, buffer: Uint8Array): Promise<number> {
 
 /**
  * Reads conmon's next message; `undefined` when the pipe ended without one: conmon has died.
- * A monitor that hangs must not hang its caller: after `timeoutMs`, or when the caller gives up,
- * `end` is called, which has to kill it and so to end the pipe.
+ * A monitor that hangs must not hang its caller: after `timeoutMs` `end` is called, which has to
+ * kill it and so to end the pipe.
  */
-export async function readSync(
-  fd: number,
-  timeoutMs: number,
-  end: () => void,
-  call?: Call,
-): Promise<SyncMessage | undefined> {
+export async function readSync(fd: number, timeoutMs: number, end: () => void): Promise<SyncMessage | undefined> {
   let late = false
   const timer = setTimeout(() => {
     late = true
     end()
   }, timeoutMs)
-  call?.signal?.addEventListener('abort', end, { once: true })
-  if (call?.signal?.aborted) end()
   try {
     const line = await readLine(fd)
     if (line !== '') return parse(line)
-    checkCanceled(call)
     if (late) fail('unavailable', `the container monitor did not answer within ${timeoutMs / 1000} s`)
     return undefined
   } finally {
     clearTimeout(timer)
-    call?.signal?.removeEventListener('abort', end)
   }
 }
 
