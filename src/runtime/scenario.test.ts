@@ -135,7 +135,8 @@ async function perform(scenario: Scenario): Promise<unknown[]> {
   }
   const session = async (args: readonly string[], size?: { rows: number; columns: number }): Promise<unknown> => {
     const options = { ...monitoring, dir: `${dir}.exec`, name: `${id}-exec`, logPath: '', terminal: size !== undefined }
-    const waiting = await monitor.exec(id, { ...spec.process, terminal: size !== undefined, args }, options)
+    using waiting = await monitor.exec(id, { ...spec.process, terminal: size !== undefined, args }, options)
+    if (args.length === 0) return 'dropped'
     const stdin = pipe()
     using client = await monitor.attach(options.dir, { terminal: size !== undefined, ...own, stdin: stdin.read })
     await waiting.start()

@@ -140,8 +140,8 @@ export interface Monitor {
   resize(dir: string, rows: number, columns: number): void
 }
 
-/** A process that waits to be started. */
-export interface ExecSession {
+/** A process that waits to be started. Disposed of before that, it never runs; afterwards nothing happens. */
+export interface ExecSession extends Disposable {
   readonly monitorPid: number
   /** Lets it go; its pid. 127/126/125 as for a container when it cannot be run. */
   start(call?: Call): Promise<number>

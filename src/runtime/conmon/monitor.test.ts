@@ -193,6 +193,10 @@ describe.skipIf(cannotRun).each(runtimes)('%s under conmon', (runtime) => {
       const { results, stdout } = await perform(sleeper, around(['session', ['echo', 'quick']]))
       expect([results[2], stdout]).toEqual([{ code: 0 }, 'quick\n'])
     })
+    test('under a monitor, dropped before it was started: it never runs', async () => {
+      const { results } = await perform(sleeper, around(['session', []]))
+      expect(results[2]).toBe('dropped')
+    })
     test('under a monitor, of nothing', async () => {
       expect((await perform(sleeper, around(['session', ['nosuch']]))).results[2]).toMatchObject({ exitCode: 127 })
     })

@@ -93,18 +93,33 @@ async function exec(
   } finally {
     close(attached.read)
   }
+  return execSession(monitor, go.write, driver, commandOf(process))
+}
+
+function execSession(monitor: Spawned, go: number, driver: RuntimeDriver, command: string): ExecSession {
+  let open = true
+  const finish = (): void => {
+    if (open) for (const fd of [go, monitor.sync]) close(fd)
+    open = false
+  }
+  // An end of the pipe would let it go as a byte does: one that is not wanted has to be killed first.
+  const drop = (): void => {
+    if (open) kill(monitor.pid, 9)
+    finish()
+  }
   return {
     monitorPid: monitor.pid,
-    async start(startCall?: Call): Promise<number> {
+    async start(call?: Call): Promise<number> {
+      if (call?.signal?.aborted) drop()
+      checkCanceled(call)
       try {
-        checkCanceled(startCall)
-        writeSync(go.write, '\0')
-        return await startedPid(monitor, driver, commandOf(process))
+        writeSync(go, '\0')
+        return await startedPid(monitor, driver, command)
       } finally {
-        close(go.write)
-        close(monitor.sync)
+        finish()
       }
     },
+    [Symbol.dispose]: drop,
   }
 }
 
