@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fail, type Call, type LogProgress } from '#base'
-import { buildSpec, cgroupPath, removeCgroups, resolveUser, type MountOption } from '#runtime'
+import { buildSpec, cgroupPath, removeCgroups, resolveUser, type MountOption, type RuntimeSpec } from '#runtime'
 import { close, pipe, unmount } from '#sys'
 import { digestData } from '../digest.ts'
 import type { BuildHost, Op } from '../types.ts'
@@ -51,7 +51,12 @@ async function runStep(def: RunDefinition, host: BuildHost, dir: string, rootfs:
   })
   const { code } = await withOutput(call, async (stdout, stderr) => {
     try {
-      return await host.runtime.run(id, { dir: bundle, spec }, { stdin: 'null', stdout, stderr }, call)
+      return await host.runtime.run(
+        id,
+        { dir: bundle, spec: withoutHostname(spec) },
+        { stdin: 'null', stdout, stderr },
+        call,
+      )
     } finally {
       // A runtime that is killed while it creates a container may leave its process behind.
       if (call?.signal?.aborted) await removeCgroups(cgroupPath(id))
@@ -62,6 +67,12 @@ async function runStep(def: RunDefinition, host: BuildHost, dir: string, rootfs:
       'failed_precondition',
       `process ${JSON.stringify(def.args.join(' '))} did not complete successfully: exit code: ${code}`,
     )
+}
+
+/** The kernel's host name is enough: BuildKit's steps have no HOSTNAME either, unless the image sets it. */
+function withoutHostname(spec: RuntimeSpec): RuntimeSpec {
+  const env = spec.process.env.filter((item) => item !== `HOSTNAME=${HOSTNAME}`)
+  return { ...spec, process: { ...spec.process, env } }
 }
 
 /** Files from the Dockerfile, in directories that the step finds at their places and its root does not have. */
