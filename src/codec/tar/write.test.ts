@@ -40,7 +40,7 @@ const name = nameBytes
   .filter((text) => text !== '')
 const xattrs = fc
   .uniqueArray(fc.tuple(name, fc.uint8Array({ maxLength: 30 })), { minLength: 1, maxLength: 3, selector: ([k]) => k })
-  .map((list) => list.map(([k, v]): [string, Uint8Array] => [k.isWellFormed() ? k : k.replaceAll('=', ''), v]))
+  .map((list) => list.map(([k, v]): [string, Uint8Array] => [k.isWellFormed() ? k : k.replaceAll('=', '-'), v]))
   .map((list) => new Map(list.filter(([k]) => k !== '')))
   .filter((map) => map.size > 0)
 
