@@ -181,7 +181,9 @@ async function spawnMonitor(path: string, args: readonly string[], dir: string, 
   if (!pipes) close(start.write)
   const log = openSync(join(dir, 'conmon.log'), 'w', 0o600)
   try {
+    // It leaves an empty file `oom` in its working directory, which must not be the user's.
     const child = Bun.spawn([path, ...args], {
+      cwd: dir,
       stdio: ['ignore', 'ignore', log, sync.write, start.read, ...(pipes ? [pipes.attached.write] : [])],
       env: { PATH, _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4', ...(pipes && { _OCI_ATTACHPIPE: '5' }) },
     })
