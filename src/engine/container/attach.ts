@@ -6,6 +6,7 @@ import type { Parts } from '../parts.ts'
 import type { CallerIo, Ended } from '../types.ts'
 import { createDetector } from './detach.ts'
 import { ended as waitEnded } from './ended.ts'
+import { monitorGone } from './identity.ts'
 import { writeAll } from './stdio.ts'
 import type { ContainerRecord } from './table.ts'
 
@@ -57,6 +58,8 @@ export function attendContainer(
     tty: config.options.tty === true,
     wait: async () => {
       const after = await waitEnded(parts, id, {}, call)
+      // Nothing of an auto-removed container is left when its command line returns.
+      if (after?.state === 'removed') await monitorGone(after)
       return { code: after?.exitCode ?? 0, ...(after?.oomKilled && { oomKilled: true }) }
     },
   }

@@ -4,12 +4,15 @@ import type { RemoveOptions } from '../types.ts'
 import { ended } from './ended.ts'
 import { removeFiles } from './erase.ts'
 import { isUnfinished } from './finish.ts'
+import { monitorGone } from './identity.ts'
 import { sendSignal } from './kill.ts'
 import { lockContainer } from './lock.ts'
+import type { ContainerRecord } from './table.ts'
 
 /** Removes a container with all it wrote. A running one only by force, and then it is killed first. */
 export async function remove(parts: Parts, ref: string, options: RemoveOptions = {}, call?: Call): Promise<void> {
-  const { id, name, state } = parts.containers.find(ref)
+  const found = parts.containers.find(ref)
+  const { id, name, state } = found
   if (state === 'running' || state === 'paused' || state === 'starting') {
     if (!options.force)
       fail(
@@ -22,6 +25,16 @@ export async function remove(parts: Parts, ref: string, options: RemoveOptions =
     await sendSignal(parts, id, 9)
     await ended(parts, id, {}, call)
   }
+  await removeStopped(parts, found, options, call)
+  if (!found.direct && found.state !== 'created') await monitorGone(found)
+}
+
+async function removeStopped(
+  parts: Parts,
+  { id, name }: ContainerRecord,
+  options: RemoveOptions,
+  call?: Call,
+): Promise<void> {
   using _ = await lockContainer(parts, id, call)
   const record = parts.containers.get(id)
   if (!record || record.state === 'removed') return

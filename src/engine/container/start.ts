@@ -17,7 +17,7 @@ import { fillVolumes, makeSources } from '../volume/fill.ts'
 import { attach } from './attach.ts'
 import { runDirect } from './direct.ts'
 import { finish, finishLocked, isUnfinished } from './finish.ts'
-import { identityOf, processLives } from './identity.ts'
+import { identityOf, monitorGone } from './identity.ts'
 import { lockContainer } from './lock.ts'
 import { startMonitored } from './monitored.ts'
 import { mountRoot } from './rootfs.ts'
@@ -47,7 +47,7 @@ export async function start(
   }
   if (record.state !== 'created' && record.state !== 'exited')
     fail('failed_precondition', `container ${record.name} is being removed and cannot be started`)
-  await monitorGone(record)
+  if (record.state === 'exited') await monitorGone(record)
   const direct = isDirect(record, options)
   parts.containers.update(id, {
     state: 'starting',
@@ -72,12 +72,6 @@ export async function start(
 function isDirect({ config }: ContainerRecord, { io }: StartOptions): boolean {
   const { autoRemove, tty, detach } = config.options
   return io !== undefined && autoRemove === true && !tty && !detach
-}
-
-/** A monitor outlives its container by the time that its mounts take: two roots over one upper directory must not be. */
-async function monitorGone(record: ContainerRecord): Promise<void> {
-  for (let pause = 1; record.state === 'exited' && processLives(record.monitor); pause = Math.min(pause * 2, 20))
-    await Bun.sleep(pause)
 }
 
 /** A container with its root mounted and its network connected, about to be handed to the runtime. */
