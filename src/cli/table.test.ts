@@ -1,0 +1,35 @@
+import { expect, test } from 'bun:test'
+import pkg from '../../package.json'
+import { find, groups, membersOf, table } from './table.ts'
+import { VERSION } from './version.ts'
+
+test('every entry loads, and says the same in the list and in its help', async () => {
+  for (const entry of table) {
+    const command = await entry.load()
+    expect({ name: entry.name, usage: typeof command.usage, summary: command.summary.length > 10 }).toEqual({
+      name: entry.name,
+      usage: 'string',
+      summary: true,
+    })
+    const shorts = Object.values(command.options).flatMap((option) => option.short ?? [])
+    expect({ name: entry.name, shorts: new Set(shorts).size }).toEqual({ name: entry.name, shorts: shorts.length })
+    for (const refused of Object.keys(command.refused ?? {})) expect(command.options).not.toHaveProperty(refused)
+  }
+})
+
+test('no name is given twice', () => {
+  const names = table.flatMap((entry) => [entry.name, ...(entry.also ?? [])])
+  expect(new Set(names).size).toBe(names.length)
+})
+
+test('docker’s management forms are found', () => {
+  expect(find(['container', 'ls', '-a'])).toMatchObject({ entry: { name: 'ps' }, length: 2 })
+  expect(find(['ps', '-a'])).toMatchObject({ entry: { name: 'ps' }, length: 1 })
+  expect(find(['image'])).toBeUndefined()
+  expect(groups()).toEqual(['builder', 'buildx', 'container', 'image', 'network', 'system', 'volume'])
+  expect(membersOf('volume').map(({ name }) => name)).toContain('prune')
+})
+
+test('the version is the package’s', () => {
+  expect(VERSION).toBe(pkg.version)
+})
