@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
-import pkg from '../../package.json'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { find, groups, membersOf, table } from './table.ts'
 import { VERSION } from './version.ts'
 
@@ -31,5 +32,6 @@ test('docker’s management forms are found', () => {
 })
 
 test('the version is the package’s', () => {
-  expect(VERSION).toBe(pkg.version)
+  const path = join(import.meta.dir, '../../package.json')
+  expect(VERSION).toBe((JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version)
 })

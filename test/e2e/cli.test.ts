@@ -112,8 +112,18 @@ describe.skipIf(skip)('the command line', () => {
     const script = join(dir.path, 'evil.js')
     writeFileSync(script, `require('fs').writeFileSync(${JSON.stringify(mark)}, 'x')`)
     const id = await node.must([
-      ...['run', '-d', '--network', 'none', '-e', 'BUN_BE_BUN=1', '-e', `BUN_OPTIONS=--preload=${script}`],
-      ...['-e', `LD_PRELOAD=${script}`, 'busybox', 'true'],
+      'run',
+      '-d',
+      '--network',
+      'none',
+      '-e',
+      'BUN_BE_BUN=1',
+      '-e',
+      `BUN_OPTIONS=--preload=${script}`,
+      '-e',
+      `LD_PRELOAD=${script}`,
+      'busybox',
+      'true',
     ])
     expect((await node.must(['wait', id.trim()])).trim()).toBe('0')
     expect(await Bun.file(mark).exists()).toBe(false)

@@ -26,7 +26,14 @@ const run = (...args: string[]): Promise<string> => node.must(['run', '--rm', '-
 describe.skipIf(skip)('run in the foreground', () => {
   test('passes output and exit code on, both streams apart', async () => {
     const { code, stdout, stderr } = await node.cairn([
-      ...['run', '--rm', '--network', 'none', 'busybox', 'sh', '-c', 'echo out; echo err >&2; exit 7'],
+      'run',
+      '--rm',
+      '--network',
+      'none',
+      'busybox',
+      'sh',
+      '-c',
+      'echo out; echo err >&2; exit 7',
     ])
     expect({ code, stdout, stderr }).toEqual({ code: 7, stdout: 'out\n', stderr: 'err\n' })
   })
@@ -82,7 +89,13 @@ describe.skipIf(skip)('run in the foreground', () => {
   test('signals to us reach the container', async () => {
     const child = Bun.spawn(
       node.argv([
-        ...['run', '--rm', '--network', 'none', 'busybox', 'sh', '-c'],
+        'run',
+        '--rm',
+        '--network',
+        'none',
+        'busybox',
+        'sh',
+        '-c',
         'trap "echo got it; exit 9" USR1; echo ready; while :; do sleep 0.05; done',
       ]),
       { stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' },
@@ -123,8 +136,26 @@ describe.skipIf(skip)('what a container is given', () => {
     writeFileSync(file, '# a comment\nFROM_FILE=one two\n\nHOME_OF\n')
     const said = await node.must(
       [
-        ...['run', '--rm', '--network', 'none', '-e', 'A=b c', '-e', 'PASSED', '--env-file', file, '-w', '/tmp'],
-        ...['-u', 'user', '-h', 'box', 'busybox', 'sh', '-c', 'env | sort; pwd; id -u; hostname; cat /etc/hostname'],
+        'run',
+        '--rm',
+        '--network',
+        'none',
+        '-e',
+        'A=b c',
+        '-e',
+        'PASSED',
+        '--env-file',
+        file,
+        '-w',
+        '/tmp',
+        '-u',
+        'user',
+        '-h',
+        'box',
+        'busybox',
+        'sh',
+        '-c',
+        'env | sort; pwd; id -u; hostname; cat /etc/hostname',
       ],
       { env: { PASSED: 'through', HOME_OF: 'caller' } },
     )
@@ -156,7 +187,17 @@ describe.skipIf(skip)('what a container is given', () => {
 
   test('limits of memory, processors and processes, and ulimits', async () => {
     const said = await run(
-      ...['-m', '64m', '--cpus', '0.5', '--pids-limit', '50', '--ulimit', 'nofile=100:200', 'busybox', 'sh', '-c'],
+      '-m',
+      '64m',
+      '--cpus',
+      '0.5',
+      '--pids-limit',
+      '50',
+      '--ulimit',
+      'nofile=100:200',
+      'busybox',
+      'sh',
+      '-c',
       'cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null; ulimit -n; ulimit -Hn',
     )
     expect(said).toContain('67108864\n')
@@ -221,18 +262,16 @@ describe.skipIf(skip)('mounts', () => {
     await run('-v', `${path}:/data`, 'busybox', 'sh', '-c', 'echo one > /data/file')
     expect(readFileSync(join(path, 'file'), 'utf8')).toBe('one\n')
     const { stdout } = await node.cairn([
-      ...[
-        'run',
-        '--rm',
-        '--network',
-        'none',
-        '-v',
-        `${path}:/data:ro`,
-        'busybox',
-        'sh',
-        '-c',
-        'touch /data/x 2>&1; cat /data/file',
-      ],
+      'run',
+      '--rm',
+      '--network',
+      'none',
+      '-v',
+      `${path}:/data:ro`,
+      'busybox',
+      'sh',
+      '-c',
+      'touch /data/x 2>&1; cat /data/file',
     ])
     expect(stdout).toMatch(/Read-only file system\none\n$/)
     expect(

@@ -112,7 +112,17 @@ describe.skipIf(skip)('a terminal', () => {
 
   test('other keys detach when asked for', async () => {
     await using person = sitDown([
-      ...['run', '-it', '--rm', '--name', 'keys', '--detach-keys', 'ctrl-x,x', '--network', 'none', 'busybox', 'sh'],
+      'run',
+      '-it',
+      '--rm',
+      '--name',
+      'keys',
+      '--detach-keys',
+      'ctrl-x,x',
+      '--network',
+      'none',
+      'busybox',
+      'sh',
     ])
     await person.sees(/# /)
     person.type('\x18x')

@@ -32,7 +32,7 @@ describe('progress', () => {
     let said = ''
     const shown = plain(
       (text) => void (said += text),
-      () => 1250,
+      () => 1750,
     )
     for (const record of records) shown.report(record)
     shown.end()
