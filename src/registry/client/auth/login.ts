@@ -1,0 +1,88 @@
+import { fail } from '#base'
+import type { Call } from '#base'
+import { openRegistry } from '../registry.ts'
+import type { RegistryOptions } from '../registry.ts'
+import type { Credential, Endpoint, RegistryHost } from '../types.ts'
+import { dockerConfigPath, helperFor, readAuthFile } from './credentials.ts'
+import { bestKey, editAuthFile, parseAuthFile, serverKey } from './dockerconfig.ts'
+import { helperErase, helperStore } from './helper.ts'
+
+export interface LoginOptions extends RegistryOptions {
+  /** The file to write; default Docker's, or REGISTRY_AUTH_FILE. */
+  readonly path?: string
+}
+
+/** Where a login was put. */
+export interface StoredLogin {
+  readonly server: string
+  /** The helper that keeps it, or undefined: then `path` does, in clear. */
+  readonly helper?: string
+  readonly path: string
+  /** What the user must be told: the file is not encrypted. */
+  readonly warning?: string
+}
+
+/**
+ * Asks the registry whether it takes the credential, then stores it: by the credential helper that the
+ * file names, else in the file. `unauthenticated`, with nothing stored, when it is refused.
+ */
+export async function login(
+  host: RegistryHost,
+  endpoint: Endpoint,
+  domain: string,
+  credential: Credential,
+  options: LoginOptions = {},
+  call?: Call,
+): Promise<StoredLogin> {
+  await checkLogin(endpoint, credential, options, call)
+  const path = loginPath(host, options)
+  const file = await readAuthFile(host, path)
+  const server = serverKey(domain)
+  const helper = file && helperFor(file, domain)
+  if (helper !== undefined) {
+    await helperStore(host, helper, server, credential, call)
+    return { server, helper, path }
+  }
+  await host.replaceFile(path, editAuthFile(await host.readFile(path), path, server, credential))
+  const warning = `the password is stored unencrypted in ${path}: name a credential helper there (credsStore) to change that`
+  return { server, path, warning }
+}
+
+/** Forgets a login, in the helper and in the file. False when there was none. */
+export async function logout(
+  host: RegistryHost,
+  domain: string,
+  options: Pick<LoginOptions, 'path'> = {},
+  call?: Call,
+): Promise<boolean> {
+  const path = loginPath(host, options)
+  const text = await host.readFile(path)
+  if (text === undefined) return false
+  const file = parseAuthFile(text, path)
+  const helper = helperFor(file, domain)
+  const erased = helper !== undefined && (await helperErase(host, helper, serverKey(domain), call))
+  const stored = bestKey(Object.keys(file.auths), domain) !== undefined
+  if (stored) await host.replaceFile(path, editAuthFile(text, path, serverKey(domain), undefined))
+  return erased || stored
+}
+
+/** `GET /v2/` with the credential. A registry that asks nobody anything takes any. */
+async function checkLogin(
+  endpoint: Endpoint,
+  credential: Credential,
+  options: RegistryOptions,
+  call?: Call,
+): Promise<void> {
+  const registry = openRegistry(endpoint, { ...options, credentials: async () => credential })
+  const answer = await registry.send({ method: 'GET', path: '/v2/' }, call)
+  await answer.body?.cancel()
+  if (answer.status === 401 || answer.status === 403)
+    fail('unauthenticated', `${endpoint.host} refuses this user or password`, {
+      hint: 'check both; with two-factor login, a token takes the place of the password',
+    })
+  if (answer.status >= 500) fail('unavailable', `${endpoint.host} answers ${answer.status} to a login`)
+}
+
+function loginPath(host: RegistryHost, options: Pick<LoginOptions, 'path'>): string {
+  return options.path ?? (host.env.REGISTRY_AUTH_FILE || dockerConfigPath(host))
+}

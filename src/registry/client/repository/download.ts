@@ -1,0 +1,158 @@
+import { CairnError, fail, isCode } from '#base'
+import type { ByteStream, Call } from '#base'
+import { verified } from '#codec'
+import type { Descriptor } from '#oci'
+import { bodyOf, contentLength, discard } from '../transport/body.ts'
+import { backoffMs, sleep } from '../transport/retry.ts'
+import { blobPath, pullScope } from './place.ts'
+import type { Place } from './place.ts'
+
+/** Bytes after which a broken transfer counts as having got on: its attempts start anew. */
+const PROGRESS = 1 << 20
+
+/** True when the registry has the blob. */
+export async function hasBlob(place: Place, d: Descriptor, call?: Call): Promise<boolean> {
+  const request = { method: 'HEAD', path: blobPath(place, d.digest), scope: pullScope(place) } as const
+  const response = await place.registry.ask(request, [200, 404], call)
+  await discard(response)
+  return response.status === 200
+}
+
+/**
+ * The blob's bytes from `offset` on. A connection that breaks is taken up where it broke; the whole is
+ * verified when it starts at 0.
+ */
+export async function openBlob(
+  place: Place,
+  d: Descriptor,
+  call: Call & { readonly offset?: number } = {},
+): Promise<ByteStream> {
+  const offset = call.offset ?? 0
+  const path = blobPath(place, d.digest)
+  if (offset > d.size) fail('invalid_argument', `${d.digest} has ${d.size} bytes; none at ${offset}`)
+  if (offset === d.size && offset > 0) {
+    if (await hasBlob(place, d, call)) return nothing()
+    fail('not_found', `${d.digest} is not in ${place.registry.host}/${place.path}`)
+  }
+  const ask = (at: number): Promise<Part> => requestPart(place, path, d, at, call)
+  return transfer(place, d, offset, await ask(offset), ask, call)
+}
+
+/** The bytes of a layer that lives at addresses of its own; nobody's credentials go there. */
+export async function openForeign(place: Place, d: Descriptor, url: string, call: Call = {}): Promise<ByteStream> {
+  const ask = async (at: number): Promise<Part> => {
+    const response = await place.registry.outside({ method: 'GET', url, headers: rangeHeader(at) }, call)
+    if (response.status !== 200 && response.status !== 206) {
+      await discard(response)
+      fail('not_found', `${new URL(url).host} answers ${response.status} for the layer ${d.digest}`)
+    }
+    return checkedPart(d, at, response)
+  }
+  return transfer(place, d, 0, await ask(0), ask, call)
+}
+
+/** An answer, and how many of its first bytes are already there (the registry knows no ranges). */
+interface Part {
+  readonly response: Response
+  readonly skip: number
+}
+
+async function requestPart(place: Place, path: string, d: Descriptor, at: number, call: Call): Promise<Part> {
+  const request = { method: 'GET', path, headers: rangeHeader(at), scope: pullScope(place) } as const
+  const response = await place.registry.ask(request, at > 0 ? [200, 206, 416] : [200], call)
+  return checkedPart(d, at, response)
+}
+
+function rangeHeader(at: number): Record<string, string> {
+  return at > 0 ? { range: `bytes=${at}-` } : {}
+}
+
+async function checkedPart(d: Descriptor, at: number, response: Response): Promise<Part> {
+  const problem = partProblem(d, at, response)
+  if (problem === undefined) return { response, skip: response.status === 206 ? 0 : at }
+  await discard(response)
+  return fail('data_loss', problem)
+}
+
+function partProblem(d: Descriptor, at: number, response: Response): string | undefined {
+  if (response.status === 416) return `${d.digest} has less than the ${d.size} bytes that it should have`
+  if (response.status === 206) {
+    const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '')
+    if (!range || Number(range[1]) !== at) return `the registry sent another part of ${d.digest} than was asked for`
+    return range[3] === '*' || Number(range[3]) === d.size ? undefined : wrongLength(d, Number(range[3]))
+  }
+  // A decoded body has another length than the one announced.
+  if (response.headers.has('content-encoding')) return undefined
+  const length = contentLength(response)
+  return length === undefined || length === d.size ? undefined : wrongLength(d, length)
+}
+
+function wrongLength(d: Descriptor, length: number): string {
+  return `${d.digest} has ${length} bytes in the registry, not the ${d.size} of its descriptor`
+}
+
+/** Joins the parts of a transfer; the first has been asked for already, and is let go of if nobody reads. */
+function transfer(
+  place: Place,
+  d: Descriptor,
+  offset: number,
+  first: Part,
+  ask: (at: number) => Promise<Part>,
+  call: Call,
+): ByteStream {
+  const joined = parts(place, d, offset, first, ask, call)
+  const bytes = (offset === 0 ? verified(joined, d) : joined)[Symbol.asyncIterator]()
+  let started = false
+  const iterator: AsyncIterator<Uint8Array, void> = {
+    next() {
+      started = true
+      return bytes.next()
+    },
+    async return() {
+      if (!started) await discard(first.response)
+      started = true
+      await bytes.return?.()
+      return { done: true, value: undefined }
+    },
+  }
+  return { [Symbol.asyncIterator]: () => iterator }
+}
+
+async function* parts(
+  place: Place,
+  d: Descriptor,
+  offset: number,
+  first: Part,
+  ask: (at: number) => Promise<Part>,
+  call: Call,
+): AsyncGenerator<Uint8Array, void, void> {
+  let at = offset
+  let since = offset
+  let failures = 0
+  for (let part = first; ; part = await ask(at)) {
+    let broken: CairnError | undefined
+    try {
+      let { skip } = part
+      for await (const chunk of bodyOf(part.response)) {
+        const rest = skip >= chunk.length ? undefined : chunk.subarray(skip)
+        skip -= Math.min(skip, chunk.length)
+        if (rest === undefined) continue
+        if (at + rest.length > d.size)
+          fail('data_loss', `the registry sends more than the ${d.size} bytes of ${d.digest}`)
+        at += rest.length
+        yield rest
+      }
+    } catch (error) {
+      if (!isCode(error, 'unavailable')) throw error
+      broken = error
+    }
+    if (at === d.size && !broken) return
+    if (at - since >= PROGRESS) failures = 0
+    since = at
+    if (at === d.size || ++failures > place.resumes)
+      throw broken ?? new CairnError('unavailable', `${d.digest} ended after ${at} of ${d.size} bytes, again and again`)
+    await (place.retry.sleep ?? sleep)(backoffMs(failures, place.retry), call.signal)
+  }
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array, void, void> {}
