@@ -3,7 +3,7 @@ import type { Call } from '#base'
 import { withAuth } from './auth/authorize.ts'
 import { answerError, reportWarnings } from './transport/answer.ts'
 import { discard } from './transport/body.ts'
-import { fetchTransport, isTlsReason } from './transport/fetch.ts'
+import { fetchTransport } from './transport/fetch.ts'
 import { withRedirects } from './transport/redirect.ts'
 import { withRetry } from './transport/retry.ts'
 import type { RetryOptions } from './transport/retry.ts'
@@ -42,7 +42,7 @@ export interface Registry {
 }
 
 export function openRegistry(endpoint: Endpoint, options: RegistryOptions = {}): Registry {
-  const connection = (options.connect ?? (() => fetchTransport()))(endpoint)
+  const connection = (options.connect ?? connectByFetch)(endpoint)
   const outside = withRedirects(withRetry(connection, options.retry), {
     allowDowngrade: (url) => endpoint.insecure && url.host === endpoint.host,
   })
@@ -76,6 +76,12 @@ export function openRegistry(endpoint: Endpoint, options: RegistryOptions = {}):
       return absolute(location, base ?? origin, origin)
     },
   }
+}
+
+/** The global fetch. Bun and Deno take `tls`; elsewhere an unknown certificate stays refused. */
+function connectByFetch(endpoint: Endpoint): Transport {
+  const trusting = { tls: { rejectUnauthorized: false } }
+  return fetchTransport({ init: (url) => (endpoint.insecure && url.host === endpoint.host ? trusting : {}) })
 }
 
 interface Reached {
@@ -116,11 +122,10 @@ async function findOrigin(endpoint: Endpoint, connection: Transport, call?: Call
   }
 }
 
-/** What a server without TLS makes of a handshake: a protocol error, or a closed connection. */
+/** What a server without TLS makes of a handshake: a protocol error, or a closed connection. Never a bad certificate. */
 function notTls(message: string): boolean {
-  return (
-    isTlsReason(message) ||
-    /ECONNRESET|ConnectionClosed|ECONNREFUSED|ConnectionRefused|UND_ERR_SOCKET|EPIPE/.test(message)
+  return /EPROTO|WRONG_VERSION|ECONNRESET|ConnectionClosed|ECONNREFUSED|ConnectionRefused|UND_ERR_SOCKET|EPIPE/.test(
+    message,
   )
 }
 

@@ -87,7 +87,8 @@ export async function finishUpload(
     method: 'PUT',
     path: url.href,
     headers,
-    ...(body ? { body } : {}),
+    // What arrived of a body that broke would be there twice: the caller begins anew.
+    ...(body ? { body, once: true } : {}),
     scope: pushScope(place),
   } as const
   try {

@@ -56,8 +56,10 @@ async function uploadSmall(
     } catch (error) {
       const sessionless = !session && (isCode(error, 'unimplemented') || isCode(error, 'invalid_argument'))
       if (sessionless && (await postBlob(place, d.digest, bytes, call))) return
-      if (sessionless || attempt > place.resumes || !isCode(error, 'unavailable')) throw error
-      // Half a body may lie there: a new upload is sure.
+      // The bytes were verified here: if the registry sees others, they met the half of a body that broke.
+      const passing = isCode(error, 'unavailable') || isCode(error, 'data_loss')
+      if (sessionless || attempt > place.resumes || !passing) throw error
+      // That half may lie in the old upload: a new one is sure.
       session = undefined
       await (place.retry.sleep ?? sleep)(backoffMs(attempt, place.retry), call?.signal)
     }

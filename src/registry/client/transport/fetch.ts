@@ -86,17 +86,11 @@ export function connectionReason(error: unknown): string {
   return error instanceof Error ? printable(error.message.replace(/\b[a-z]+:\/\/\S+/gi, redactUrl)) : 'no answer'
 }
 
-const TLS_REASON = /CERT|SELF_SIGNED|ISSUER|SSL|TLS|EPROTO|ALTNAME|WRONG_VERSION/i
-
-/** True when the peer was reached and TLS with it failed. */
-export function isTlsReason(text: string): boolean {
-  return TLS_REASON.test(text)
-}
-
 function hintFor(reason: string): string | undefined {
   if (/CERT|SELF_SIGNED|ISSUER|ALTNAME/i.test(reason))
     return 'put the registry’s CA into /etc/docker/certs.d/HOST/ca.crt, or name the registry as insecure in registries.conf'
-  if (isTlsReason(reason)) return 'if the registry speaks plain HTTP, name it as insecure in registries.conf'
+  if (/SSL|TLS|EPROTO|WRONG_VERSION/i.test(reason))
+    return 'if the registry speaks plain HTTP, name it as insecure in registries.conf'
   if (/NOTFOUND|EAI_AGAIN/.test(reason)) return 'check the name of the registry and the DNS'
   return undefined
 }
