@@ -71,7 +71,7 @@ async function invoke(
     report(error, { failure: command.failure ?? 1, debug: globals.debug })
     return received
   } finally {
-    ;(await node)?.leave()
+    await (await node)?.leave()
   }
 }
 

@@ -27,7 +27,7 @@ export interface Parts {
   networkDriver(): Promise<NetworkDriver>
   close(): void
   /** For a process that ends now: see {@link Node.leave}. */
-  leave(): void
+  leave(): Promise<void>
 }
 
 export function openParts(options: NodeOptions): Parts {
@@ -62,8 +62,12 @@ export function openParts(options: NodeOptions): Parts {
     monitor: async (runtime) => (await import('./open/monitor.ts')).monitor(runtime),
     networkDriver: once(async () => (await import('./open/network.ts')).networkDriver(parts)),
     close: () => db?.close(),
-    leave: () => {
-      if (db && isLarge(`${db.path}-wal`)) db.close()
+    leave: async () => {
+      if (!db) return
+      if (isLarge(`${db.path}-wal`)) db.close()
+      const { exitNow } = await import('#sys')
+      // The engine's destructors would close it. Registered last, so every other handler has run.
+      process.on('exit', exitNow)
     },
   }
   return parts

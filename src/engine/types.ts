@@ -25,11 +25,11 @@ export interface Node extends AsyncDisposable {
   readonly networks: Networks
   readonly system: System
   /**
-   * Instead of disposing, for a process that ends now: the database's log stays as it is, for a later
+   * Instead of disposing, for a process that calls `process.exit` now: the database's log stays as it is, for a later
    * process to fold in, unless it has grown. Saves four fsyncs: closing empties the log and removes
    * it, and the next process would have to make it again.
    */
-  leave(): void
+  leave(): Promise<void>
 }
 
 /** Docker's word for where a container is in its life. */

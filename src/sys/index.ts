@@ -72,6 +72,7 @@ export type { OpenInOptions, Stat } from './openat.ts'
 export { ready } from './poll.ts'
 export {
   bootId,
+  exitNow,
   getResourceLimit,
   kill,
   pidfdOpen,

@@ -22,6 +22,15 @@ export function setNoNewPrivileges(): void {
   syscall('prctl', 'NO_NEW_PRIVS', PR_SET_NO_NEW_PRIVS, 1)
 }
 
+/**
+ * Ends this process at once: no exit handlers, no destructors (which take 1 ms, and close databases
+ * with their fsyncs). What was written by write(2) has been written.
+ */
+export function exitNow(code: number): never {
+  syscall('exit_group', 'exit_group', code)
+  throw new Error('unreachable')
+}
+
 /** Sends a signal; false when the process is gone. */
 export function kill(pid: number, signal: number): boolean {
   const result = trySyscall('kill', pid, signal)

@@ -21,6 +21,7 @@ const NUMBERS = {
   getsockopt: [55, 209],
   setsockopt: [54, 208],
   kill: [62, 129],
+  exit_group: [231, 94],
   fcntl: [72, 25],
   flock: [73, 32],
   fchmod: [91, 52],
