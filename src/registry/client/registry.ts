@@ -118,7 +118,20 @@ async function findOrigin(endpoint: Endpoint, connection: Transport, call?: Call
     return secure
   } catch (error) {
     if (!isCode(error, 'unavailable') || !notTls(error.message)) throw error
+    if (!(await speaksPlain(connection, `${plain}/v2/`, call))) throw error
     return plain
+  }
+}
+
+/** A TLS server that hung up (it wants a client's certificate, say) answers 400 to plain HTTP, or nothing. */
+async function speaksPlain(connection: Transport, url: string, call?: Call): Promise<boolean> {
+  try {
+    const answer = await connection({ method: 'GET', url, signal: call?.signal })
+    await discard(answer)
+    return answer.status !== 400
+  } catch (error) {
+    if (isCode(error, 'canceled')) throw error
+    return false
   }
 }
 

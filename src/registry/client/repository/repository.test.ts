@@ -32,7 +32,7 @@ const options: ClientOptions = { retry: QUICK }
 
 async function ownRegistry(): Promise<Peer> {
   const dir = tempDir('cairn-registry-')
-  const storage = await openDirectoryStorage({ root: dir.path })
+  const storage = openDirectoryStorage({ root: dir.path })
   const running = await serveRegistry({ config: { port: 0 }, storage })
   return {
     host: `127.0.0.1:${running.port}`,
