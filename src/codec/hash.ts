@@ -52,6 +52,25 @@ export function hashing(
 }
 
 /**
+ * The same bytes, with a throw unless there are as many as announced: for a reader that checks the
+ * digest itself. `data_loss`.
+ */
+export async function* sized(
+  stream: ByteStream,
+  expected: { readonly digest: Digest; readonly size: number },
+): AsyncGenerator<Uint8Array, void, void> {
+  let size = 0
+  for await (const chunk of stream) {
+    size += chunk.length
+    if (size > expected.size)
+      fail('data_loss', `content of ${expected.digest} is longer than its ${expected.size} bytes`)
+    yield chunk
+  }
+  if (size !== expected.size)
+    fail('data_loss', `content of ${expected.digest} ends after ${size} bytes of ${expected.size}`)
+}
+
+/**
  * The same bytes, with a throw at the end unless they are exactly what was announced: `data_loss`.
  * A stream that is too long is stopped before a byte too many gets out; of one that is too short the
  * digest is named first. Until the end is reached nothing is proved.

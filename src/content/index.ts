@@ -1,4 +1,4 @@
-export type { ContentProvider, ContentStore, Ingest, Lease, ReadOnlyTarget, Target } from './types.ts'
+export type { ContentProvider, ContentStore, Ingest, Lease, OpenOptions, ReadOnlyTarget, Target } from './types.ts'
 export { openArchive } from './archive/open.ts'
 export type { ArchiveSource, OpenArchiveOptions } from './archive/open.ts'
 export type { ArchiveFiles } from './archive/files.ts'

@@ -13,7 +13,17 @@ export interface ContentProvider {
    * and reaches its end has had exactly `d.size` bytes with digest `d.digest`; otherwise it
    * throws `data_loss`. `not_found` when the content is absent.
    */
-  open(d: Descriptor, call?: Call & { readonly offset?: number }): Promise<ByteStream>
+  open(d: Descriptor, call?: Call & OpenOptions): Promise<ByteStream>
+}
+
+export interface OpenOptions {
+  /** Where to begin, bytes. Default 0. */
+  readonly offset?: number
+  /**
+   * False from whoever checks the digest itself: a provider may then leave it out, which on a large
+   * layer is a fifth of the time. Default true.
+   */
+  readonly verify?: boolean
 }
 
 /** A provider that can be written to. */

@@ -1,6 +1,6 @@
 import type { ByteStream, Call } from '#base'
 import type { Descriptor, Digest, ImageConfig, Manifest, Platform } from '#oci'
-import type { ContentProvider } from '#content'
+import type { ContentProvider, OpenOptions } from '#content'
 
 /** An image or index: a root descriptor and where its content can be read. */
 export interface Image {
@@ -25,7 +25,7 @@ export interface Layer {
   readonly descriptor: Descriptor
   readonly diffId: Digest
   /** As stored: perhaps compressed. */
-  blob(call?: Call): Promise<ByteStream>
+  blob(call?: Call & OpenOptions): Promise<ByteStream>
   /** The tar; verified against `diffId` as it streams, unless it is read from an offset (of the tar). */
   tar(call?: Call & { readonly offset?: number }): Promise<ByteStream>
 }

@@ -28,8 +28,8 @@ export interface LayerStore extends ContentProvider {
   /**
    * Stores a layer from its blob in one pass: verify the blob, keep it in `keep` if given (a
    * compressed blob that is to be exported again under its own digest), inflate, verify the
-   * diff ID, write the layer. For a layer that is there already `open` is not called, unless its
-   * blob is still to be kept.
+   * diff ID, write the layer. What `open` gives need not be verified. For a layer that is there
+   * already `open` is not called, unless its blob is still to be kept.
    */
   add(
     layer: { readonly descriptor: Descriptor; readonly diffId: Digest },

@@ -14,7 +14,7 @@ export function imageOp(def: ImageDefinition, { host, images }: StepEnvironment)
         (image?.layers ?? []).map(async (layer) => {
           host.lease.add(layer.diffId)
           if (host.layers.stat(layer.diffId)) return
-          await host.layers.add(layer, async () => await layer.blob(call), undefined, call)
+          await host.layers.add(layer, () => layer.blob({ ...call, verify: false }), undefined, call)
         }),
       )
       if (!image && def.layers.length > 0) fail('internal', 'an image vertex without its image')

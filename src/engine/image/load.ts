@@ -73,7 +73,10 @@ export async function addLayers(parts: Parts, layers: readonly Layer[], lease: L
       lease.add(diffId)
       lease.add(descriptor.digest)
       const keep = descriptor.digest === diffId ? undefined : leased
-      await layerStore.add({ descriptor, diffId }, () => layer.blob({ signal }), keep, { ...call, signal })
+      await layerStore.add({ descriptor, diffId }, () => layer.blob({ signal, verify: false }), keep, {
+        ...call,
+        signal,
+      })
     }
   }
   const workers = Array.from({ length: Math.min(4, Math.max(2, availableParallelism())) }, work)

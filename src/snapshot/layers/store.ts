@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { checkCanceled, fail, isCode, type ByteStream, type Call } from '#base'
-import { verified, type ErofsSummary } from '#codec'
+import { sized, verified, type ErofsSummary } from '#codec'
 import type { Collectable, ContentStore, Database, StoredBlob } from '#content'
 import { algorithmOf, hexOf, isDigest, parseDigest, type Descriptor, type Digest } from '#oci'
 import { lock, lstat, processAlive, processStartTime, tryLock, type FileLock } from '#sys'
@@ -93,17 +93,20 @@ class FileLayers implements DiskLayers {
       return there
     }
     await using file = createLayerFile(this.#temporary())
-    await this.#fill(file, descriptor, open, store, call)
+    await this.#fill(file, layer, open, store, call)
     return this.#publish(file, await file.finish(diffId), 0, call)
   }
 
   async #fill(
     file: LayerFile,
-    descriptor: Descriptor,
+    { descriptor, diffId }: { readonly descriptor: Descriptor; readonly diffId: Digest },
     open: () => Promise<ByteStream>,
     store: ContentStore | undefined,
     call?: Call,
   ): Promise<void> {
+    // The diff ID says all about a blob that it is the digest of.
+    const isTar = descriptor.digest === diffId
+    if (isTar) return feed(file, sized(await open(), descriptor), undefined, call)
     if (!store) return feed(file, verified(await open(), descriptor), undefined, call)
     await using ingest = await store.ingest(`layer ${descriptor.digest}`, call)
     let passed = 0
