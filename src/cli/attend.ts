@@ -1,7 +1,7 @@
-import { isatty } from 'node:tty'
 import { fail } from '#base'
 import type { CallerIo, Container, Node } from '#engine'
 import type { Context } from './command.ts'
+import { isTerminal } from './terminal.ts'
 
 /** Our own stdio, as the engine wants it. */
 export function callerIo(options: {
@@ -9,13 +9,13 @@ export function callerIo(options: {
   readonly tty: boolean
   readonly detachKeys?: string
 }): CallerIo {
-  if (options.tty && options.stdin && !isatty(0))
+  if (options.tty && options.stdin && !isTerminal(0))
     fail('invalid_argument', 'the input device is not a TTY', { hint: 'leave -t away, or run it in a terminal' })
   return {
     ...(options.stdin ? { stdin: 0 } : {}),
     stdout: 1,
     stderr: 2,
-    ...(options.tty && isatty(options.stdin ? 0 : 1) ? { terminal: { fd: options.stdin ? 0 : 1 } } : {}),
+    ...(options.tty && isTerminal(options.stdin ? 0 : 1) ? { terminal: { fd: options.stdin ? 0 : 1 } } : {}),
     ...(options.detachKeys === undefined ? {} : { detachKeys: parseDetachKeys(options.detachKeys) }),
   }
 }

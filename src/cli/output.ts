@@ -1,5 +1,4 @@
 import { writeSync } from 'node:fs'
-import { isatty } from 'node:tty'
 import { utf8 } from '#base'
 
 /** The reader of our output has gone: nothing more to say, and nothing wrong. */
@@ -36,16 +35,6 @@ export function print(line: string): void {
 /** A line on standard error. */
 export function note(line: string): void {
   write(2, line + '\n')
-}
-
-/** Colours only where a person looks, and never against NO_COLOR (no-color.org). */
-export function colours(fd: 1 | 2): boolean {
-  if (process.env['NO_COLOR'] || process.env['TERM'] === 'dumb') return false
-  return isTerminal(fd)
-}
-
-export function isTerminal(fd: 0 | 1 | 2): boolean {
-  return isatty(fd)
 }
 
 /** Wraps text in an SGR sequence when colours are on. */

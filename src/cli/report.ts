@@ -1,6 +1,7 @@
 import { CairnError, messageOf, type SourceLocation } from '#base'
 import { UnknownWord } from './arguments.ts'
-import { colours, note, OutputClosed, paint } from './output.ts'
+import { note, OutputClosed, paint } from './output.ts'
+import { colours } from './terminal.ts'
 import { nearest } from './suggest.ts'
 
 /** Tells a person what went wrong: one line, the place in their file, what to do. Answers the exit code. */

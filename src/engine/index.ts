@@ -1,5 +1,6 @@
 export { openNode } from './node.ts'
 export { formatPorts, parsePublish } from '#runtime'
+export { isTerminal } from '#sys'
 export type {
   ArchiveSource,
   Attached,

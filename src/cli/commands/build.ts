@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs'
-import { isatty } from 'node:tty'
 import { fail, text } from '#base'
 import { command, type Command } from '../command.ts'
 import { pairs } from '../flags/environment.ts'
 import { readInput } from '../input.ts'
 import { print } from '../output.ts'
 import { renderer, type RendererName } from '../progress/renderer.ts'
+import { isTerminal } from '../terminal.ts'
 
 const RENDERERS = ['auto', 'plain', 'tty', 'quiet', 'rawjson'] as const
 
@@ -120,7 +120,11 @@ function choose(values: { readonly quiet?: boolean; readonly progress?: string }
   const asked = values.progress ?? process.env['BUILDKIT_PROGRESS'] ?? 'auto'
   if (!(RENDERERS as readonly string[]).includes(asked))
     fail('invalid_argument', `invalid progress mode ${JSON.stringify(asked)}`, { hint: RENDERERS.join(', ') })
-  return asked === 'auto' ? (isatty(2) && process.env['TERM'] !== 'dumb' ? 'tty' : 'plain') : (asked as RendererName)
+  return asked === 'auto'
+    ? isTerminal(2) && process.env['TERM'] !== 'dumb'
+      ? 'tty'
+      : 'plain'
+    : (asked as RendererName)
 }
 
 /** `NAME=value`, or `NAME` for the caller's own value; one that the caller lacks is left out. */

@@ -1,5 +1,6 @@
 import { command, type Command } from '../command.ts'
-import { colours, paint, print } from '../output.ts'
+import { paint, print } from '../output.ts'
+import { colours } from '../terminal.ts'
 
 export const doctor: Command = command({
   usage: '[OPTIONS]',

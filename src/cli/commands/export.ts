@@ -1,7 +1,7 @@
-import { isatty } from 'node:tty'
 import { fail } from '#base'
 import { command, type Command } from '../command.ts'
 import { toFile } from './save.ts'
+import { isTerminal } from '../terminal.ts'
 
 export const exportContainer: Command = command({
   usage: '[OPTIONS] CONTAINER',
@@ -13,7 +13,7 @@ export const exportContainer: Command = command({
   max: 1,
   completes: 'container',
   run: async (context, values, words) => {
-    if (values.output === undefined && isatty(1))
+    if (values.output === undefined && isTerminal(1))
       fail('invalid_argument', 'cowardly refusing to save to a terminal', { hint: 'use -o, or redirect' })
     const node = await context.node()
     await toFile(await node.containers.export(words[0]!, { signal: context.signal }), values.output)

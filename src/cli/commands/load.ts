@@ -1,9 +1,9 @@
-import { isatty } from 'node:tty'
 import { fail } from '#base'
 import { command, type Command } from '../command.ts'
 import { print } from '../output.ts'
 import { openInput } from '../input.ts'
 import { renderer } from '../progress/renderer.ts'
+import { isTerminal } from '../terminal.ts'
 
 export const load: Command = command({
   usage: '[OPTIONS]',
@@ -21,10 +21,10 @@ export const load: Command = command({
   max: 0,
   run: async (context, values) => {
     const { input } = values
-    if (input === undefined && isatty(0))
+    if (input === undefined && isTerminal(0))
       fail('invalid_argument', 'requested load from stdin, but stdin is empty', { hint: 'use -i FILE, or redirect' })
     const node = await context.node()
-    using progress = renderer(values.quiet || !isatty(2) ? 'quiet' : 'tty')
+    using progress = renderer(values.quiet || !isTerminal(2) ? 'quiet' : 'tty')
     const loaded = await node.images.load(openInput(input ?? '-'), {
       signal: context.signal,
       progress: progress.report,

@@ -1,8 +1,8 @@
 import { closeSync, openSync, renameSync, rmSync } from 'node:fs'
-import { isatty } from 'node:tty'
 import { fail } from '#base'
 import { command, type Command } from '../command.ts'
 import { drain } from '../output.ts'
+import { isTerminal } from '../terminal.ts'
 
 export const save: Command = command({
   usage: '[OPTIONS] IMAGE [IMAGE...]',
@@ -15,7 +15,7 @@ export const save: Command = command({
   completes: 'image',
   run: async (context, values, words) => {
     const { output } = values
-    if (output === undefined && isatty(1))
+    if (output === undefined && isTerminal(1))
       fail('invalid_argument', 'cowardly refusing to save to a terminal', { hint: 'use -o, or redirect' })
     const node = await context.node()
     const stream = await node.images.save(words, { signal: context.signal })

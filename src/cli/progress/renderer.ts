@@ -1,5 +1,6 @@
 import type { Progress } from '#base'
-import { isTerminal, write } from '../output.ts'
+import { write } from '../output.ts'
+import { isTerminal } from '../terminal.ts'
 import { plain } from './plain.ts'
 import { tty } from './tty.ts'
 

@@ -1,6 +1,7 @@
 import type { Progress } from '#base'
 import { size } from '../format/units.ts'
-import { colours, paint } from '../output.ts'
+import { paint } from '../output.ts'
+import { colours } from '../terminal.ts'
 import type { Renderer } from './renderer.ts'
 import { seconds, Steps, type Step } from './steps.ts'
 

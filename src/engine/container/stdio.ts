@@ -1,7 +1,6 @@
 import { closeSync, fstatSync, writeSync } from 'node:fs'
-import { isatty } from 'node:tty'
 import type { Stdio, Stream } from '#runtime'
-import { pipe, setNonBlocking } from '#sys'
+import { isTerminal, pipe, setNonBlocking } from '#sys'
 import type { CallerIo } from '../types.ts'
 
 /** A container's stdio for a run without a monitor, and what carries the bytes where a pipe stands between. */
@@ -63,7 +62,7 @@ export function passStdio(caller: CallerIo): PassedStdio {
 /** Regular files, pipes and devices that are no terminals. */
 function canPass(fd: number): boolean {
   const stat = fstatSync(fd)
-  return stat.isFile() || stat.isFIFO() || (stat.isCharacterDevice() && !isatty(fd))
+  return stat.isFile() || stat.isFIFO() || (stat.isCharacterDevice() && !isTerminal(fd))
 }
 
 async function carryOut(from: number, to: number, onChunk: () => void): Promise<void> {
