@@ -81,7 +81,7 @@ class Session {
       }
       const own = scopeKey(request)
       if (scope !== undefined) this.#widened.set(own, mergeScopes([...(request.scope ?? []), scope]))
-      this.#tokens.delete(this.#scopes(request).join(' '))
+      await this.#forget(this.#scopes(request).join(' '), sent)
       return true
     }
     if (!challenges.some((c) => c.scheme === 'basic')) return false
@@ -89,6 +89,16 @@ class Session {
     this.#scheme = { kind: 'basic' }
     if (known && sent !== undefined) return false
     return (await this.#options.credential(request)) !== undefined
+  }
+
+  /** Drops a token that was refused, unless another request has replaced it already. */
+  async #forget(key: string, sent: string | undefined): Promise<void> {
+    const known = this.#tokens.get(key)
+    const current = await known?.then(
+      (token) => `Bearer ${token.value}`,
+      () => undefined,
+    )
+    if (current === sent && this.#tokens.get(key) === known) this.#tokens.delete(key)
   }
 
   #scopes(request: RegistryRequest): readonly string[] {

@@ -106,7 +106,7 @@ async function readToken(answer: Response): Promise<Token> {
     return fail('unauthenticated', 'the token server’s answer has no token')
   const lifetime = typeof body.expires_in === 'number' && body.expires_in > 0 ? body.expires_in : DEFAULT_LIFETIME
   // Counted from now, not from the server's issued_at: clocks differ.
-  const expires = Date.now() + Math.max(lifetime - MARGIN, lifetime / 2) * 1000
+  const expires = Date.now() + Math.floor(Math.max(lifetime - MARGIN, lifetime / 2) * 1000)
   const refreshToken =
     typeof body.refresh_token === 'string' && body.refresh_token !== '' ? body.refresh_token : undefined
   return { value, expires, ...(refreshToken === undefined ? {} : { refreshToken }) }

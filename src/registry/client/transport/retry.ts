@@ -64,7 +64,7 @@ export function retryAfterMs(value: string | null, now: number = Date.now()): nu
   if (value === null) return undefined
   const text = value.trim()
   if (/^\d{1,9}$/.test(text)) return Number(text) * 1000
-  const date = text.length < 64 ? Date.parse(text) : Number.NaN
+  const date = /^[A-Z][a-z]{2,8},? .{10,40}$/.test(text) ? Date.parse(text) : Number.NaN
   return Number.isNaN(date) ? undefined : Math.max(0, date - now)
 }
 
