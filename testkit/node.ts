@@ -42,6 +42,8 @@ export async function cairnNode(
     [Symbol.asyncDispose]: async () => {
       const ids = (await run(argv(['ps', '-aq', '--no-trunc']))).stdout.split('\n').filter(Boolean)
       if (ids.length > 0) await run(argv(['rm', '-f', ...ids]))
+      // Takes the bridge and the table of its network away too.
+      await run(argv(['system', 'prune', '-f']))
       rmSync(dir, { recursive: true, force: true })
     },
   }

@@ -8,8 +8,9 @@ import { endpointOf, networkFor, reserve } from './endpoint.ts'
 export async function connectNetwork(parts: Parts, { id, config }: ContainerRecord, netns: Netns): Promise<Attached> {
   const driver = await parts.networkDriver()
   const network = networkFor(parts, config.network)
-  driver.ensure(network)
+  // Recorded first: a network that somebody is about to use is not removed by a prune.
   const attached = reserve(parts, id, network, config.ports)
+  driver.ensure(network)
   driver.connect({ fd: netns.fd }, network, endpointOf(id, attached))
   return attached
 }

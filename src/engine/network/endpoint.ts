@@ -101,6 +101,11 @@ export function endpointOf(id: string, attached: Attached): Endpoint {
   }
 }
 
+/** Whether a container or a build step has an address of a network. */
+export function isUsed(parts: Parts, network: NetworkConfig): boolean {
+  return [...attachedContainers(parts), ...heldAddresses(parts)].some((other) => other.networkId === network.id)
+}
+
 /** Takes back what a container published. Its interface goes with its network namespace. */
 export async function release(parts: Parts, id: string, attached: Attached): Promise<void> {
   const network = findNetwork(parts.db, attached.network)

@@ -2,7 +2,7 @@ import type { Call } from '#base'
 import { cacheRecords, pruneCache as forgetRecords } from '#build'
 import { prune as pruneContainers } from '../container/prune.ts'
 import { prune as pruneImages } from '../image/prune.ts'
-import { endpointOf } from '../network/endpoint.ts'
+import { endpointOf, isUsed } from '../network/endpoint.ts'
 import { listNetworks } from '../network/table.ts'
 import type { Parts } from '../parts.ts'
 import type { PruneRequest, Pruned, SystemPruned } from '../types.ts'
@@ -22,6 +22,7 @@ export async function prune(parts: Parts, request: PruneRequest = {}, call?: Cal
   const images = await pruneImages(parts, { all }, call)
   await sweepWorkDirs(parts)
   await sweepPorts(parts)
+  await removeIdleNetworks(parts)
   return {
     containers: containers.removed,
     volumes: volumes.removed,
@@ -38,6 +39,20 @@ export async function pruneCache(parts: Parts, options: { readonly all?: boolean
   forgetRecords(parts.db, options.all ? {} : { unusedSince: before })
   const { bytes } = await collect(parts, {}, call)
   return { removed: going.map(({ key }) => key.slice(7, 19)), bytes }
+}
+
+/**
+ * Bridges and rules of networks that nothing is on. Their plans stay: the next container finds the
+ * same subnet. Under the write lock, which those who reserve an address take before they connect.
+ */
+async function removeIdleNetworks(parts: Parts): Promise<void> {
+  const networks = listNetworks(parts.db)
+  if (networks.length === 0) return
+  const driver = await parts.networkDriver()
+  for (const network of networks)
+    parts.db.immediate(() => {
+      if (!isUsed(parts, network)) driver.remove(network)
+    })
 }
 
 /** Published ports of containers that are gone, should a crash have left any. */
