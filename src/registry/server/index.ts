@@ -14,6 +14,8 @@ export { serveRegistry } from './serve.ts'
 export type { Collected, RunningRegistry, ServeRegistryOptions } from './serve.ts'
 export { openDirectoryStorage, registryRoots } from './storage/directory.ts'
 export type { DirectoryStorageOptions } from './storage/directory.ts'
+export { openS3Storage } from './storage/s3/storage.ts'
+export type { S3StorageOptions } from './storage/s3/storage.ts'
 export type {
   BlobBody,
   BlobInfo,
@@ -21,6 +23,7 @@ export type {
   BlobUpload,
   ByteRange,
   RecordCondition,
+  RecordPage,
   RecordStorage,
   RegistryStorage,
   StoredRecord,

@@ -51,6 +51,8 @@ export interface Repositories {
   ): Promise<readonly { readonly digest: Digest; readonly manifest: ManifestRecord; readonly touched: number }[]>
   tag(name: string, tag: string): Promise<Tagged | undefined>
   tags(name: string, page?: Page): Promise<readonly Tagged[]>
+  /** The names alone, which is cheaper. */
+  tagNames(name: string, page?: Page): Promise<readonly string[]>
   /** Moves a tag; with `expected` only from there (null: from nowhere). */
   moveTag(name: string, tag: string, digest: Digest, expected?: Digest | null): Promise<boolean>
   untag(name: string, tag: string): Promise<boolean>
@@ -87,7 +89,8 @@ export function openRepositories(storage: RegistryStorage): Repositories {
     has: async (name) => (await records.get(repositoryKey(name))) !== undefined,
     list: async (page = {}) => {
       const prefix = repositoryKey('')
-      return (await records.list(prefix, prefixed(prefix, page))).map(({ key }) => key.slice(prefix.length))
+      const found = await records.list(prefix, { ...prefixed(prefix, page), keys: true })
+      return found.map(({ key }) => key.slice(prefix.length))
     },
     blob: async (name, digest) =>
       (await records.get(blobKey(name, digest))) === undefined ? undefined : blobs.stat(digest),
@@ -133,6 +136,11 @@ export function openRepositories(storage: RegistryStorage): Repositories {
       return record && asTagged(record, tagKey(name, ''))
     },
     tags,
+    tagNames: async (name, page = {}) => {
+      const prefix = tagKey(name, '')
+      const found = await records.list(prefix, { ...prefixed(prefix, page), keys: true })
+      return found.map(({ key }) => key.slice(prefix.length))
+    },
     moveTag: (name, tag, digest, expected) =>
       records.put(tagKey(name, tag), digest, expected === undefined ? undefined : { value: expected }),
     untag: (name, tag) => records.delete(tagKey(name, tag)),

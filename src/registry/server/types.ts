@@ -24,8 +24,6 @@ export interface BlobInfo {
   readonly digest: Digest
   /** Bytes. */
   readonly size: number
-  /** When it was written or last touched: milliseconds since the epoch. */
-  readonly touched: number
 }
 
 /** Half open: from `start` up to but without `end`. */
@@ -86,12 +84,19 @@ export interface RecordCondition {
   readonly before?: number
 }
 
-/** Small texts by key, in the order of the keys' UTF-8 bytes. Each call is atomic and lasting. */
+export interface RecordPage {
+  readonly after?: string
+  readonly limit?: number
+  /** Only the keys are wanted: values and times may be left empty. */
+  readonly keys?: boolean
+}
+
+/** Small texts by key, listed in the order of the keys' bytes where these have no slash after the prefix. Each call is atomic and lasting. */
 export interface RecordStorage {
   get(key: string): Promise<StoredRecord | undefined>
   put(key: string, value: string, condition?: RecordCondition): Promise<boolean>
   touch(key: string): Promise<boolean>
   delete(key: string, condition?: RecordCondition): Promise<boolean>
   /** Records whose key starts with `prefix`, after the key `after`, at most `limit` of them. */
-  list(prefix: string, page?: { readonly after?: string; readonly limit?: number }): Promise<readonly StoredRecord[]>
+  list(prefix: string, page?: RecordPage): Promise<readonly StoredRecord[]>
 }

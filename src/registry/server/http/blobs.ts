@@ -1,3 +1,5 @@
+import { collect } from '#base'
+import type { ByteStream } from '#base'
 import { isDigest } from '#oci'
 import type { Digest } from '#oci'
 import type { BlobInfo, ByteRange } from '../types.ts'
@@ -27,7 +29,7 @@ export async function getBlob(service: Service, exchange: Exchange, name: string
   service.notify({ action: 'pull', kind: 'blob', repository: name, digest, size: end - start, ...userOf(exchange) })
   const body = await service.storage.blobs.read(blob, { start, end }, exchange.call)
   if (body.kind === 'redirect') return Response.redirect(body.url, 307)
-  if (body.kind === 'stream') return new Response(streamBody(body.stream), { status, headers })
+  if (body.kind === 'stream') return streamed(body.stream, end - start, { status, headers })
   return new Response(Bun.file(body.path).slice(start, end, 'application/octet-stream'), { status, headers })
 }
 
@@ -91,6 +93,14 @@ function rangeOf(header: string | null, { size }: BlobInfo): ByteRange | undefin
       headers: { 'content-range': `bytes */${size}` },
     })
   return { start, end }
+}
+
+/** Bun sends a stream without its length: what is small is sent in one piece, with it. */
+const ONE_PIECE = 4 * 1024 * 1024
+
+async function streamed(stream: ByteStream, size: number, init: ResponseInit): Promise<Response> {
+  if (size > ONE_PIECE) return new Response(streamBody(stream), init)
+  return new Response((await collect(stream, size)) as Uint8Array<ArrayBuffer>, init)
 }
 
 function streamBody(stream: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {

@@ -15,8 +15,8 @@ const REFERRERS_BYTES = 3 * 1024 * 1024
 export async function listTags(service: Service, exchange: Exchange, name: string): Promise<Response> {
   if (!(await service.repositories.has(name))) refuse('NAME_UNKNOWN', `there is no repository ${name}`)
   const { limit, after } = pageOf(exchange, TAGS_PAGE)
-  const found = limit === 0 ? [] : await service.repositories.tags(name, { after, limit: limit + 1 })
-  const tags = found.slice(0, limit).map(({ tag }) => tag)
+  const found = limit === 0 ? [] : await service.repositories.tagNames(name, { after, limit: limit + 1 })
+  const tags = found.slice(0, limit)
   const next = found.length > limit ? link(`/v2/${name}/tags/list`, { n: String(limit), last: tags.at(-1) ?? '' }) : {}
   return Response.json({ name, tags }, { headers: next })
 }

@@ -97,7 +97,7 @@ export function openUploads(storage: RegistryStorage): Uploads {
     },
     prune: async (before) => {
       let pruned = 0
-      for (const { key } of await storage.records.list('upload/')) {
+      for (const { key } of await storage.records.list('upload/', { keys: true })) {
         const id = key.slice('upload/'.length)
         if (sessions.has(id) || !(await storage.records.delete(key, { before }))) continue
         await (await storage.blobs.upload(id)).abort()

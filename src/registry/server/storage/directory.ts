@@ -99,8 +99,8 @@ class DirectoryBlobs implements BlobStorage {
   async removeUnused(digest: Digest, before: number): Promise<boolean> {
     if (this.#shared) return false
     return this.#db.immediate(() => {
-      const blob = this.#stat(digest)
-      if (!blob || blob.touched >= before) return false
+      const blob = this.#store.stat(digest)
+      if (!blob || blob.added >= before) return false
       this.#store.remove(digest)
       return true
     })
@@ -108,12 +108,12 @@ class DirectoryBlobs implements BlobStorage {
 
   async *list(): AsyncGenerator<BlobInfo, void, void> {
     if (this.#shared) return
-    for (const { digest, size, added } of this.#store.entries()) yield { digest, size, touched: added }
+    for (const { digest, size } of this.#store.entries()) yield { digest, size }
   }
 
   #stat(digest: Digest): BlobInfo | undefined {
     const blob = this.#store.stat(digest)
-    return blob && { digest, size: blob.size, touched: blob.added }
+    return blob && { digest, size: blob.size }
   }
 
   #touch(digest: Digest): boolean {

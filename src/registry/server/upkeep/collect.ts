@@ -43,10 +43,10 @@ export async function collectRegistry(parts: CollectParts, call?: Call): Promise
   // Read after every link was judged: a link made since is young, and so is its blob.
   for (const name of await repositories.list()) {
     for (const { digest } of await repositories.manifests(name)) held.add(digest)
-    for (const { key } of await storage.records.list(`blob/${name}@`)) held.add(digestOfKey(key))
+    for (const { key } of await storage.records.list(`blob/${name}@`, { keys: true })) held.add(digestOfKey(key))
   }
-  for await (const { digest, size, touched } of storage.blobs.list(call)) {
-    if (held.has(digest) || touched >= before) continue
+  for await (const { digest, size } of storage.blobs.list(call)) {
+    if (held.has(digest)) continue
     if (!(await storage.blobs.removeUnused(digest, before))) continue
     counts.blobs++
     counts.bytes += size
