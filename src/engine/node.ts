@@ -1,3 +1,4 @@
+import { anticipateMigration } from '#runtime'
 import { openParts, type Parts } from './parts.ts'
 import { containerOf } from './container/table.ts'
 import type { Containers, Images, Networks, Node, NodeOptions, System, Volumes } from './types.ts'
@@ -32,10 +33,15 @@ function containers(parts: Parts): Containers {
     await settled(parts)
     return load()
   }
+  const starting = async <Verb>(load: () => Promise<Verb>): Promise<Verb> => {
+    anticipateMigration()
+    return ready(load)
+  }
   return {
+    anticipate: anticipateMigration,
     create: async (options, call) => (await ready(() => import('./container/create.ts'))).create(parts, options, call),
     start: async (ref, options, call) =>
-      (await ready(() => import('./container/start.ts'))).start(parts, ref, options, call),
+      (await starting(() => import('./container/start.ts'))).start(parts, ref, options, call),
     attach: async (ref, io, call) => (await ready(() => import('./container/attach.ts'))).attach(parts, ref, io, call),
     stop: async (ref, options, call) =>
       (await ready(() => import('./container/stop.ts'))).stop(parts, ref, options, call),
@@ -47,7 +53,7 @@ function containers(parts: Parts): Containers {
       (await ready(() => import('./container/remove.ts'))).remove(parts, ref, options, call),
     rename: async (ref, name) => (await ready(() => import('./container/rename.ts'))).rename(parts, ref, name),
     exec: async (ref, options, io, call) =>
-      (await ready(() => import('./container/exec.ts'))).exec(parts, ref, options, io, call),
+      (await starting(() => import('./container/exec.ts'))).exec(parts, ref, options, io, call),
     resize: async (ref, rows, columns) =>
       (await ready(() => import('./container/resize.ts'))).resize(parts, ref, rows, columns),
     logs: async function* (ref, options, call) {

@@ -49,6 +49,7 @@ export type {
   SpecOptions,
   TmpfsOption,
 } from './spec/types.ts'
+export { anticipateMigration } from './cgroup/anticipate.ts'
 export { cgroupMode, cgroupPath } from './cgroup/mode.ts'
 export type { CgroupMode } from './cgroup/mode.ts'
 export { exitCodeOf, StartFailure } from './failure.ts'

@@ -31,6 +31,7 @@ export const run: Command = command({
       })
     const options = { ...containerOptions(values, words), detach }
     const node = await context.node()
+    node.containers.anticipate()
     if (detach) {
       const container = await node.containers.create(options, { signal: context.signal })
       if (idFile !== undefined) writeFileSync(idFile, container.id)
