@@ -1,7 +1,12 @@
 // dist/cairn: one compiled binary. Every flag's reason is in docs/decisions/001-platform.md.
 import { spawnSync } from 'node:child_process'
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 
 const entries = ['src/cli/main.ts', 'src/cli/worker-entry.ts'].filter((path) => Bun.file(path).size > 0)
+// Each build names its source maps anew: those of the last one would pile up.
+mkdirSync('dist', { recursive: true })
+for (const name of readdirSync('dist')) if (name.endsWith('.map')) rmSync(`dist/${name}`)
+
 const { status } = spawnSync(
   process.execPath,
   [
