@@ -1,6 +1,7 @@
 import type { ByteStream, Call } from '#base'
-import type { Descriptor, Digest, History } from '#oci'
-import type { Exit, LogRecord, PortMapping, PortRequest } from '#runtime'
+import type { Digest, History } from '#oci'
+import type { ContainerState, Containers } from './container/types.ts'
+import type { Pruned } from './pruned.ts'
 
 /** Where a node keeps what it remembers, and what is only true while the machine runs. */
 export interface NodeOptions {
@@ -30,274 +31,6 @@ export interface Node extends AsyncDisposable {
    * it, and the next process would have to make it again.
    */
   leave(): Promise<void>
-}
-
-/** Docker's word for where a container is in its life. */
-export type ContainerState = 'created' | 'running' | 'paused' | 'exited' | 'removing'
-
-/** What to run, and how: Docker's `run` flags as data. Absent means the image's or Docker's default. */
-export interface ContainerOptions {
-  /** A reference, or an image ID or a prefix of one. */
-  readonly image: string
-  readonly name?: string
-  readonly command?: readonly string[]
-  /** Replaces the image's; an empty list clears it. */
-  readonly entrypoint?: readonly string[]
-  /** `NAME=value`; a bare `NAME` removes the image's. */
-  readonly env?: readonly string[]
-  readonly workdir?: string
-  /** `user`, `uid`, `user:group`. */
-  readonly user?: string
-  readonly groups?: readonly string[]
-  readonly hostname?: string
-  readonly domainname?: string
-  readonly labels?: Readonly<Record<string, string>>
-  readonly tty?: boolean
-  /** Keep stdin open. */
-  readonly stdin?: boolean
-  /** Started by a caller who does not stay. */
-  readonly detach?: boolean
-  /** Remove the container when it exits. */
-  readonly autoRemove?: boolean
-  readonly readonlyRoot?: boolean
-  readonly privileged?: boolean
-  /** A small init as process 1. */
-  readonly init?: boolean
-  readonly mounts?: readonly MountRequest[]
-  /** `bridge` (default), `none`, `host`, or a network's name. */
-  readonly network?: string
-  readonly aliases?: readonly string[]
-  readonly ports?: readonly PortRequest[]
-  /** Publish every exposed port on a free one. */
-  readonly publishAll?: boolean
-  /** `port/protocol`. */
-  readonly expose?: readonly string[]
-  /** `name:address`. */
-  readonly extraHosts?: readonly string[]
-  readonly dns?: readonly string[]
-  readonly dnsSearch?: readonly string[]
-  readonly dnsOptions?: readonly string[]
-  readonly capAdd?: readonly string[]
-  readonly capDrop?: readonly string[]
-  /** `no-new-privileges`, `seccomp=unconfined`, … */
-  readonly securityOptions?: readonly string[]
-  readonly devices?: readonly DeviceRequest[]
-  readonly sysctls?: Readonly<Record<string, string>>
-  readonly ulimits?: readonly Ulimit[]
-  readonly resources?: Resources
-  /** Bytes. */
-  readonly shmSize?: number
-  /** `host` or absent. */
-  readonly pid?: string
-  readonly ipc?: string
-  readonly uts?: string
-  readonly cgroupns?: 'host' | 'private'
-  readonly oomScoreAdj?: number
-  readonly stopSignal?: string
-  /** Seconds. */
-  readonly stopTimeout?: number
-  readonly logDriver?: 'k8s-file' | 'none'
-  readonly runtime?: string
-}
-
-export interface Resources {
-  /** Bytes. */
-  readonly memory?: number
-  readonly memoryReservation?: number
-  /** Memory and swap together, bytes; -1 for no limit. */
-  readonly memorySwap?: number
-  readonly cpus?: number
-  readonly cpuShares?: number
-  readonly cpuPeriod?: number
-  readonly cpuQuota?: number
-  readonly cpusetCpus?: string
-  readonly cpusetMems?: string
-  readonly pidsLimit?: number
-}
-
-export interface Ulimit {
-  readonly name: string
-  readonly soft: number
-  readonly hard: number
-}
-
-export interface DeviceRequest {
-  readonly source: string
-  readonly target: string
-  /** Of `rwm`. */
-  readonly permissions: string
-}
-
-/** One `-v`, `--mount` or `--tmpfs`. */
-export interface MountRequest {
-  readonly type: 'bind' | 'volume' | 'tmpfs'
-  /** Host path, or volume name; absent for tmpfs and anonymous volumes. */
-  readonly source?: string
-  readonly target: string
-  readonly readonly?: boolean
-  readonly propagation?: string
-  /** Do not fill an empty volume from the image. */
-  readonly nocopy?: boolean
-  /** Make a missing host directory, as `-v` does and `--mount` does not. */
-  readonly createSource?: boolean
-  /** `size=64m,mode=1777`. */
-  readonly tmpfsOptions?: string
-}
-
-/** A mount as a container has it. */
-export interface ContainerMount {
-  readonly type: 'bind' | 'volume' | 'tmpfs'
-  /** Volume name. */
-  readonly name?: string
-  /** Host path; empty for tmpfs. */
-  readonly source: string
-  readonly target: string
-  readonly readonly: boolean
-  readonly propagation?: string
-  readonly tmpfsOptions?: string
-  /** Do not fill an empty volume from the image. */
-  readonly nocopy?: boolean
-  /** Make a missing host directory. */
-  readonly createSource?: boolean
-  /** An anonymous volume that goes with its container. */
-  readonly anonymous?: boolean
-}
-
-/** What `create` decided, kept for every later start. */
-export interface ContainerConfig {
-  readonly options: ContainerOptions
-  readonly imageId: Digest
-  readonly manifest: Descriptor
-  readonly layers: readonly Digest[]
-  readonly args: readonly string[]
-  readonly env: readonly string[]
-  readonly workdir: string
-  readonly user: string
-  readonly hostname: string
-  readonly labels: Readonly<Record<string, string>>
-  readonly mounts: readonly ContainerMount[]
-  readonly network: string
-  readonly ports: readonly PortRequest[]
-  readonly exposed: readonly string[]
-  readonly stopSignal: string
-}
-
-/** A container's place in a network while it runs. */
-export interface Attached {
-  readonly network: string
-  readonly networkId: string
-  readonly ipv4?: string
-  readonly ipv6?: string
-  readonly mac?: string
-  readonly gateway?: string
-  readonly prefix?: number
-  readonly ports: readonly PortMapping[]
-}
-
-/** A container as the node remembers it. Times are milliseconds since the epoch. */
-export interface Container {
-  readonly id: string
-  readonly name: string
-  /** As the user wrote it. */
-  readonly image: string
-  readonly created: number
-  readonly config: ContainerConfig
-  readonly state: ContainerState
-  /** The container's first process, when it is known and alive. */
-  readonly pid?: number
-  readonly started?: number
-  readonly finished?: number
-  readonly exitCode?: number
-  readonly oomKilled?: boolean
-  readonly error?: string
-  readonly attached?: Attached
-}
-
-/** The caller's own stdio, as file descriptors. */
-export interface CallerIo {
-  readonly stdin?: number
-  readonly stdout: number
-  readonly stderr: number
-  /** The caller's stdin is a terminal that can be put into raw mode and has a size. */
-  readonly terminal?: { readonly fd: number }
-  /** Bytes that detach; absent: ctrl-p ctrl-q. */
-  readonly detachKeys?: Uint8Array
-}
-
-export interface StartOptions {
-  /** Stay with it until it exits: its output goes here. */
-  readonly io?: CallerIo
-  /** Told once the container runs: from now on it can be signalled and resized. */
-  readonly onStart?: (container: Container) => void
-}
-
-/** How a verb that stayed with a process ended. */
-export interface Ended extends Exit {
-  /** The caller left by the detach keys; the container runs on. */
-  readonly detached?: boolean
-}
-
-export interface ExecOptions {
-  readonly command: readonly string[]
-  readonly env?: readonly string[]
-  readonly user?: string
-  readonly workdir?: string
-  readonly tty?: boolean
-  readonly stdin?: boolean
-  readonly detach?: boolean
-  readonly privileged?: boolean
-}
-
-export interface LogOptions {
-  readonly follow?: boolean
-  /** Lines from the end; absent for all. */
-  readonly tail?: number
-  /** Milliseconds since the epoch. */
-  readonly since?: number
-  readonly until?: number
-}
-
-export interface RemoveOptions {
-  /** Kill it first. */
-  readonly force?: boolean
-  /** With its anonymous volumes. */
-  readonly volumes?: boolean
-}
-
-/** Containers by ID, prefix of one, or name. */
-export interface Containers {
-  /** A container will start soon: what can be got ready beside other work is begun. `start` and `exec` do it themselves. */
-  anticipate(): void
-  create(options: ContainerOptions, call?: Call): Promise<Container>
-  start(ref: string, options?: StartOptions, call?: Call): Promise<Ended | undefined>
-  attach(ref: string, io: CallerIo, call?: Call): Promise<Ended>
-  stop(ref: string, options?: { readonly timeout?: number; readonly signal?: string }, call?: Call): Promise<void>
-  kill(ref: string, signal?: string): Promise<void>
-  pause(ref: string): Promise<void>
-  unpause(ref: string): Promise<void>
-  wait(ref: string, call?: Call): Promise<Exit>
-  remove(ref: string, options?: RemoveOptions, call?: Call): Promise<void>
-  rename(ref: string, name: string): Promise<void>
-  exec(ref: string, options: ExecOptions, io: CallerIo, call?: Call): Promise<Exit>
-  resize(ref: string, rows: number, columns: number): Promise<void>
-  logs(ref: string, options?: LogOptions, call?: Call): AsyncIterable<LogRecord>
-  get(ref: string): Promise<Container>
-  /** Docker-shaped. */
-  inspect(ref: string, options?: { readonly size?: boolean }): Promise<object>
-  list(): Promise<readonly Container[]>
-  /** Bytes in the writable layer. */
-  size(ref: string): Promise<number>
-  /** The merged file system as a tar. */
-  export(ref: string, call?: Call): Promise<ByteStream>
-  prune(filter?: (container: Container) => boolean, call?: Call): Promise<Pruned>
-  /** What a monitor calls when its container has exited. */
-  exited(id: string): Promise<void>
-}
-
-/** What was removed, and the bytes that came free. */
-export interface Pruned {
-  readonly removed: readonly string[]
-  readonly bytes: number
 }
 
 /** One image as `images` lists it. */
@@ -458,4 +191,24 @@ export interface System {
   check(call?: Call): Promise<readonly string[]>
 }
 
-export type { Exit, LogRecord, PortMapping, PortRequest }
+export type { Exit, LogRecord, PortMapping, PortRequest } from '#runtime'
+export type {
+  Attached,
+  CallerIo,
+  Container,
+  ContainerConfig,
+  ContainerMount,
+  ContainerOptions,
+  ContainerState,
+  Containers,
+  DeviceRequest,
+  Ended,
+  ExecOptions,
+  LogOptions,
+  MountRequest,
+  RemoveOptions,
+  Resources,
+  StartOptions,
+  Ulimit,
+} from './container/types.ts'
+export type { Pruned } from './pruned.ts'
