@@ -12,6 +12,7 @@ export type {
 } from './configtypes.ts'
 export { serveRegistry } from './serve.ts'
 export type { Collected, RunningRegistry, ServeRegistryOptions } from './serve.ts'
+export type { FetchedManifest, ImageSource, OfferedImages } from './upkeep/types.ts'
 export { openDirectoryStorage, registryRoots } from './storage/directory.ts'
 export type { DirectoryStorageOptions } from './storage/directory.ts'
 export { openS3Storage } from './storage/s3/storage.ts'

@@ -13,12 +13,15 @@ import type { Metrics } from './metrics.ts'
 import { composeService } from './service.ts'
 import type { Composed } from './service.ts'
 import type { RegistryStorage } from './types.ts'
+import type { OfferedImages } from './upkeep/types.ts'
 
 export interface ServeRegistryOptions {
   /** Checked and completed here: pass what the user wrote. */
   readonly config: RegistryConfig
   /** Where everything is kept. The server closes it when it stops. */
   readonly storage: RegistryStorage
+  /** Images from elsewhere, an engine's for one, that can be pulled as if they had been pushed. */
+  readonly offers?: readonly OfferedImages[]
 }
 
 /** A registry that answers. */
@@ -49,7 +52,7 @@ export async function serveRegistry(options: ServeRegistryOptions, call?: Call):
   const config = resolveConfig(options.config)
   const metrics = createMetrics()
   const gate = await openGate(config, options.storage.records)
-  const composed = await composeService(config, options.storage, metrics)
+  const composed = await composeService(config, options.storage, metrics, options.offers ?? [])
   const state: State = { config, gate, metrics, composed, service: composed.service, active: 0, draining: false }
   const server = listen(state)
   const timer = composed.startUpkeep()

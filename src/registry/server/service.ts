@@ -10,6 +10,7 @@ import type { Collected } from './serve.ts'
 import type { RegistryStorage } from './types.ts'
 import { collectRegistry } from './upkeep/collect.ts'
 import { openQuotas } from './upkeep/quota.ts'
+import type { OfferedImages } from './upkeep/types.ts'
 import { openUpstreams } from './upkeep/upstream.ts'
 import { openWebhooks } from './upkeep/webhook.ts'
 
@@ -32,13 +33,14 @@ export async function composeService(
   config: ResolvedConfig,
   storage: RegistryStorage,
   metrics: Metrics,
+  offers: readonly OfferedImages[],
 ): Promise<Composed> {
   const repositories = openRepositories(storage)
   const uploads = openUploads(storage)
   const webhooks = openWebhooks(config.webhooks, metrics)
   const documents = documentCache(DOCUMENTS)
   const immutable = config.immutableTags.map((i) => ({ ...i, tags: i.tags.map(tagExpression) }))
-  const upstreams = openUpstreams(config.upstreams, { storage, repositories, documents, metrics })
+  const upstreams = openUpstreams(config.upstreams, offers, { storage, repositories, documents, metrics })
   const service: Service = {
     storage,
     repositories,

@@ -1,24 +1,9 @@
 import { collect, fail, isCode } from '#base'
-import type { ByteStream, Call } from '#base'
+import type { Call } from '#base'
 import { createHasher } from '#codec'
 import { algorithmOf, DOCUMENT_LIMIT, isDigest, MediaType } from '#oci'
-import type { Digest } from '#oci'
 import type { UpstreamConfig } from '../configtypes.ts'
-
-/** What a pull-through cache asks of the registry behind it. */
-export interface UpstreamClient {
-  /** The digest behind a tag without fetching it; undefined when the upstream does not say. `not_found`. */
-  head(repository: string, tag: string, call: Call): Promise<Digest | undefined>
-  /** A manifest, checked when asked for by digest. `not_found`, `unavailable`. */
-  manifest(repository: string, reference: string, call: Call): Promise<FetchedManifest>
-  blob(repository: string, digest: Digest, call: Call): Promise<ByteStream>
-}
-
-export interface FetchedManifest {
-  readonly bytes: Uint8Array
-  readonly digest: Digest
-  readonly contentType: string | null
-}
+import type { ImageSource } from './types.ts'
 
 const ACCEPT = [MediaType.ociIndex, MediaType.dockerManifestList, MediaType.ociManifest, MediaType.dockerManifest].join(
   ', ',
@@ -26,7 +11,7 @@ const ACCEPT = [MediaType.ociIndex, MediaType.dockerManifestList, MediaType.ociM
 /** A document is there within this time or the upstream counts as gone; blobs may take as long as they flow. */
 const DOCUMENT_MS = 20_000
 
-export function upstreamClient(config: UpstreamConfig): UpstreamClient {
+export function upstreamClient(config: UpstreamConfig): ImageSource {
   const base = config.url.replace(/\/+$/, '')
   const authorizations = new Map<string, string>()
   const send = async (repository: string, path: string, init: RequestInit, retry = true): Promise<Response> => {

@@ -1,0 +1,28 @@
+import type { ByteStream, Call } from '#base'
+import type { Digest } from '#oci'
+
+/**
+ * Where images come from that nobody pushed here: another registry behind this one, or the images
+ * of an engine. What is asked for is copied into the registry's own storage.
+ */
+export interface ImageSource {
+  /** The digest behind a tag, without its bytes; undefined when that cannot be told. `not_found`. */
+  head(repository: string, tag: string, call: Call): Promise<Digest | undefined>
+  /** A manifest, checked when asked for by digest. `not_found`, `unavailable`. */
+  manifest(repository: string, reference: string, call: Call): Promise<FetchedManifest>
+  /** Its bytes are checked by whoever asks. `not_found`, `unavailable`. */
+  blob(repository: string, digest: Digest, call: Call): Promise<ByteStream>
+}
+
+export interface FetchedManifest {
+  readonly bytes: Uint8Array
+  readonly digest: Digest
+  readonly contentType: string | null
+}
+
+/** A source whose repositories show here under a prefix, beside what is pushed. */
+export interface OfferedImages {
+  /** Empty, or names that each end in a slash. */
+  readonly prefix: string
+  readonly source: ImageSource
+}
