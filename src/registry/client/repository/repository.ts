@@ -131,20 +131,17 @@ function createMemory(): Memory {
 
 /**
  * The repository, read through mirrors: each is asked in turn and the registry last, where one lacks
- * the content or cannot be reached. Everything is written to the registry, and lists come from it.
+ * the content or cannot be reached. Everything is written to the registry; lists come from it, and so does
+ * `has`, which decides what a push leaves out.
  */
 export function withMirrors(
   mirrors: readonly { readonly repository: Repository; readonly serves: 'all' | 'digest-only' | 'tag-only' }[],
   main: Repository,
 ): Repository {
   if (mirrors.length === 0) return main
-  const chain = (byDigest: boolean): readonly Repository[] => [
-    ...mirrors.filter((m) => m.serves !== (byDigest ? 'tag-only' : 'digest-only')).map((m) => m.repository),
-    main,
-  ]
   const first = async <T>(byDigest: boolean, ask: (repository: Repository) => Promise<T>): Promise<T> => {
-    for (const repository of chain(byDigest)) {
-      if (repository === main) break
+    for (const { repository, serves } of mirrors) {
+      if (serves === (byDigest ? 'tag-only' : 'digest-only')) continue
       try {
         return await ask(repository)
       } catch (error) {
@@ -156,7 +153,6 @@ export function withMirrors(
   }
   return {
     ...main,
-    has: (d, call) => first(true, async (r) => (await r.has(d, call)) || (r === main ? false : fail('not_found', ''))),
     open: (d, call) => first(true, (r) => r.open(d, call)),
     resolve: (ref, call) => first(isDigest(ref), (r) => r.resolve(ref, call)),
     document: (ref, call) => first(isDigest(ref), (r) => r.document(ref, call)),
