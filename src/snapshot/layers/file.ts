@@ -2,14 +2,14 @@ import { chmodSync, fsyncSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { CairnError, checkCanceled, fail, messageOf, type ByteStream, type Call } from '#base'
 import {
+  createAheadInflater,
   createErofsWriter,
-  createInflater,
   detectCompression,
   fileSink,
   type ErofsInput,
   type ErofsSummary,
   type ErofsWriter,
-  type Inflater,
+  type AheadInflater,
   writeErofs,
 } from '#codec'
 import type { Digest } from '#oci'
@@ -18,8 +18,8 @@ import { syncData } from './read.ts'
 
 /** A layer file being written under a temporary name. */
 export interface LayerFile extends AsyncDisposable {
-  /** The next bytes of the blob, compressed or not. */
-  write(chunk: Uint8Array): void
+  /** The next bytes of the blob, compressed or not; they may change when this resolves. */
+  write(chunk: Uint8Array): Promise<void>
   /** Checks the diff ID, if it is known, and brings the file to the disk. */
   finish(diffId?: Digest): Promise<ErofsSummary>
   /** Instead of `write` and `finish`: a layer of these entries. */
@@ -54,19 +54,19 @@ export function createLayerFile(temporary: string): LayerFile {
     },
   })
   const input = createInput((bytes) => image.write(bytes))
-  const synced = async (make: () => ErofsSummary): Promise<ErofsSummary> => {
-    const summary = explained(temporary, make)
+  const synced = async (make: () => Promise<ErofsSummary>): Promise<ErofsSummary> => {
+    const summary = await explained(temporary, make)
     await syncData(fd).catch((error: unknown) => refuse(temporary, error))
     return summary
   }
   return {
     write: (chunk) => explained(temporary, () => input.write(chunk)),
     finish: (diffId) =>
-      synced(() => {
-        input.end()
+      synced(async () => {
+        await input.end()
         return image.finish(diffId)
       }),
-    finishWith: (entries) => synced(() => writeErofs(sink, entries)),
+    finishWith: (entries) => synced(async () => writeErofs(sink, entries)),
     publish(path) {
       chmodSync(temporary, 0o444)
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
@@ -83,34 +83,33 @@ export function createLayerFile(temporary: string): LayerFile {
 }
 
 /** Inflates by what the first bytes say: media types are sometimes wrong, magic numbers never. */
-function createInput(onBytes: (bytes: Uint8Array) => void): Inflater {
+function createInput(onBytes: (bytes: Uint8Array) => void): AheadInflater {
   let head = new Uint8Array()
-  let inflater: Inflater | undefined
-  const begin = (): Inflater => {
+  let inflater: AheadInflater | undefined
+  const begin = async (): Promise<AheadInflater> => {
     const compression = detectCompression(head)
     if (compression === 'bzip2' || compression === 'xz')
       fail('unimplemented', `a layer compressed with ${compression}`, { hint: 'recompress it with gzip or zstd' })
-    const begun = createInflater(compression, onBytes)
-    begun.write(head)
-    return begun
+    inflater = await createAheadInflater(compression, onBytes)
+    await inflater.write(head)
+    return inflater
   }
   return {
-    write(chunk) {
+    async write(chunk) {
       if (inflater) return inflater.write(chunk)
       head = Buffer.concat([head, chunk])
-      if (head.length >= MAGIC) inflater = begin()
+      if (head.length >= MAGIC) await begin()
     },
-    end() {
-      inflater ??= begin()
-      inflater.end()
+    async end() {
+      await (inflater ?? (await begin())).end()
     },
     close: () => inflater?.close(),
   }
 }
 
-function explained<T>(path: string, work: () => T): T {
+async function explained<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
-    return work()
+    return await work()
   } catch (error) {
     return refuse(path, error)
   }
@@ -136,6 +135,14 @@ function syncDirectory(path: string): void {
   }
 }
 
+/** What the second comes to, once both have ended; the error is the first's, if it has one. */
+export async function both<T>(first: Promise<unknown>, second: Promise<T>): Promise<T> {
+  const [one, two] = await Promise.allSettled([first, second])
+  if (one.status === 'rejected') throw one.reason
+  if (two.status === 'rejected') throw two.reason
+  return two.value
+}
+
 /** Feeds a blob to a layer file, and to whoever keeps the blob. */
 export async function feed(
   file: LayerFile,
@@ -145,7 +152,7 @@ export async function feed(
 ): Promise<void> {
   for await (const chunk of blob) {
     checkCanceled(call)
-    file.write(chunk)
-    if (keep) await keep(chunk)
+    if (keep) await both(file.write(chunk), keep(chunk))
+    else await file.write(chunk)
   }
 }

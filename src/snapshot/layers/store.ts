@@ -8,7 +8,7 @@ import { lock, lstat, processAlive, processStartTime, tryLock, type FileLock } f
 import { fixUpOf } from '../chain/chain.ts'
 import type { LayerFormat, LayerInfo } from '../types.ts'
 import { unpackLayer, verifyTree } from './directory.ts'
-import { createLayerFile, feed, type LayerFile } from './file.ts'
+import { both, createLayerFile, feed, type LayerFile } from './file.ts'
 import { readTarOf } from './read.ts'
 import { digestsOf, fileSignature, signatureOf } from './signature.ts'
 import { LayerTable, quirksOf, type LayerRow } from './table.ts'
@@ -93,8 +93,7 @@ class FileLayers implements DiskLayers {
       return there
     }
     await using file = createLayerFile(this.#temporary())
-    await this.#fill(file, layer, open, store, call)
-    return this.#publish(file, await file.finish(diffId), 0, call)
+    return this.#publish(file, await this.#fill(file, layer, open, store, call), 0, call)
   }
 
   async #fill(
@@ -103,11 +102,13 @@ class FileLayers implements DiskLayers {
     open: () => Promise<ByteStream>,
     store: ContentStore | undefined,
     call?: Call,
-  ): Promise<void> {
-    // The diff ID says all about a blob that it is the digest of.
-    const isTar = descriptor.digest === diffId
-    if (isTar) return feed(file, sized(await open(), descriptor), undefined, call)
-    if (!store) return feed(file, verified(await open(), descriptor), undefined, call)
+  ): Promise<ErofsSummary> {
+    if (!store) {
+      // The diff ID says all about a blob that it is the digest of.
+      const check = descriptor.digest === diffId ? sized : verified
+      await feed(file, check(await open(), descriptor), undefined, call)
+      return file.finish(diffId)
+    }
     await using ingest = await store.ingest(`layer ${descriptor.digest}`, call)
     let passed = 0
     // What an interrupted run has kept already is not written again; commit judges the whole.
@@ -120,7 +121,7 @@ class FileLayers implements DiskLayers {
     }
     try {
       await feed(file, await open(), keep, call)
-      await ingest.commit(descriptor.mediaType, descriptor)
+      return await both(ingest.commit(descriptor.mediaType, descriptor), file.finish(diffId))
     } catch (error) {
       if (!isCode(error, 'canceled') && !isCode(error, 'unavailable')) await ingest.abort()
       throw error
