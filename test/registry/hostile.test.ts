@@ -62,7 +62,7 @@ async function raw(url: string, text: string, until: (got: string) => boolean = 
 describe('crashes', () => {
   test('kill -9 in the middle of an upload: it goes on where it stopped, nothing torn is served', async () => {
     using dir = tempDir()
-    const bytes = patterned(3_000_000)
+    const bytes = patterned(3_000_000) as Uint8Array<ArrayBuffer>
     const digest = await digestOf(bytes)
     let location = ''
     {
@@ -116,7 +116,7 @@ describe('bodies', () => {
   test('one that breaks off leaves an upload that goes on', async () => {
     await using registry = await startRegistry()
     const { url, host } = registry
-    const bytes = patterned(50_000)
+    const bytes = patterned(50_000) as Uint8Array<ArrayBuffer>
     const location = await begin(url)
     const head = `PATCH ${location} HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 50000\r\n\r\n`
     const { hostname, port } = new URL(url)

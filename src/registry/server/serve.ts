@@ -159,7 +159,14 @@ async function respond(state: State, request: Request, server: Server, seen: See
     ...(caller.user === undefined ? {} : { user: caller.user }),
     call: { signal: request.signal },
     may: caller.access,
-    keepAlive: () => server.timeout(request, 0),
+    patiently: async (work) => {
+      server.timeout(request, 0)
+      try {
+        return await work()
+      } finally {
+        server.timeout(request, state.config.limits.idleSeconds)
+      }
+    },
   }
   return handler(state.service, exchange)
 }

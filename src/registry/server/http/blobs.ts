@@ -70,7 +70,7 @@ async function findBlob(service: Service, exchange: Exchange, name: string, dige
     if (exchange.request.method === 'HEAD') await service.repositories.keepBlob(name, digest)
     return blob
   }
-  if (await service.fetchBlob(name, digest))
+  if (await exchange.patiently(() => service.fetchBlob(name, digest)))
     return (await service.repositories.blob(name, digest)) ?? unknownBlob(digest)
   return unknownBlob(digest)
 }

@@ -51,8 +51,8 @@ export interface Exchange {
   readonly call: Call
   /** Whether the caller may do this in another repository: mounts ask. */
   may(action: 'pull' | 'push' | 'delete', name: string): boolean
-  /** Lets a request that is being worked on outlive the idle limit of its connection. */
-  keepAlive(): void
+  /** Works on something that may take longer than a connection may be idle. */
+  patiently<T>(work: () => Promise<T>): Promise<T>
 }
 
 /** Least recently used bytes, up to a sum. */

@@ -71,8 +71,7 @@ async function finish(
     await service.uploads.use(name, id, async (upload) => {
       await append(service, exchange, place, upload)
       // Syncing gigabytes, and hashing them again for sha512, takes longer than an idle connection lives.
-      exchange.keepAlive()
-      const blob = await commit(service, upload, digest, id)
+      const blob = await exchange.patiently(() => commit(service, upload, digest, id))
       if (!(await service.repositories.linkBlob(name, blob)))
         refuse('BLOB_UPLOAD_UNKNOWN', 'the upload was lost; begin another')
     })
