@@ -138,6 +138,21 @@ esac
     expect(await hostCredentials(host)(peer.host)).toBeUndefined()
   })
 
+  test('takes a keychain that works here for the first login', async () => {
+    await using peer = await startDockerRegistry({ users })
+    using home = tempDir()
+    for (const [name, works] of [
+      ['pass', 'exit 1'],
+      ['secretservice', `case $1 in list) echo '{}' ;; store) cat > '${home.path}/kept' ;; esac`],
+    ])
+      writeFileSync(join(home.path, `docker-credential-${name}`), `#!/bin/sh\n${works}\n`, { mode: 0o755 })
+    const host = machineHost({ HOME: home.path, PATH: `${home.path}:/usr/bin:/bin` })
+    const stored = await login(host, registryEndpoint(peer.host), peer.host, credential, { retry: QUICK })
+    expect([stored.helper, stored.warning]).toEqual(['secretservice', undefined])
+    expect(JSON.parse(await Bun.file(stored.path).text())).toEqual({ credsStore: 'secretservice' })
+    expect(await Bun.file(join(home.path, 'kept')).json()).toMatchObject({ Username: 'ann', Secret: 's3cret' })
+  })
+
   test('a helper that is not installed hinders nothing that is public', async () => {
     using home = tempDir()
     mkdirSync(join(home.path, '.docker'))

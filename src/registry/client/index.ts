@@ -30,6 +30,8 @@ export { readRegistriesConfig, registryEndpoint, resolveEndpoints, searchCandida
 export type { RegistriesConfig } from './config/endpoints.ts'
 export { mergeRegistriesConf, parseRegistriesConf } from './config/registriesconf.ts'
 export type { MirrorRule, RegistriesConf, RegistryRule } from './config/registriesconf.ts'
+export { attach, discover } from './copy/attach.ts'
+export type { AttachedFile, Attachment, Discovered } from './copy/attach.ts'
 export { copyAllTags, copyImage } from './copy/copyimage.ts'
 export type { CopiedImage, CopyImageOptions } from './copy/copyimage.ts'
 export { somePlatforms } from './copy/platforms.ts'

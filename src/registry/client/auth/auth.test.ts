@@ -162,7 +162,7 @@ describe('tokens', () => {
   const asked: { method: string; scope: string[]; authorization: string | null; form: Record<string, string> }[] = []
   let lifetime: number | undefined
   let valid = new Set<string>()
-  let oauth = true
+  let oauthOnly = false
   let realm: string | undefined
   beforeAll(() => {
     server = Bun.serve({
@@ -200,7 +200,7 @@ describe('tokens', () => {
     const form = Object.fromEntries(new URLSearchParams(text))
     const scope = request.method === 'POST' ? (form.scope ?? '').split(' ') : url.searchParams.getAll('scope')
     asked.push({ method: request.method, scope, authorization: request.headers.get('authorization'), form })
-    if (request.method === 'POST' && !oauth) return new Response(null, { status: 404 })
+    if (request.method === 'GET' && oauthOnly) return new Response(null, { status: 404 })
     if (form.refresh_token === 'stale') return new Response(null, { status: 401 })
     const token = `t${asked.length}`
     valid.add(token)
@@ -211,7 +211,7 @@ describe('tokens', () => {
     asked.length = 0
     valid = new Set()
     lifetime = 300
-    oauth = true
+    oauthOnly = false
     realm = undefined
   }
   const client = (credential?: Credential): ReturnType<typeof openRegistryClient> =>
@@ -230,6 +230,14 @@ describe('tokens', () => {
     reset()
     await tags(client({ kind: 'basic', username: 'ann', password: 'pw' }))
     expect(asked.map((a) => a.authorization)).toEqual([`Basic ${btoa('ann:pw')}`])
+  })
+
+  test('a server that knows OAuth2’s POST alone gets the password so', async () => {
+    reset()
+    oauthOnly = true
+    await tags(client({ kind: 'basic', username: 'ann', password: 'pw' }))
+    expect(asked.map((a) => a.method)).toEqual(['GET', 'POST'])
+    expect(asked[1]!.form).toMatchObject({ grant_type: 'password', username: 'ann', password: 'pw' })
   })
 
   test('a refresh token is exchanged by POST; a stale one is refused without being named', async () => {

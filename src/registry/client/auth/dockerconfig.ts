@@ -99,6 +99,12 @@ export function editAuthFile(
   return `${JSON.stringify({ ...object, auths }, null, '\t')}\n`
 }
 
+/** The file's text with a helper for everything. */
+export function nameHelper(text: string | undefined, what: string, helper: string): string {
+  const object = text === undefined || text.trim() === '' ? {} : parseObject(utf8(text), what)
+  return `${JSON.stringify({ ...object, credsStore: helper }, null, '\t')}\n`
+}
+
 function entryOf(credential: Credential): JsonObject {
   if (credential.kind === 'bearer') return { registrytoken: credential.token }
   if (credential.kind === 'identity')

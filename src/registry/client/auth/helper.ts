@@ -52,23 +52,10 @@ export async function helperErase(host: HelperRunner, name: string, server: stri
   return refused(name, 'erase', answer)
 }
 
-/** Servers with their users. */
-export async function helperList(
-  host: HelperRunner,
-  name: string,
-  call?: Call,
-): Promise<Readonly<Record<string, string>>> {
-  const answer = await runHelper(host, name, 'list', 'unused', call)
-  if (answer.code !== 0) refused(name, 'list', answer)
-  const object = parseObject(utf8(answer.stdout), `the answer of ${programOf(name)}`)
-  return Object.fromEntries(Object.entries(object).filter((e): e is [string, string] => typeof e[1] === 'string'))
-}
-
-/** True when the helper can be run. */
-export async function helperPresent(host: HelperRunner, name: string, call?: Call): Promise<boolean> {
+/** True when the helper is installed and its store can be reached. */
+export async function helperUsable(host: HelperRunner, name: string, call?: Call): Promise<boolean> {
   try {
-    await runHelper(host, name, 'list', 'unused', call)
-    return true
+    return (await runHelper(host, name, 'list', 'unused', call)).code === 0
   } catch (error) {
     if (isCode(error, 'not_found')) return false
     throw error

@@ -4,8 +4,8 @@ import { openRegistry } from '../registry.ts'
 import type { RegistryOptions } from '../registry.ts'
 import type { Credential, Endpoint, RegistryHost } from '../types.ts'
 import { dockerConfigPath, helperFor, readAuthFile } from './credentials.ts'
-import { bestKey, editAuthFile, parseAuthFile, serverKey } from './dockerconfig.ts'
-import { helperErase, helperStore } from './helper.ts'
+import { bestKey, editAuthFile, nameHelper, parseAuthFile, serverKey } from './dockerconfig.ts'
+import { helperErase, helperStore, helperUsable } from './helper.ts'
 
 export interface LoginOptions extends RegistryOptions {
   /** The file to write; default Docker's, or REGISTRY_AUTH_FILE. */
@@ -22,9 +22,13 @@ export interface StoredLogin {
   readonly warning?: string
 }
 
+/** Helpers for the keychains of the systems, in the order of preference. */
+const KNOWN_HELPERS = ['osxkeychain', 'wincred', 'pass', 'secretservice']
+
 /**
  * Asks the registry whether it takes the credential, then stores it: by the credential helper that the
- * file names, else in the file. `unauthenticated`, with nothing stored, when it is refused.
+ * file names; else, while the file holds no credentials yet, by one that works here, which is written
+ * into the file; else in the file itself. `unauthenticated`, with nothing stored, when it is refused.
  */
 export async function login(
   host: RegistryHost,
@@ -38,9 +42,12 @@ export async function login(
   const path = loginPath(host, options)
   const file = await readAuthFile(host, path)
   const server = serverKey(domain)
-  const helper = file && helperFor(file, domain)
+  const named = file && helperFor(file, domain)
+  const fresh = !file || (Object.keys(file.auths).length === 0 && Object.keys(file.credHelpers).length === 0)
+  const helper = named ?? (fresh ? await workingHelper(host, call) : undefined)
   if (helper !== undefined) {
     await helperStore(host, helper, server, credential, call)
+    if (named === undefined) await host.replaceFile(path, nameHelper(await host.readFile(path), path, helper))
     return { server, helper, path }
   }
   await host.replaceFile(path, editAuthFile(await host.readFile(path), path, server, credential))
@@ -64,6 +71,11 @@ export async function logout(
   const stored = bestKey(Object.keys(file.auths), domain) !== undefined
   if (stored) await host.replaceFile(path, editAuthFile(text, path, serverKey(domain), undefined))
   return erased || stored
+}
+
+async function workingHelper(host: RegistryHost, call?: Call): Promise<string | undefined> {
+  for (const name of KNOWN_HELPERS) if (await helperUsable(host, name, call)) return name
+  return undefined
 }
 
 /** `GET /v2/` with the credential. A registry that asks nobody anything takes any. */

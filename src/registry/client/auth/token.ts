@@ -22,16 +22,12 @@ export interface Token {
   readonly value: string
   /** Milliseconds since the epoch. */
   readonly expires: number
-  /** What the server handed out to ask again with, instead of a password. */
-  readonly refreshToken?: string
 }
 
 export interface TokenRequest {
   readonly service: TokenService
   readonly scopes: readonly string[]
   readonly credential?: Credential | undefined
-  /** Ask for a refresh token as well: `login`. */
-  readonly offline?: boolean
   readonly signal?: AbortSignal | undefined
 }
 
@@ -46,37 +42,28 @@ export async function fetchToken(transport: Transport, request: TokenRequest): P
   if (credential?.kind === 'identity')
     return answeredToken(transport, postRequest(request, refreshGrant(credential.token)))
   if (credential?.kind !== 'basic') return answeredToken(transport, getRequest(request))
-  const first = request.offline ? postRequest(request, passwordGrant(credential)) : getRequest(request)
+  const first = getRequest(request)
   const answer = await transport(first)
   if (answer.status === 200) return readToken(answer)
-  // Servers know one of the two at least: those without OAuth2 answer POST with any of these.
-  if (![400, 401, 404, 405, 406, 415].includes(answer.status) || (answer.status === 401 && !request.offline))
-    throw await answerError(first, answer)
+  // What servers answer that know OAuth2's POST alone.
+  if (![400, 404, 405, 406].includes(answer.status)) throw await answerError(first, answer)
   await discard(answer)
-  return answeredToken(
-    transport,
-    request.offline ? getRequest(request) : postRequest(request, passwordGrant(credential)),
-  )
+  return answeredToken(transport, postRequest(request, passwordGrant(credential)))
 }
 
-function getRequest({ service, scopes, credential, offline, signal }: TokenRequest): RegistryRequest {
+function getRequest({ service, scopes, credential, signal }: TokenRequest): RegistryRequest {
   const url = new URL(service.realm)
   if (service.service !== undefined) url.searchParams.set('service', service.service)
   for (const scope of scopes) url.searchParams.append('scope', scope)
-  if (offline) url.searchParams.set('offline_token', 'true')
   if (credential?.kind !== 'basic') return { method: 'GET', url: url.href, signal }
   url.searchParams.set('client_id', CLIENT_ID)
   return { method: 'GET', url: url.href, headers: { authorization: basicHeader(credential) }, signal }
 }
 
-function postRequest(
-  { service, scopes, offline, signal }: TokenRequest,
-  grant: Record<string, string>,
-): RegistryRequest {
+function postRequest({ service, scopes, signal }: TokenRequest, grant: Record<string, string>): RegistryRequest {
   const form = new URLSearchParams({ ...grant, client_id: CLIENT_ID })
   if (service.service !== undefined) form.set('service', service.service)
   if (scopes.length > 0) form.set('scope', scopes.join(' '))
-  if (offline) form.set('access_type', 'offline')
   const headers = { 'content-type': 'application/x-www-form-urlencoded' }
   return { method: 'POST', url: service.realm.href, headers, body: utf8(form.toString()), signal }
 }
@@ -107,7 +94,5 @@ async function readToken(answer: Response): Promise<Token> {
   const lifetime = typeof body.expires_in === 'number' && body.expires_in > 0 ? body.expires_in : DEFAULT_LIFETIME
   // Counted from now, not from the server's issued_at: clocks differ.
   const expires = Date.now() + Math.floor(Math.max(lifetime - MARGIN, lifetime / 2) * 1000)
-  const refreshToken =
-    typeof body.refresh_token === 'string' && body.refresh_token !== '' ? body.refresh_token : undefined
-  return { value, expires, ...(refreshToken === undefined ? {} : { refreshToken }) }
+  return { value, expires }
 }

@@ -3,13 +3,14 @@ import { fail, streamOf, utf8 } from '#base'
 import { copyGraph, openLayout } from '#content'
 import { openDirectoryStorage, serveRegistry } from '#registry/server'
 import type { RunningRegistry } from '#registry/server'
-import { describe as describeBytes, encodeDocument, hexOf, MediaType, parsePlatform } from '#oci'
+import { encodeDocument, hexOf, MediaType, parsePlatform } from '#oci'
 import type { Descriptor, ImageIndex } from '#oci'
 import { failure, faultProxy, lacking, must, sampleImage, skipReason, startDockerRegistry, tempDir } from '#testkit'
 import type { DockerRegistry, TempDir } from '#testkit'
 import { openRepository } from '../client.ts'
 import type { ClientOptions } from '../client.ts'
 import type { Repository } from '../types.ts'
+import { attach, discover } from './attach.ts'
 import { copyAllTags, copyImage } from './copyimage.ts'
 
 const options: ClientOptions = { retry: { sleep: async () => undefined, random: () => 0 } }
@@ -58,21 +59,11 @@ async function sampleIndex(to: Repository): Promise<Descriptor> {
   return descriptor
 }
 
-async function attach(to: Repository, subject: Descriptor, text: string): Promise<Descriptor> {
-  const layer = await describeBytes('text/plain', utf8(text))
-  const empty = await describeBytes(MediaType.ociEmpty, utf8('{}'))
-  await to.put(layer.descriptor, streamOf(layer.bytes))
-  await to.put(empty.descriptor, streamOf(empty.bytes))
-  const manifest = await encodeDocument(MediaType.ociManifest, {
-    schemaVersion: 2,
-    mediaType: MediaType.ociManifest,
+function note(to: Repository, subject: Descriptor, text: string): Promise<Descriptor> {
+  return attach(to, subject, {
     artifactType: 'application/x-note',
-    config: empty.descriptor,
-    layers: [layer.descriptor],
-    subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.size },
+    files: [{ mediaType: 'text/plain', bytes: utf8(text) }],
   })
-  await to.put(manifest.descriptor, streamOf(manifest.bytes))
-  return manifest.descriptor
 }
 
 describe('copyImage', () => {
@@ -128,9 +119,9 @@ describe('copyImage', () => {
       const from = ours()
       const root = await sampleIndex(from)
       const { manifests } = JSON.parse(new TextDecoder().decode((await from.document(root.digest)).bytes)) as ImageIndex
-      const onIndex = await attach(from, root, 'on the index')
-      const onImage = await attach(from, manifests[0]!, 'on an image')
-      const onNote = await attach(from, onImage, 'on a note')
+      const onIndex = await note(from, root, 'on the index')
+      const onImage = await note(from, manifests[0]!, 'on an image')
+      const onNote = await note(from, onImage, 'on a note')
       const signature = await sampleImage(from, { label: 'signature' })
       await from.tag(signature, `sha256-${hexOf(root.digest)}.sig`)
       for (const to of [theirs(), ours()]) {
@@ -220,6 +211,27 @@ describe('copyImage', () => {
       expect(seen.trim()).toBe(root.digest)
     },
   )
+})
+
+test('discover shows the tree of what refers to an image, once each', async () => {
+  const at = ours()
+  const root = await sampleImage(at)
+  const sbom = await note(at, root, 'sbom')
+  const signature = await note(at, sbom, 'signature of the sbom')
+  const bare = await attach(at, root, { artifactType: 'application/x-mark', files: [], annotations: { a: 'b' } })
+  const tree = await discover(at, root)
+  expect(tree.map((n) => n.descriptor.digest).sort()).toEqual([sbom.digest, bare.digest].sort())
+  const branch = tree.find((n) => n.descriptor.digest === sbom.digest)!
+  expect(branch.referrers.map((n) => n.descriptor.digest)).toEqual([signature.digest])
+  const circular = {
+    ...at,
+    async *referrers() {
+      yield sbom
+      yield signature
+      yield root
+    },
+  }
+  expect((await discover(circular, root)).length).toBe(1)
 })
 
 /** Everything below a root is there, and its bytes are what the digests say. */

@@ -1,11 +1,12 @@
 import { checkCanceled, fail, isCode } from '#base'
 import type { Call } from '#base'
-import { copyGraph, readDocument } from '#content'
+import { copyGraph } from '#content'
 import type { CopyDestination, CopyOptions, ReadOnlyTarget, Target } from '#content'
-import { algorithmOf, hexOf, isIndex, isManifest, parseIndex, parseManifest } from '#oci'
+import { algorithmOf, hexOf } from '#oci'
 import type { Descriptor, Digest, Platform } from '#oci'
 import { isDocument } from '../repository/place.ts'
 import type { Repository } from '../types.ts'
+import { refersTo } from './attach.ts'
 import { somePlatforms } from './platforms.ts'
 
 export interface CopyImageOptions extends Omit<CopyOptions, 'select'> {
@@ -99,7 +100,7 @@ class ImageCopy {
         checkCanceled(this.#options)
         if (asked.has(referrer.digest) || copied.some((d) => d.digest === referrer.digest)) continue
         if (copied.length >= REFERRERS_LIMIT) fail('resource_exhausted', `more than ${REFERRERS_LIMIT} referrers`)
-        if (!(await this.#refersTo(referrer, subject))) continue
+        if (!(await this.#confirmed(referrer, subject))) continue
         // A referrer is copied whole: a platform chosen for the image says nothing about it.
         await copyGraph(this.#from, this.#destination(), referrer, this.#options)
         copied.push(referrer)
@@ -110,12 +111,8 @@ class ImageCopy {
     return copied
   }
 
-  /** Lists of referrers are the registry's word: only the manifest itself proves the relation. */
-  async #refersTo(referrer: Descriptor, subject: Descriptor): Promise<boolean> {
-    if (!isManifest(referrer.mediaType) && !isIndex(referrer.mediaType)) return false
-    const bytes = await readDocument(this.#from, referrer, this.#options)
-    const { subject: named } = isIndex(referrer.mediaType) ? parseIndex(bytes) : parseManifest(bytes)
-    if (named?.digest === subject.digest) return true
+  async #confirmed(referrer: Descriptor, subject: Descriptor): Promise<boolean> {
+    if (await refersTo(this.#from, referrer, subject, this.#options)) return true
     const message = `${referrer.digest} is listed as a referrer of ${subject.digest} but is none: left out`
     this.#options.progress?.({ kind: 'warning', message })
     return false

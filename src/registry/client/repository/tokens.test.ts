@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { streamOf } from '#base'
+import { openDirectoryStorage, serveRegistry } from '#registry/server'
+import type { RunningRegistry } from '#registry/server'
+import { blobOf, failure, must, patterned, sampleImage, skipReason, lacking, tempDir } from '#testkit'
+import type { TempDir } from '#testkit'
+import { openRegistryClient } from '../client.ts'
+import type { RegistryClient } from '../client.ts'
+import { copyImage } from '../copy/copyimage.ts'
+
+describe('our registry with tokens and rights', () => {
+  let registry: RunningRegistry
+  let dir: TempDir
+  beforeAll(async () => {
+    dir = tempDir('cairn-registry-')
+    const htpasswd = join(dir.path, 'htpasswd')
+    const lines = ['ann', 'bob'].map(
+      (user) => `${user}:${Bun.password.hashSync(`${user}-pw`, { algorithm: 'bcrypt', cost: 4 })}`,
+    )
+    writeFileSync(htpasswd, `${lines.join('\n')}\n`)
+    registry = await serveRegistry({
+      config: {
+        port: 0,
+        auth: {
+          htpasswd,
+          scheme: 'token',
+          rules: [
+            { repositories: ['**'], users: ['ann'], allow: ['pull', 'push', 'delete'] },
+            { repositories: ['open/**'], users: ['bob'], allow: ['pull'] },
+          ],
+        },
+      },
+      storage: openDirectoryStorage({ root: join(dir.path, 'data') }),
+    })
+  })
+  afterAll(async () => {
+    await registry.stop(0)
+    dir[Symbol.dispose]()
+  })
+
+  const client = (user?: string, password = `${user}-pw`): RegistryClient =>
+    openRegistryClient({
+      retry: { sleep: async () => undefined },
+      ...(user ? { credentials: async () => ({ kind: 'basic', username: user, password }) as const } : {}),
+    })
+  const name = (path: string): string => `127.0.0.1:${registry.port}/${path}`
+
+  test('one user pushes, mounts and deletes, another only pulls, nobody else anything', async () => {
+    const ann = client('ann')
+    const root = await sampleImage(ann.repository(name('open/app')), { compression: 'gzip' })
+    const { mounted } = await copyImage(ann.repository(name('open/app')), ann.repository(name('shut/app')), root, {
+      tags: ['v1'],
+    })
+    expect(mounted).toBe(3)
+    const bob = client('bob')
+    expect(await bob.repository(name('open/app')).has(root)).toBe(true)
+    const denied = bob.repository(name('open/app')).tag(root, 'mine')
+    const error = await denied.catch((e: Error & { code: string }) => e)
+    expect(['unauthenticated', 'permission_denied']).toContain((error as { code: string }).code)
+    await failure(client().repository(name('open/app')).resolve('v1'), 'unauthenticated')
+    await failure(client('ann', 'wrong').repository(name('open/app')).resolve('v1'), 'unauthenticated')
+    await ann.repository(name('shut/app')).delete('v1')
+    await failure(ann.repository(name('shut/app')).resolve('v1'), 'not_found')
+  })
+
+  test('an upload that the caller gives up leaves nothing', async () => {
+    const stop = new AbortController()
+    const bytes = patterned(3_000_000)
+    const d = await blobOf(bytes)
+    async function* half(): AsyncGenerator<Uint8Array, void, void> {
+      yield bytes.subarray(0, 1_500_000)
+      stop.abort()
+      yield bytes.subarray(1_500_000)
+    }
+    const repository = client('ann').repository(name('open/given-up'))
+    await failure(repository.put(d, half(), { signal: stop.signal }), 'canceled')
+    expect(await repository.has(d)).toBe(false)
+    await repository.put(d, streamOf(bytes))
+    expect(await repository.has(d)).toBe(true)
+  })
+
+  test.skipIf(skipReason('skopeo with tokens', lacking('skopeo')))('skopeo sees what we pushed', async () => {
+    const repository = client('ann').repository(name('open/shared'))
+    const root = await sampleImage(repository, { compression: 'gzip' })
+    await repository.tag(root, 'v1')
+    const flags = ['--tls-verify=false', '--creds', 'bob:bob-pw', '--format', '{{.Digest}}']
+    expect((await must(['skopeo', 'inspect', ...flags, `docker://${repository.name}:v1`])).trim()).toBe(root.digest)
+  })
+})
