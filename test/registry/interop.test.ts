@@ -141,4 +141,32 @@ describe.skipIf(skip)('other clients', () => {
     expect(code).not.toBe(0)
     expect(stderr).toMatch(/authentication required|unauthorized/)
   })
+
+  test('what everybody may pull is pulled without logging in', async () => {
+    const rules = [
+      { repositories: ['public/**'], users: ['anonymous'], allow: ['pull' as const] },
+      { repositories: ['**'], users: ['alice'], allow: ['pull' as const, 'push' as const] },
+    ]
+    for (const scheme of ['basic', 'token'] as const) {
+      const htpasswd = join(world.dir.path, 'htpasswd')
+      await using registry = await startRegistry({ auth: { scheme, htpasswd, rules } })
+      const at = (name: string): string => `docker://${registry.host}/${name}`
+      await tool('podman', 'import', '-q', await busyboxRootfs(), 'busybox')
+      const alice = ['--dest-creds', 'alice:wonder', '--dest-tls-verify=false']
+      for (const name of ['public/app', 'private/app'])
+        await tool('skopeo', 'copy', '-q', ...alice, 'containers-storage:localhost/busybox:latest', at(name))
+      const pull = (name: string): Promise<{ code: number; stderr: string }> =>
+        run(world.storage.command('skopeo', ['inspect', insecure, at(name)]), {
+          env: { ...world.storage.env, REGISTRY_AUTH_FILE: '/nonexistent', HOME: world.dir.path },
+        })
+      expect([scheme, await pull('public/app')]).toMatchObject([scheme, { code: 0 }])
+      expect((await pull('private/app')).code).not.toBe(0)
+      // Docker, when the base asks for a password that it has not, gives up: it needs tokens.
+      if (scheme === 'basic') continue
+      const docker = (name: string): Promise<{ code: number }> =>
+        run([world.docker.client, 'pull', `${registry.host}/${name}`], { env: world.docker.env })
+      expect([scheme, (await docker('public/app')).code]).toEqual([scheme, 0])
+      expect((await docker('private/app')).code).not.toBe(0)
+    }
+  }, 120_000)
 })

@@ -11,7 +11,7 @@ export interface Rule {
 export interface AuthConfig {
   /** A file of `name:bcrypt-hash` lines, read again when it changes. */
   readonly htpasswd?: string
-  /** `basic` asks for a password with each request, `token` for one that the server's own token service gave. */
+  /** `basic` asks for a password with each request, `token` for one that the server's own token service gave, which Docker needs for pulls without a login. */
   readonly scheme: 'basic' | 'token'
   /** Who may do what; whatever no rule allows is denied. Default: everything to those who have logged in. */
   readonly rules?: readonly Rule[]
