@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { utf8 } from '#base'
 import { openDatabase } from '#content'
 import { digestOf } from '#oci'
-import { openDirectoryStorage, registryRoots, resolveConfig, serveRegistry } from '#registry/server'
+import { openDirectoryStorage, openStorage, registryRoots, resolveConfig, serveRegistry } from '#registry/server'
 import { tempDir } from '#testkit'
 import { makeImage, pullImage, pushImage } from './images.ts'
 import { startRegistry } from './server.ts'
@@ -111,4 +111,17 @@ test('a request is a line of JSON without the query', async () => {
   const [line = ''] = (await new Response(child.stderr).text()).split('\n')
   expect(JSON.parse(line)).toMatchObject({ method: 'GET', path: '/v2/app/tags/list', status: 404, agent: 'test/1' })
   expect(line).not.toContain('hush')
+})
+
+test('a storage is opened as its configuration says, with keys from the environment', async () => {
+  using dir = tempDir()
+  const wrong = (config: unknown, message: string): void => expect(() => openStorage(config, {})).toThrow(message)
+  wrong({ kind: 'tape' }, 'kind')
+  wrong({ kind: 'directory' }, 'root')
+  wrong({ kind: 's3', endpoint: 'file:///x', bucket: 'b' }, 'endpoint')
+  wrong({ kind: 's3', endpoint: 'http://x', bucket: 'b' }, 'accessKeyId is missing')
+  const keys = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' }
+  await openStorage({ kind: 's3', endpoint: 'http://127.0.0.1:1', bucket: 'b' }, keys)[Symbol.asyncDispose]()
+  await using storage = openStorage({ kind: 'directory', root: join(dir.path, 'root') })
+  await storage.check()
 })

@@ -31,3 +31,5 @@ export type {
 } from './types.ts'
 export { checkRegistry } from './check/run.ts'
 export type { CheckOptions, CheckReport, CheckResult } from './check/types.ts'
+export { openStorage } from './storage/open.ts'
+export type { StorageConfig } from './storage/open.ts'
