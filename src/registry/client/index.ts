@@ -26,7 +26,13 @@ export { readCertificates } from './config/certs.ts'
 export type { Certificates } from './config/certs.ts'
 export { parseDaemonJson } from './config/daemonjson.ts'
 export type { DaemonMirror, DaemonRegistries } from './config/daemonjson.ts'
-export { readRegistriesConfig, registryEndpoint, resolveEndpoints, searchCandidates } from './config/endpoints.ts'
+export {
+  NO_CONFIG,
+  readRegistriesConfig,
+  registryEndpoint,
+  resolveEndpoints,
+  searchCandidates,
+} from './config/endpoints.ts'
 export type { RegistriesConfig } from './config/endpoints.ts'
 export { mergeRegistriesConf, parseRegistriesConf } from './config/registriesconf.ts'
 export type { MirrorRule, RegistriesConf, RegistryRule } from './config/registriesconf.ts'

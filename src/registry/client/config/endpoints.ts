@@ -13,6 +13,8 @@ export interface RegistriesConfig {
   readonly docker: DaemonRegistries
   /** Hosts named as insecure by the caller: `--insecure`, `--tls-verify=false`. */
   readonly insecure?: readonly string[]
+  /** Hosts that are spoken to in plain HTTP from the start: behind a tunnel, `--plain-http`. */
+  readonly plainHttp?: readonly string[]
 }
 
 export const NO_CONFIG: RegistriesConfig = { containers: NO_REGISTRIES_CONF, docker: NO_DAEMON_REGISTRIES }
@@ -103,6 +105,7 @@ function endpointOf(location: string, config: RegistriesConfig, insecure: boolea
     host: host === HUB ? HUB_HOST : host,
     path,
     insecure: insecure || isInsecureHost(listed, host) || isLoopback(host),
+    ...(config.plainHttp?.includes(host) ? { plainHttp: true } : {}),
   }
 }
 
