@@ -18,7 +18,11 @@ export async function startRegistry(
   const dir = options.root === undefined ? tempDir('cairn-registry-') : undefined
   const root = options.root ?? dir!.path
   const storage = openDirectoryStorage({ root, ...(options.now ? { now: options.now } : {}) })
-  const running = await serveRegistry({ config: { port: 0, ...config }, storage })
+  const running = await serveRegistry({ config: { port: 0, ...config }, storage }).catch(async (error: unknown) => {
+    await storage[Symbol.asyncDispose]()
+    dir?.[Symbol.dispose]()
+    throw error
+  })
   return {
     url: running.url,
     host: running.url.replace(/^https?:\/\//, ''),
