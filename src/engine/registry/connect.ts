@@ -13,7 +13,7 @@ export interface ConnectOptions {
 
 /**
  * How the engine reaches registries, over Bun's fetch: each host with its own CAs and client certificate,
- * bytes as they are, no idle limit but the caller's signal. What is trusted for one host is for that one alone.
+ * bytes as they are. A peer that falls silent is given up after Bun's 300 s. What is trusted for one host is for that one alone.
  */
 export function machineConnect(host: RegistryHost, options: ConnectOptions = {}): (endpoint: Endpoint) => Transport {
   const read = options.certificates ?? ((name: string) => readCertificates(host, name))
@@ -30,7 +30,6 @@ export function machineConnect(host: RegistryHost, options: ConnectOptions = {})
     return fetchTransport({
       init: () => ({
         decompress: false,
-        timeout: false,
         ...(tls ? { tls } : {}),
         ...(options.socket ? { unix: options.socket } : {}),
         ...(options.proxy ? { proxy: options.proxy } : {}),

@@ -298,6 +298,19 @@ describe('tokens', () => {
     expect(asked.length).toBe(2)
   })
 
+  test('who waits for a token server that never answers can give up', async () => {
+    reset()
+    const stop = new AbortController()
+    using silent = Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      fetch: () => (stop.abort(), new Promise<never>(() => undefined)),
+    })
+    realm = `http://127.0.0.1:${silent.port}/`
+    const repository = client().repository(`127.0.0.1:${server.port}/a/b`)
+    await failure(Array.fromAsync(repository.tags({ signal: stop.signal })), 'canceled')
+  })
+
   test('a realm that is no place for secrets is not asked', async () => {
     for (const bad of ['ftp://x/', 'nothing', 'https://u:p@x.example/']) {
       reset()

@@ -1,4 +1,4 @@
-import { fail } from '#base'
+import { CairnError, fail } from '#base'
 import { discard } from '../transport/body.ts'
 import { redactUrl } from '../transport/redact.ts'
 import type { Credential, RegistryRequest, Transport } from '../types.ts'
@@ -110,19 +110,15 @@ class Session {
     const key = scopes.join(' ')
     const known = this.#tokens.get(key)
     if (known) {
-      const token = await known
+      const token = await untilAborted(known, request.signal)
       if (token.expires > Date.now()) return token
     }
-    // Not the request's own signal: others wait for the same token.
+    // Not under the request's own signal: others wait for the same token.
     const pending = fetchToken(this.#options.tokens, { service, scopes, credential })
+    pending.catch(() => this.#tokens.get(key) === pending && this.#tokens.delete(key))
     if (this.#tokens.size >= TOKENS_LIMIT) this.#tokens.clear()
     this.#tokens.set(key, pending)
-    try {
-      return await pending
-    } catch (error) {
-      if (this.#tokens.get(key) === pending) this.#tokens.delete(key)
-      throw error
-    }
+    return untilAborted(pending, request.signal)
   }
 
   /** A registry names its token server freely, but neither the password nor the token may cross a wire in clear. */
@@ -139,6 +135,22 @@ class Session {
     return fail('unauthenticated', `${this.#origin} names a token server without TLS: ${redactUrl(text)}`, {
       hint: 'name the registry as insecure if that is meant',
     })
+  }
+}
+
+/** The work's end, or `canceled` as soon as this caller gives up; the work goes on for the others. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work
+  let stop = (): void => undefined
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(new CairnError('canceled', 'canceled', { cause: signal.reason }))
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', stop)
   }
 }
 
