@@ -88,7 +88,7 @@ function openThread(format: InflateFormat): Thread | undefined {
 }
 
 /** Two of these: one is filled while the other is read. */
-const OUTPUT_SIZE = 512 << 10
+const OUTPUT_SIZE = 1 << 20
 
 class ThreadInflater implements AheadInflater {
   readonly #format: InflateFormat
