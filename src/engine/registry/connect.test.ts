@@ -6,7 +6,7 @@ import { streamOf, utf8 } from '#base'
 import { login, logout, openRepository, readRegistriesConfig } from '#registry/client'
 import type { Certificates, ClientOptions } from '#registry/client'
 import { hostCredentials, registryEndpoint } from '#registry/client'
-import { blobOf, failure, lacking, selfSigned, skipReason, startDockerRegistry, tempDir } from '#testkit'
+import { blobOf, failure, lacking, must, run, selfSigned, skipReason, startDockerRegistry, tempDir } from '#testkit'
 import { machineConnect } from './connect.ts'
 import { machineHost } from './host.ts'
 
@@ -152,6 +152,24 @@ esac
     expect(JSON.parse(await Bun.file(stored.path).text())).toEqual({ credsStore: 'secretservice' })
     expect(await Bun.file(join(home.path, 'kept')).json()).toMatchObject({ Username: 'ann', Secret: 's3cret' })
   })
+
+  test.skipIf(skipReason('logins shared with skopeo', lacking('skopeo')))(
+    'is shared with skopeo, both ways',
+    async () => {
+      await using peer = await startDockerRegistry({ users })
+      using home = tempDir()
+      const host = machineHost({ HOME: home.path })
+      const { path } = await login(host, registryEndpoint(peer.host), peer.host, credential, { retry: QUICK })
+      const image = `docker://${peer.host}/absent`
+      const asked = await run(['skopeo', 'list-tags', '--authfile', path, '--tls-verify=false', image])
+      expect(asked.stderr).toContain('404')
+      const theirs = join(home.path, 'auth.json')
+      const flags = ['--authfile', theirs, '--tls-verify=false', '-u', 'ann', '--password-stdin']
+      await must(['skopeo', 'login', ...flags, peer.host], { stdin: 's3cret' })
+      const read = hostCredentials(machineHost({ HOME: home.path, REGISTRY_AUTH_FILE: theirs }))
+      expect(await read(`${peer.host}/a/b`)).toEqual(credential)
+    },
+  )
 
   test('a helper that is not installed hinders nothing that is public', async () => {
     using home = tempDir()

@@ -96,7 +96,9 @@ async function connected(
   options: RegistryOptions,
   call?: Call,
 ): Promise<Reached> {
-  const origin = await findOrigin(endpoint, connection, call)
+  // One more attempt: a link that hiccups here would make a plain registry look like a broken one with TLS.
+  const twice = withRetry(connection, { ...options.retry, attempts: 2 })
+  const origin = await findOrigin(endpoint, twice, call)
   const { credentials } = options
   const credentialOf = remembered(async (repository: string) => credentials?.(repository, call))
   const transport = withAuth(outside, origin, {

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { fail, streamOf, utf8 } from '#base'
+import { CairnError, fail, streamOf, utf8 } from '#base'
 import { copyGraph, openLayout } from '#content'
 import { openDirectoryStorage, serveRegistry } from '#registry/server'
 import type { RunningRegistry } from '#registry/server'
 import { encodeDocument, hexOf, MediaType, parsePlatform } from '#oci'
 import type { Descriptor, ImageIndex } from '#oci'
 import { failure, faultProxy, lacking, must, sampleImage, skipReason, startDockerRegistry, tempDir } from '#testkit'
-import type { DockerRegistry, TempDir } from '#testkit'
+import type { DockerRegistry, Fault, TempDir } from '#testkit'
+import fc from 'fast-check'
 import { openRepository } from '../client.ts'
 import type { ClientOptions } from '../client.ts'
 import type { Repository } from '../types.ts'
@@ -189,6 +190,50 @@ describe('copyImage', () => {
     const back = openRepository(`${proxy.host}/own/r${count++}`, options)
     await copyImage(there, back, root, { tags: ['v1'] })
     await checkWhole(openRepository(`127.0.0.1:${own.port}/${back.path}`, options), root)
+  })
+
+  test('over a link that fails at random, a copy arrives whole or says why', async () => {
+    const from = ours()
+    const root = await sampleIndex(from)
+    const passing = fc.constantFrom<Fault>(
+      { kind: 'hangUp' },
+      { kind: 'cutAnswer', after: 3 },
+      { kind: 'truncate', after: 50 },
+      { kind: 'cutUpload', after: 60 },
+      { kind: 'answer', status: 429, headers: { 'retry-after': '1' } },
+      { kind: 'answer', status: 502, body: '<html>' },
+    )
+    const lasting = fc.constantFrom<Fault>(
+      { kind: 'answer', status: 404 },
+      { kind: 'answer', status: 200, headers: { 'content-type': MediaType.ociIndex }, body: '{}' },
+      { kind: 'rewrite', body: (body) => body.map((byte) => byte ^ 1) },
+    )
+    const fault = fc.oneof(
+      { weight: 60, arbitrary: fc.constant(undefined) },
+      { weight: 20, arbitrary: passing },
+      { weight: 1, arbitrary: lasting },
+    )
+    let whole = 0
+    await fc.assert(
+      fc.asyncProperty(fc.array(fault, { minLength: 20, maxLength: 60 }), async (faults) => {
+        let n = 0
+        await using proxy = await faultProxy({ host: `127.0.0.1:${own.port}` }, () => faults[n++])
+        const path = `own/r${count++}`
+        const there = openRepository(`${proxy.host}/${from.path}`, options)
+        try {
+          await copyImage(there, openRepository(`${proxy.host}/${path}`, options), root)
+        } catch (error) {
+          if (error instanceof CairnError && error.code !== 'internal') return
+          throw error
+        }
+        // A 200 or 201 that a liar in the middle gives is believed only where nothing can be checked: has and put.
+        const lied = faults.slice(0, n).some((f) => f?.kind === 'answer' && f.status === 200)
+        whole++
+        if (!lied) await checkWhole(openRepository(`127.0.0.1:${own.port}/${path}`, options), root)
+      }),
+      { numRuns: 15, seed: 7 },
+    )
+    expect(whole).toBeGreaterThan(5)
   })
 
   test('every tag of a repository', async () => {

@@ -30,7 +30,9 @@ export async function getDocument(place: Place, ref: string, call?: Call): Promi
       const bytes = await boundedBody(response, DOCUMENT_LIMIT, `the manifest ${place.path}:${ref}`)
       return { descriptor: describeAnswer(ref, response, bytes), bytes }
     } catch (error) {
-      if (attempt > place.resumes || !isCode(error, 'unavailable')) throw error
+      // A body without a length that is cut short looks like one with another digest.
+      const again = isCode(error, 'unavailable') ? place.resumes : isCode(error, 'data_loss') ? 2 : 0
+      if (attempt > again) throw error
       await (place.retry.sleep ?? sleep)(backoffMs(attempt, place.retry), call?.signal)
     }
   }
