@@ -12,7 +12,9 @@ const NAME_MAX = 255
  * Symlinks are not looked at: whoever touches a file system still resolves beneath its root by the kernel.
  */
 export function safePath(path: string): string {
-  if (isPlain(path)) return path
+  // Most archives of directories begin every name so.
+  const bare = path.startsWith('./') ? path.slice(2) : path
+  if (isPlain(bare)) return bare
   if (path.includes('\0')) refuse(path, 'contains a NUL')
   const parts: string[] = []
   for (const part of path.split('/')) {
