@@ -1,7 +1,9 @@
 import { rmSync } from 'node:fs'
 import { fail, isCode } from '#base'
+import type { ByteStream, Call } from '#base'
 import { algorithmOf } from '#oci'
 import type { Descriptor, Digest } from '#oci'
+import { readRange } from './blobread.ts'
 import { checkWritten } from './blobwrite.ts'
 import type { FileSink } from './filesink.ts'
 import type { Ingest } from './types.ts'
@@ -27,6 +29,10 @@ export class FileIngest implements Ingest {
 
   get offset(): number {
     return this.#sink.size
+  }
+
+  kept(call?: Call): ByteStream {
+    return readRange({ path: this.#path, start: 0 }, this.offset, 0, call)
   }
 
   async write(chunk: Uint8Array): Promise<void> {

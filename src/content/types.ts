@@ -40,6 +40,8 @@ export interface ContentStore extends ContentProvider {
 /** One write in progress. Disposing without commit keeps the bytes for a later resume; `abort` drops them. */
 export interface Ingest extends AsyncDisposable {
   readonly offset: number
+  /** What is there already, up to the offset of now: for a reader that needs the whole. */
+  kept(call?: Call): ByteStream
   write(chunk: Uint8Array): Promise<void>
   /** Makes the bytes visible; `data_loss` (and nothing kept) if they are not what was expected. */
   commit(mediaType: string, expected?: Pick<Descriptor, 'digest' | 'size'>): Promise<Descriptor>
