@@ -1,7 +1,7 @@
 import { anticipateMigration } from '#runtime'
 import { openParts, type Parts } from './parts.ts'
 import { containerOf } from './container/table.ts'
-import type { Containers, Images, Networks, Node, NodeOptions, System, Volumes } from './types.ts'
+import type { Containers, Images, Networks, Node, NodeOptions, Registries, System, Volumes } from './types.ts'
 
 /**
  * Opens a node: the one place that wires the rooms together. It costs nothing: each verb's code is
@@ -16,6 +16,7 @@ export function openNode(options: NodeOptions = {}): Node {
     images: images(parts),
     volumes: volumes(parts),
     networks: networks(parts),
+    registries: registries(parts),
     system: system(parts),
     leave: () => parts.leave(),
     [Symbol.asyncDispose]: async () => parts.close(),
@@ -87,6 +88,8 @@ function images(parts: Parts): Images {
     import: async (tar, options, call) => (await import('./image/import.ts')).importRoot(parts, tar, options, call),
     build: async (request, call) => (await import('./image/build.ts')).build(parts, request, call),
     prune: async (options, call) => (await import('./image/prune.ts')).prune(parts, options, call),
+    pull: async (ref, options, call) => (await import('./registry/pull.ts')).pull(parts, ref, options, call),
+    push: async (ref, options, call) => (await import('./registry/push.ts')).push(parts, ref, options, call),
   }
 }
 
@@ -104,6 +107,20 @@ function volumes(parts: Parts): Volumes {
 
 function networks(parts: Parts): Networks {
   return { list: async () => (await import('./network/list.ts')).list(parts) }
+}
+
+function registries(parts: Parts): Registries {
+  const verbs = async (): Promise<Registries> => (await import('./registry/verbs.ts')).registryVerbs(parts)
+  return {
+    login: async (server, credential, call) => (await verbs()).login(server, credential, call),
+    logout: async (server, call) => (await verbs()).logout(server, call),
+    tags: async function* (repository, call) {
+      yield* (await verbs()).tags(repository, call)
+    },
+    manifest: async (name, call) => (await verbs()).manifest(name, call),
+    serve: async (request, call) => (await verbs()).serve(request, call),
+    check: async (url, onResult, call) => (await verbs()).check(url, onResult, call),
+  }
 }
 
 function system(parts: Parts): System {

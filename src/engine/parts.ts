@@ -4,6 +4,7 @@ import { openDatabase } from '#content'
 import type { Monitor, NetworkDriver, Runtime } from '#runtime'
 import type { Differ, DiskLayers, Snapshotter } from '#snapshot'
 import { openContainers, type ContainerTable } from './container/table.ts'
+import type { MachineRegistries } from './open/registries.ts'
 import { pathsOf, type Paths } from './paths.ts'
 import type { NodeOptions } from './types.ts'
 import { openVolumes, type VolumeTable } from './volume/table.ts'
@@ -25,6 +26,7 @@ export interface Parts {
   runtime(name?: string): Promise<Runtime>
   monitor(runtime: Runtime): Promise<Monitor>
   networkDriver(): Promise<NetworkDriver>
+  registries(): Promise<MachineRegistries>
   close(): void
   /** For a process that ends now: see {@link Node.leave}. */
   leave(): Promise<void>
@@ -61,6 +63,7 @@ export function openParts(options: NodeOptions): Parts {
     },
     monitor: async (runtime) => (await import('./open/monitor.ts')).monitor(runtime),
     networkDriver: once(async () => (await import('./open/network.ts')).networkDriver(parts)),
+    registries: once(async () => (await import('./open/registries.ts')).registries()),
     close: () => db?.close(),
     leave: async () => {
       if (!db) return

@@ -1,5 +1,7 @@
 import type { ByteStream, Call } from '#base'
 import type { Digest, History } from '#oci'
+import type { RemoteDocument, StoredLogin } from '#registry/client'
+import type { CheckReport, CheckResult, RegistryConfig, RunningRegistry, StorageConfig } from '#registry/server'
 import type { ContainerState, Containers } from './container/types.ts'
 import type { Pruned } from './pruned.ts'
 
@@ -24,6 +26,7 @@ export interface Node extends AsyncDisposable {
   readonly images: Images
   readonly volumes: Volumes
   readonly networks: Networks
+  readonly registries: Registries
   readonly system: System
   /**
    * Instead of disposing, for a process that calls `process.exit` now: the database's log stays as it is, for a later
@@ -81,6 +84,8 @@ export interface BuildRequest {
   readonly labels?: Readonly<Record<string, string>>
   readonly network?: 'default' | 'none' | 'host'
   readonly noCache?: boolean
+  /** Ask the registries what base images' names mean now; else only for those that are not here. */
+  readonly pull?: boolean
   /** Only the host's own is built. */
   readonly platform?: string
 }
@@ -108,7 +113,69 @@ export interface Images {
   load(archive: ArchiveSource, call?: Call): Promise<readonly string[]>
   import(tar: ByteStream, options?: ImportOptions, call?: Call): Promise<Digest>
   build(request: BuildRequest, call?: Call): Promise<Built>
+  pull(ref: string, options?: PullOptions, call?: Call): Promise<readonly Pulled[]>
+  push(ref: string, options?: PushOptions, call?: Call): Promise<readonly Pushed[]>
   prune(options?: { readonly all?: boolean }, call?: Call): Promise<Pruned>
+}
+
+export interface PullOptions {
+  /** Of an index, the image for this platform instead of the host's: `linux/arm64`. */
+  readonly platform?: string
+  /** Every tag of the repository. */
+  readonly all?: boolean
+}
+
+export interface Pulled {
+  /** As people write it: `debian:12`. */
+  readonly name: string
+  /** The whole name. */
+  readonly reference: string
+  /** What the name means in the registry: the digest of a manifest or index. */
+  readonly digest: Digest
+  /** Digest of the config. */
+  readonly id: Digest
+  /** False when the name meant this very image here already. */
+  readonly changed: boolean
+}
+
+export interface PushOptions {
+  /** Every tag that the repository has here. */
+  readonly all?: boolean
+}
+
+export interface Pushed {
+  readonly name: string
+  readonly tag: string
+  /** Of the manifest or index as the registry has it. */
+  readonly digest: Digest
+  /** Bytes of that. */
+  readonly size: number
+  /** The index that this image is a part of, when its other images are not here and so were not pushed. */
+  readonly partOf?: Digest
+}
+
+/** A registry's configuration, and where it keeps everything (default: a directory under the node's root). */
+export interface ServeRequest extends RegistryConfig {
+  readonly storage?: StorageConfig
+}
+
+/** Registries as such; images come and go by {@link Images.pull} and {@link Images.push}. */
+export interface Registries {
+  /** Tries the credential, then stores it where other tools find it. `unauthenticated` when it is refused. */
+  login(
+    server: string,
+    credential: { readonly username: string; readonly password: string },
+    call?: Call,
+  ): Promise<StoredLogin>
+  /** False when there was no login. */
+  logout(server: string, call?: Call): Promise<boolean>
+  tags(repository: string, call?: Call): AsyncIterable<string>
+  /** The manifest or index behind a name, as the registry has it. */
+  manifest(name: string, call?: Call): Promise<RemoteDocument>
+  /** Serves until it is stopped. */
+  serve(request: ServeRequest, call?: Call): Promise<RunningRegistry>
+  /** Checks a registry against the distribution-spec. It writes to two repositories of its own. */
+  check(url: string, onResult?: (result: CheckResult) => void, call?: Call): Promise<CheckReport>
 }
 
 export interface Volume {
@@ -206,6 +273,7 @@ export type {
   ExecOptions,
   LogOptions,
   MountRequest,
+  PullPolicy,
   RemoveOptions,
   Resources,
   StartOptions,

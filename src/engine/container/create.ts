@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { checkCanceled, fail, isCode, type Call } from '#base'
 import { findImage } from '../image/find.ts'
+import { obtain } from '../image/obtain.ts'
 import { checkNetwork } from '../network/table.ts'
 import { signalNumber } from '#runtime'
 import { bootId } from '#sys'
@@ -19,7 +20,8 @@ import { containerOf } from './table.ts'
  */
 export async function create(parts: Parts, options: ContainerOptions, call?: Call): Promise<Container> {
   checkOptions(parts, options)
-  const image = await findImage(parts, options.image, call)
+  const find = (): ReturnType<typeof findImage> => findImage(parts, options.image, call)
+  const image = await obtain(parts, options.image, options.pull ?? 'missing', find, call)
   checkCanceled(call)
   const id = newId()
   const config = resolveConfig(options, image, {

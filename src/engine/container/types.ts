@@ -3,6 +3,9 @@ import type { Descriptor, Digest } from '#oci'
 import type { Exit, LogRecord, PortMapping, PortRequest } from '#runtime'
 import type { Pruned } from '../pruned.ts'
 
+/** `missing`: pulled when it is not here; `always`: the registry says what the name means now; `never`. */
+export type PullPolicy = 'missing' | 'always' | 'never'
+
 /** Docker's word for where a container is in its life. */
 export type ContainerState = 'created' | 'running' | 'paused' | 'exited' | 'removing'
 
@@ -10,6 +13,8 @@ export type ContainerState = 'created' | 'running' | 'paused' | 'exited' | 'remo
 export interface ContainerOptions {
   /** A reference, or an image ID or a prefix of one. */
   readonly image: string
+  /** When its registry is asked for the image. Default `missing`. */
+  readonly pull?: PullPolicy
   readonly name?: string
   readonly command?: readonly string[]
   /** Replaces the image's; an empty list clears it. */

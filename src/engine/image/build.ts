@@ -17,9 +17,10 @@ import {
 import { openBuildNetwork } from '../network/build.ts'
 import type { Parts } from '../parts.ts'
 import { createWorkDir } from '../system/workdir.ts'
-import type { BuildRequest, Built } from '../types.ts'
+import type { BuildRequest, Built, PullPolicy } from '../types.ts'
 import { imageContent } from './content.ts'
 import { locate } from './find.ts'
+import { obtain } from './obtain.ts'
 
 /** Builds an image and names it. */
 export async function build(parts: Parts, request: BuildRequest, call?: Call): Promise<Built> {
@@ -27,7 +28,7 @@ export async function build(parts: Parts, request: BuildRequest, call?: Call): P
   const platform = platformOf(request.platform)
   await using lease = acquireLease(parts.db, `build ${names[0] ?? request.context}`)
   using work = await createWorkDir(parts, 'build')
-  const host = await openHost(parts, lease, work.path)
+  const host = await openHost(parts, lease, work.path, request.pull ? 'always' : 'missing')
   const result = await buildImage(
     host,
     {
@@ -54,7 +55,7 @@ export async function build(parts: Parts, request: BuildRequest, call?: Call): P
   }
 }
 
-async function openHost(parts: Parts, lease: Lease, workDir: string): Promise<BuildHost> {
+async function openHost(parts: Parts, lease: Lease, workDir: string, policy: PullPolicy): Promise<BuildHost> {
   const [store, layers, snapshots, differ, runtime, content] = await Promise.all([
     parts.store(),
     parts.layers(),
@@ -73,7 +74,8 @@ async function openHost(parts: Parts, lease: Lease, workDir: string): Promise<Bu
     workDir,
     lease,
     resolveImage: async (ref, platform, call) => {
-      const { root } = await locate(parts, ref, call)
+      const find = (): ReturnType<typeof locate> => locate(parts, ref, call)
+      const { root } = await obtain(parts, ref, policy, find, call)
       return openImage(content, root, platform, call)
     },
     openNetwork: async (mode) => {

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import { fail, type Call } from '#base'
 import {
   acquireLease,
@@ -13,6 +12,7 @@ import { openImage, openImageArchive, type Layer } from '#image'
 import { familiarName, isManifest, parseReference, type Digest } from '#oci'
 import type { Parts } from '../parts.ts'
 import type { ArchiveSource } from '../types.ts'
+import { eachLayer } from './eachlayer.ts'
 import { createdTime, factsFor } from './facts.ts'
 
 /**
@@ -64,28 +64,12 @@ async function loadOne(
 export async function addLayers(parts: Parts, layers: readonly Layer[], lease: Lease, call?: Call): Promise<void> {
   const [store, layerStore] = await Promise.all([parts.store(), parts.layers()])
   const leased = store.leased(lease)
-  const waiting = [...new Map(layers.map((layer) => [layer.descriptor.digest, layer])).values()]
-  const stop = new AbortController()
-  const signal = call?.signal ? AbortSignal.any([call.signal, stop.signal]) : stop.signal
-  const work = async (): Promise<void> => {
-    for (let layer = waiting.shift(); layer; layer = waiting.shift()) {
-      const { descriptor, diffId } = layer
-      lease.add(diffId)
-      lease.add(descriptor.digest)
-      const keep = descriptor.digest === diffId ? undefined : leased
-      await layerStore.add({ descriptor, diffId }, () => layer.blob({ signal, verify: false }), keep, {
-        ...call,
-        signal,
-      })
-    }
+  const add = async (layer: Layer, inner: Call): Promise<void> => {
+    const { descriptor, diffId } = layer
+    lease.add(diffId)
+    lease.add(descriptor.digest)
+    const keep = descriptor.digest === diffId ? undefined : leased
+    await layerStore.add({ descriptor, diffId }, () => layer.blob({ ...inner, verify: false }), keep, inner)
   }
-  const workers = Array.from({ length: Math.min(4, Math.max(2, availableParallelism())) }, work)
-  try {
-    await Promise.all(workers)
-  } catch (error) {
-    // The others stop at their next chunk; nothing of theirs is seen.
-    stop.abort(error)
-    await Promise.allSettled(workers)
-    throw error
-  }
+  await eachLayer(layers, add, call)
 }

@@ -1,0 +1,49 @@
+import { fail } from '#base'
+import { parseReference, withDefaultTag } from '#oci'
+import { login, logout, registryEndpoint } from '#registry/client'
+import type { Parts } from '../parts.ts'
+import type { Registries } from '../types.ts'
+
+/** What is asked of registries besides pull and push. */
+export function registryVerbs(parts: Parts): Registries {
+  return {
+    async login(server, { username, password }, call) {
+      const { host, config, connect } = await parts.registries()
+      const domain = domainOf(server)
+      return login(
+        host,
+        registryEndpoint(domain, config),
+        domain,
+        { kind: 'basic', username, password },
+        { connect },
+        call,
+      )
+    },
+    async logout(server, call) {
+      return logout((await parts.registries()).host, domainOf(server), {}, call)
+    },
+    async *tags(name, call) {
+      const reference = parseReference(name)
+      if (reference.tag !== undefined || reference.digest !== undefined)
+        fail('invalid_argument', `${name} has a tag or digest: give the repository alone`)
+      yield* (await parts.registries()).client.repository(reference).tags(call)
+    },
+    async manifest(name, call) {
+      const reference = withDefaultTag(parseReference(name))
+      const repository = (await parts.registries()).client.repository(reference)
+      return repository.document(reference.digest ?? reference.tag ?? 'latest', call)
+    },
+    serve: async (request, call) => (await import('./serve.ts')).serve(parts, request, call),
+    check: async (url, onResult, call) => {
+      const { checkRegistry } = await import('#registry/server')
+      return checkRegistry(/^https?:\/\//.test(url) ? url : `http://${url}`, onResult ? { onResult } : {}, call)
+    },
+  }
+}
+
+/** `https://registry.example/v1/`, as Docker's users write it, is its host. */
+function domainOf(server: string): string {
+  const domain = server.replace(/^https?:\/\//, '').split('/', 1)[0] ?? ''
+  if (!/^[^\s@?#]+$/.test(domain)) fail('invalid_argument', `not the address of a registry: ${JSON.stringify(server)}`)
+  return domain === 'index.docker.io' || domain === 'registry-1.docker.io' ? 'docker.io' : domain
+}
