@@ -27,7 +27,8 @@ test('docker’s management forms are found', () => {
   expect(find(['container', 'ls', '-a'])).toMatchObject({ entry: { name: 'ps' }, length: 2 })
   expect(find(['ps', '-a'])).toMatchObject({ entry: { name: 'ps' }, length: 1 })
   expect(find(['image'])).toBeUndefined()
-  expect(groups()).toEqual(['builder', 'buildx', 'container', 'image', 'network', 'system', 'volume'])
+  const known = ['builder', 'buildx', 'container', 'image', 'manifest', 'network', 'registry', 'system', 'volume']
+  expect(groups()).toEqual(known)
   expect(membersOf('volume').map(({ name }) => name)).toContain('prune')
 })
 

@@ -44,6 +44,18 @@ export const table: readonly Entry[] = [
     load: async () => (await import('./commands/logs.ts')).logs,
   },
   {
+    name: 'pull',
+    summary: 'Download an image from a registry',
+    also: ['image pull'],
+    load: async () => (await import('./commands/pull.ts')).pull,
+  },
+  {
+    name: 'push',
+    summary: 'Upload an image to a registry',
+    also: ['image push'],
+    load: async () => (await import('./commands/push.ts')).push,
+  },
+  {
     name: 'images',
     summary: 'List images',
     also: ['image ls', 'image list'],
@@ -163,6 +175,21 @@ export const table: readonly Entry[] = [
     load: async () => (await import('./commands/import.ts')).importImage,
   },
   {
+    name: 'login',
+    summary: 'Authenticate to a registry',
+    load: async () => (await import('./commands/login.ts')).login,
+  },
+  {
+    name: 'logout',
+    summary: 'Log out from a registry',
+    load: async () => (await import('./commands/login.ts')).logout,
+  },
+  {
+    name: 'tags',
+    summary: 'List the tags of a repository in its registry',
+    load: async () => (await import('./commands/tags.ts')).tags,
+  },
+  {
     name: 'doctor',
     summary: 'Check everything Cairn needs of this machine, with the cure for what is missing',
     load: async () => (await import('./commands/doctor.ts')).doctor,
@@ -202,6 +229,21 @@ export const table: readonly Entry[] = [
     summary: 'Remove build cache',
     also: ['buildx prune'],
     load: async () => (await import('./commands/prune.ts')).builderPrune,
+  },
+  {
+    name: 'manifest inspect',
+    summary: 'Display the manifest or index that a name has in its registry',
+    load: async () => (await import('./commands/manifest.ts')).manifestInspect,
+  },
+  {
+    name: 'registry serve',
+    summary: 'Serve a registry',
+    load: async () => (await import('./commands/registry.ts')).registryServe,
+  },
+  {
+    name: 'registry check',
+    summary: 'Check any registry against the distribution-spec',
+    load: async () => (await import('./commands/registry.ts')).registryCheck,
   },
   {
     name: 'network ls',

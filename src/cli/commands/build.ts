@@ -76,10 +76,6 @@ export const build: Command = command({
   max: 1,
   completes: 'directory',
   run: async (context, values, [path]) => {
-    if (values.pull)
-      fail('unimplemented', '--pull is not supported: there is no registry client yet', {
-        hint: "bring base images with 'cairn load' or 'cairn import'",
-      })
     const network = values.network === 'bridge' ? 'default' : (values.network ?? 'default')
     if (network !== 'default' && network !== 'none' && network !== 'host')
       fail('unimplemented', `--network ${network} is not supported for builds`, { hint: 'default, none or host' })
@@ -106,6 +102,7 @@ export const build: Command = command({
         labels: pairs(values.label ?? []),
         network,
         noCache: values['no-cache'] === true,
+        pull: values.pull === true,
       },
       { signal: context.signal, progress: progress.report },
     )

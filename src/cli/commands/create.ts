@@ -3,6 +3,7 @@ import { fail } from '#base'
 import { command, type Command } from '../command.ts'
 import { containerFlags, containerOptions, refusedContainerFlags } from '../flags/container.ts'
 import { print } from '../output.ts'
+import { creating } from '../creating.ts'
 
 export const create: Command = command({
   usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',
@@ -17,7 +18,7 @@ export const create: Command = command({
     const idFile = values.cidfile
     if (idFile !== undefined && existsSync(idFile)) fail('already_exists', `container ID file found: ${idFile}`)
     const node = await context.node()
-    const container = await node.containers.create(containerOptions(values, words), { signal: context.signal })
+    const container = await creating(node, containerOptions(values, words), values.quiet === true, context.signal)
     if (idFile !== undefined) writeFileSync(idFile, container.id)
     print(container.id)
   },

@@ -5,6 +5,7 @@ import { callerIo, proxySignals } from '../attend.ts'
 import { command, type Command } from '../command.ts'
 import { containerFlags, containerOptions, refusedContainerFlags } from '../flags/container.ts'
 import { print } from '../output.ts'
+import { creating } from '../creating.ts'
 
 export const run: Command = command({
   usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',
@@ -33,7 +34,7 @@ export const run: Command = command({
     const node = await context.node()
     node.containers.anticipate()
     if (detach) {
-      const container = await node.containers.create(options, { signal: context.signal })
+      const container = await creating(node, options, values.quiet === true, context.signal)
       if (idFile !== undefined) writeFileSync(idFile, container.id)
       await node.containers.start(container.id, {}, { signal: context.signal })
       print(container.id)
@@ -48,7 +49,7 @@ export const run: Command = command({
       ...(values['detach-keys'] === undefined ? {} : { detachKeys: values['detach-keys'] }),
     })
     let running: Container | undefined
-    const container = await node.containers.create(options, { signal: context.signal })
+    const container = await creating(node, options, values.quiet === true, context.signal)
     if (idFile !== undefined) writeFileSync(idFile, container.id)
     const proxied = values['sig-proxy'] !== false
     const quit = proxied ? proxySignals(context, node, () => running) : () => undefined

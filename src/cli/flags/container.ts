@@ -1,5 +1,12 @@
 import { fail } from '#base'
-import { parsePublish, type ContainerOptions, type DeviceRequest, type Resources, type Ulimit } from '#engine'
+import {
+  parsePublish,
+  type ContainerOptions,
+  type PullPolicy,
+  type DeviceRequest,
+  type Resources,
+  type Ulimit,
+} from '#engine'
 import type { Values } from '../command.ts'
 import { environment, pairs } from './environment.ts'
 import { parseMount, parseTmpfs, parseVolume } from './mounts.ts'
@@ -59,8 +66,8 @@ export const containerFlags = {
   'publish-all': { type: 'boolean', short: 'P', help: 'Publish all exposed ports to random ports' },
   pull: {
     type: 'string',
-    help: 'Pull image before running (missing|never); there is no registry client yet, so a missing image is an error',
-    complete: ['missing', 'never'],
+    help: 'Pull image before running (always|missing|never) (default missing)',
+    complete: ['always', 'missing', 'never'],
   },
   quiet: { type: 'boolean', short: 'q', help: 'Suppress the pull output' },
   'read-only': { type: 'boolean', help: "Mount the container's root filesystem as read only" },
@@ -123,6 +130,11 @@ export const refusedContainerFlags: Readonly<Record<string, string>> = Object.fr
   ].map((name) => [name, '']),
 )
 
+function pullPolicy(text: string): PullPolicy {
+  if (text === 'always' || text === 'missing' || text === 'never') return text
+  return fail('invalid_argument', `invalid pull option: ${JSON.stringify(text)}`, { hint: 'always, missing or never' })
+}
+
 /** The flags as the engine's options; `words` is the image and its command. */
 export function containerOptions(
   values: Values<typeof containerFlags>,
@@ -130,12 +142,9 @@ export function containerOptions(
   cwd: string = process.cwd(),
 ): ContainerOptions {
   const [image, ...command] = words
-  if (values.pull === 'always')
-    fail('unimplemented', '--pull always is not supported: there is no registry client yet', {
-      hint: "bring the image with 'cairn load' or 'cairn import'",
-    })
   return {
     image: image!,
+    ...(values.pull === undefined ? {} : { pull: pullPolicy(values.pull) }),
     ...(command.length > 0 ? { command } : {}),
     ...identity(values),
     ...processOptions(values),

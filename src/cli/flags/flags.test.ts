@@ -160,7 +160,7 @@ describe('a container’s flags', () => {
         containerOptions(values, ['x'], '/')
     expect(refuse({ memory: '1m' })).toThrow('6MB')
     expect(refuse({ cpus: '1', 'cpu-quota': '5' })).toThrow('conflicting')
-    expect(refuse({ pull: 'always' })).toThrow('registry')
+    expect(refuse({ pull: 'often' })).toThrow('pull option')
     expect(refuse({ hostname: 'a b' })).toThrow('hostname')
     expect(refuse({ 'log-driver': 'syslog' })).toThrow('syslog')
     expect(refuse({ pid: 'container:x' })).toThrow('not supported')

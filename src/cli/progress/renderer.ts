@@ -13,12 +13,12 @@ export interface Renderer extends Disposable {
   end(): void
 }
 
-export function renderer(name: RendererName): Renderer {
+export function renderer(name: RendererName, title: string = 'Building'): Renderer {
   switch (name) {
     case 'plain':
       return plain((text) => write(2, text))
     case 'tty':
-      return isTerminal(2) ? tty((text) => write(2, text)) : plain((text) => write(2, text))
+      return isTerminal(2) ? tty((text) => write(2, text), title) : plain((text) => write(2, text))
     case 'rawjson':
       return { report: (record) => write(2, rawLine(record)), end: nothing, [Symbol.dispose]: nothing }
     case 'quiet':

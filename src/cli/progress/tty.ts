@@ -19,7 +19,7 @@ export interface Screen {
  * The live form: one line a step, running ones with a clock and the end of their output, redrawn in
  * place. What scrolled out of the screen's height is summed up, never drawn twice.
  */
-export function tty(out: (text: string) => void): Renderer {
+export function tty(out: (text: string) => void, title: string = 'Building'): Renderer {
   const steps = new Steps()
   const began = Date.now()
   let drawn = 0
@@ -27,7 +27,7 @@ export function tty(out: (text: string) => void): Renderer {
   const size = (): Screen => ({ columns: process.stderr.columns || 80, rows: process.stderr.rows || 24 })
 
   const draw = (last: boolean): void => {
-    const lines = picture(steps, { now: Date.now(), began, last, colour: colours(2), ...size() })
+    const lines = picture(steps, { now: Date.now(), began, last, title, colour: colours(2), ...size() })
     // One write a frame: up to the first line, each line cleared to its end, what is below it cleared.
     const up = drawn > 0 ? `\x1b[${drawn}A` : ''
     out(`\x1b[?25l${up}${lines.map((line) => `\r${line}\x1b[K\n`).join('')}\x1b[J${last ? '\x1b[?25h' : ''}`)
@@ -56,11 +56,17 @@ export function tty(out: (text: string) => void): Renderer {
 /** The frame as lines, each no wider than the screen. */
 export function picture(
   steps: Steps,
-  view: Screen & { readonly now: number; readonly began: number; readonly last: boolean; readonly colour: boolean },
+  view: Screen & {
+    readonly now: number
+    readonly began: number
+    readonly last: boolean
+    readonly colour: boolean
+    readonly title?: string
+  },
 ): readonly string[] {
   const total = steps.list.length
   const done = steps.list.filter((step) => step.vertex.completed !== undefined).length
-  const head = `[+] Building ${seconds(view.now - view.began)} (${done}/${total})${view.last ? ' FINISHED' : ''}`
+  const head = `[+] ${view.title ?? 'Building'} ${seconds(view.now - view.began)} (${done}/${total})${view.last ? ' FINISHED' : ''}`
   const room = Math.max(4, view.rows - 2)
   let body = steps.list.flatMap((step) => stepLines(step, view))
   if (!view.last && body.length > room) {

@@ -1,0 +1,28 @@
+import { command, type Command } from '../command.ts'
+import { note, print } from '../output.ts'
+import { transfer } from '../pulling.ts'
+
+export const push: Command = command({
+  usage: '[OPTIONS] NAME[:TAG]',
+  summary: 'Upload an image to a registry',
+  options: {
+    'all-tags': { type: 'boolean', short: 'a', help: 'Push all tags of an image to the repository' },
+    quiet: { type: 'boolean', short: 'q', help: 'Suppress verbose output' },
+  },
+  refused: { 'disable-content-trust': '', platform: 'of an index of which one image is here, that image is pushed' },
+  min: 1,
+  max: 1,
+  completes: 'image',
+  run: async (context, values, [name]) => {
+    const quiet = values.quiet === true
+    const node = await context.node()
+    using shown = transfer({ quiet, done: 'Pushed', title: 'Pushing', out: print })
+    const options = values['all-tags'] ? { all: true } : {}
+    const pushed = await node.images.push(name!, options, { signal: context.signal, progress: shown.report })
+    shown.end()
+    for (const { name: full, tag, digest, size, partOf } of pushed) {
+      print(quiet ? full : `${tag}: digest: ${digest} size: ${size}`)
+      if (partOf) note(`Of ${partOf} only the image for this platform is here, and was pushed: ${digest}`)
+    }
+  },
+})
