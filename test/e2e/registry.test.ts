@@ -119,6 +119,22 @@ describe.skipIf(skip)('registries', () => {
     expect(`sha256:${new Bun.CryptoHasher('sha256').update(raw).digest('hex')}`).toBe(digest)
   }, 60_000)
 
+  test('a layer that is here by its diff ID moves nothing, and the image is whole all the same', async () => {
+    const digest = await pushAs(`${open.host}/near/app:v1`)
+    await using proxy = await faultProxy(open, () => undefined)
+    const name = `${proxy.host}/near/app:v1`
+    expect(await node.must(['pull', name])).toContain(`Digest: ${digest}\n`)
+    // The config alone, at most.
+    expect(proxy.requests.filter(({ path }) => path.includes('/blobs/')).length).toBeLessThan(2)
+    const saved = join(dir.path, 'saved.tar')
+    await node.must(['save', '-o', saved, name])
+    await using fresh = await other()
+    await fresh.must(['load', '-i', saved])
+    expect(await fresh.must(['run', '--rm', '--network', 'none', name])).toBe('from afar\n')
+    expect(await node.must(['push', name])).toContain(`digest: ${digest} `)
+    await node.must(['rmi', name])
+  }, 60_000)
+
   test("Debian's docker-registry takes and gives the same", async () => {
     await using peer = await startDockerRegistry()
     const name = `${peer.host}/team/app:v1`

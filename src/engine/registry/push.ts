@@ -21,7 +21,7 @@ import { imageContent } from '../image/content.ts'
 import { eachLayer } from '../image/eachlayer.ts'
 import type { Parts } from '../parts.ts'
 import type { PushOptions, Pushed } from '../types.ts'
-import { compressedLayer, isPlainLayer, recompressed } from './compress.ts'
+import { compressedLayer, isPlainLayer } from './compress.ts'
 import { wasPulled } from './pulledtable.ts'
 
 /** Repositories of the same registry that are asked to lend their blobs. */
@@ -101,7 +101,7 @@ interface Source {
 }
 
 async function sourceOf(parts: Parts, root: Descriptor, lease: Lease, call?: Call): Promise<Source> {
-  const content = unionProvider(await imageContent(parts), await recompressed(parts))
+  const content = await imageContent(parts)
   if (!isIndex(root.mediaType)) return compressed(parts, content, root, lease, call)
   const { manifests } = parseIndex(await readDocument(content, root, call), root.mediaType)
   const here = await onlyPresent(content)(manifests, root)
