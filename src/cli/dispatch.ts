@@ -15,6 +15,7 @@ export async function dispatch(argv: readonly string[]): Promise<number> {
     const found = find(globals.rest)
     if (!found) return await unknown(globals.rest)
     const { entry, length } = found
+    if (entry.starts) (await import('#engine')).anticipateMigration()
     const command = await entry.load()
     failure = command.failure ?? 1
     return await invoke(entry, globals.rest.slice(0, length).join(' '), command, globals.rest.slice(length), globals)

@@ -8,6 +8,8 @@ export interface Entry {
   /** Docker's management forms of the same command. */
   readonly also?: readonly string[]
   readonly hidden?: boolean
+  /** Starts a process in a container: what that waits for is begun before anything else is read. */
+  readonly starts?: boolean
   readonly load: () => Promise<Command>
 }
 
@@ -17,6 +19,7 @@ export const table: readonly Entry[] = [
     name: 'run',
     summary: 'Create and run a new container from an image',
     also: ['container run'],
+    starts: true,
     load: async () => (await import('./commands/run.ts')).run,
   },
   {
@@ -35,6 +38,7 @@ export const table: readonly Entry[] = [
     name: 'exec',
     summary: 'Execute a command in a running container',
     also: ['container exec'],
+    starts: true,
     load: async () => (await import('./commands/exec.ts')).exec,
   },
   {
@@ -71,6 +75,7 @@ export const table: readonly Entry[] = [
     name: 'start',
     summary: 'Start one or more stopped containers',
     also: ['container start'],
+    starts: true,
     load: async () => (await import('./commands/start.ts')).start,
   },
   {

@@ -1,5 +1,5 @@
 export { openNode } from './node.ts'
-export { formatPorts, parsePublish } from '#runtime'
+export { anticipateMigration, formatPorts, parsePublish } from '#runtime'
 export { isTerminal } from '#sys'
 export type {
   ArchiveSource,

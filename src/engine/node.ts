@@ -39,7 +39,6 @@ function containers(parts: Parts): Containers {
     return ready(load)
   }
   return {
-    anticipate: anticipateMigration,
     create: async (options, call) => (await ready(() => import('./container/create.ts'))).create(parts, options, call),
     start: async (ref, options, call) =>
       (await starting(() => import('./container/start.ts'))).start(parts, ref, options, call),

@@ -32,7 +32,6 @@ export const run: Command = command({
       })
     const options = { ...containerOptions(values, words), detach }
     const node = await context.node()
-    node.containers.anticipate()
     if (detach) {
       const container = await creating(node, options, values.quiet === true, context.signal)
       if (idFile !== undefined) writeFileSync(idFile, container.id)

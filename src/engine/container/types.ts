@@ -242,8 +242,6 @@ export interface RemoveOptions {
 
 /** Containers by ID, prefix of one, or name. */
 export interface Containers {
-  /** A container will start soon: what can be got ready beside other work is begun. `start` and `exec` do it themselves. */
-  anticipate(): void
   create(options: ContainerOptions, call?: Call): Promise<Container>
   start(ref: string, options?: StartOptions, call?: Call): Promise<Ended | undefined>
   attach(ref: string, io: CallerIo, call?: Call): Promise<Ended>
