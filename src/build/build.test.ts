@@ -106,14 +106,17 @@ CMD ["sh"]`
     expect(top(second)).toContain('a/g hardlink 644 0:0 0 -> a/f')
   })
 
-  test('the same source gives the same digest in another store and place', async () => {
+  test('the same source gives the same digest in another store and place, under another umask', async () => {
     const digests = new Set<string>()
     for (const round of [1, 2]) {
       await using lab = await buildLab()
       const context = lab.context({ f: 'x', 'd/g': 'y' })
       utimesSync(join(context, 'f'), round * 1e6, round * 1e6)
       const text = 'FROM busybox\nCOPY . /c\nRUN echo $(date +%N) > /dev/null; touch /t; rm /c/f\nWORKDIR /w'
-      digests.add((await lab.build({ context, text }))[0]!.result!.root.digest)
+      const umask = process.umask(round === 1 ? 0o022 : 0o077)
+      const building = lab.build({ context, text })
+      process.umask(umask)
+      digests.add((await building)[0]!.result!.root.digest)
     }
     expect(digests.size).toBe(1)
   })

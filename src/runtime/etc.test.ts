@@ -58,8 +58,10 @@ describe('resolv.conf', () => {
 describe('on disk', () => {
   const dir = mkdtempSync(join(tmpdir(), 'cairn-test-'))
   afterEach(() => rmSync(dir, { recursive: true, force: true }))
-  test('readable by everyone', () => {
+  test('readable by everyone, under any umask', () => {
+    const umask = process.umask(0o077)
     const paths = writeNetworkFiles(join(dir, 'c'), files())
+    process.umask(umask)
     expect(readFileSync(paths.hostname, 'utf8')).toBe('box\n')
     for (const path of Object.values(paths)) expect(statSync(path).mode & 0o777).toBe(0o644)
   })

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fail } from '#base'
 import { isErrno } from '#sys'
@@ -158,7 +158,9 @@ export function writeNetworkFiles(dir: string, files: NetworkFiles): Required<Ne
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const put = (name: string, text: string): string => {
     const path = join(dir, name)
-    writeFileSync(path, text, { mode: 0o644 })
+    writeFileSync(path, text)
+    // Whatever the caller's umask is, the container's users read these.
+    chmodSync(path, 0o644)
     return path
   }
   return {

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fail, type Call } from '#base'
 import type { Digest } from '#oci'
@@ -96,8 +96,9 @@ function atLeast(count: number, lower: readonly string[], run: string): string[]
   return padded
 }
 
+/** A root directory is the container's: the caller's umask has no say in its mode. */
 function makeDirectory(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o755 })
+  if (mkdirSync(path, { recursive: true }) !== undefined) chmodSync(path, 0o755)
 }
 
 function usageOf(upper: string): Usage {

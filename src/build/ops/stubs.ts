@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { RootFs } from '#snapshot'
 import { unmount, type Mount } from '#sys'
@@ -14,7 +14,7 @@ const FILES = ['etc/resolv.conf', 'etc/hosts', 'etc/hostname'] as const
  * image has hides it, and what the image lacks is there without being written: nothing of it gets into the layer.
  */
 export function mountWithStubs(root: RootFs, stubs: string): void {
-  for (const path of DIRECTORIES) mkdirSync(join(stubs, path), { recursive: true })
+  for (const path of DIRECTORIES) stubDirectory(stubs, path)
   for (const path of FILES) writeStub(stubs, path)
   mountOnce(root.mounts.map((mount) => over(mount, stubs)))
   const missing = dangling(root.path)
@@ -46,6 +46,13 @@ function dangling(root: string): string[] {
 }
 
 function writeStub(stubs: string, path: string): void {
-  mkdirSync(join(stubs, dirname(path)), { recursive: true })
+  stubDirectory(stubs, dirname(path))
   writeFileSync(join(stubs, path), '')
+}
+
+/** A step that writes into one takes its mode into the layer, so the caller's umask has no say. */
+function stubDirectory(stubs: string, path: string): void {
+  if (parentOf(path) !== path) stubDirectory(stubs, parentOf(path))
+  mkdirSync(join(stubs, path), { recursive: true })
+  chmodSync(join(stubs, path), 0o755)
 }

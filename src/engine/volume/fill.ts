@@ -12,7 +12,7 @@ export function makeSources(mounts: readonly ContainerMount[]): void {
       fail('not_found', `invalid mount config for type "bind": bind source path does not exist: ${mount.source}`, {
         hint: `mkdir -p ${mount.source}, or use -v, which makes it`,
       })
-    mkdirSync(mount.source, { recursive: true, mode: 0o755 })
+    if (mkdirSync(mount.source, { recursive: true }) !== undefined) chmodSync(mount.source, 0o755)
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fail } from '#base'
 import type { Database } from '#content'
@@ -62,7 +62,7 @@ export function openVolumes(db: Database, paths: Paths): VolumeTable {
         options.anonymous ? 1 : 0,
       )
       // The row goes first: a directory without one would be nobody's.
-      mkdirSync(path(name), { recursive: true, mode: 0o755 })
+      if (mkdirSync(path(name), { recursive: true }) !== undefined) chmodSync(path(name), 0o755)
       return get(name)!
     },
     remove: (name) => {

@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { fail, type Call } from '#base'
 import { hashing } from '#codec'
 import type { Digest } from '#oci'
@@ -12,7 +12,8 @@ import { treeSignature } from './signature.ts'
 export async function unpackLayer(file: string, tarSize: number, directory: string, call?: Call): Promise<TreeRow> {
   const temporary = `${directory}.tmp`
   rmSync(temporary, { recursive: true, force: true })
-  mkdirSync(temporary, { recursive: true, mode: 0o755 })
+  mkdirSync(temporary, { recursive: true })
+  chmodSync(temporary, 0o755)
   try {
     await extractTar(readTarOf(file, tarSize, 0, call), temporary, { whiteouts: 'overlay' }, call)
     rmSync(directory, { recursive: true, force: true })
