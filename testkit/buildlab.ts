@@ -142,6 +142,7 @@ async function open(dir: string): Promise<Opened> {
   const base = await busybox(dir, layers, content)
   writeFileSync(join(dir, 'hosts'), '127.0.0.1 localhost\n')
   writeFileSync(join(dir, 'resolv.conf'), 'nameserver 192.0.2.1\n')
+  writeFileSync(join(dir, 'hostname'), 'step\n')
   const runtime = findRuntime(undefined, { run })
   const host: BuildHost = {
     content,
@@ -164,7 +165,7 @@ async function open(dir: string): Promise<Opened> {
     },
     openNetwork: async (mode) => ({
       namespace: mode === 'host' ? 'host' : 'none',
-      files: { hosts: join(dir, 'hosts'), resolvConf: join(dir, 'resolv.conf') },
+      files: { hosts: join(dir, 'hosts'), resolvConf: join(dir, 'resolv.conf'), hostname: join(dir, 'hostname') },
       [Symbol.asyncDispose]: async () => {},
     }),
   }

@@ -188,6 +188,12 @@ RUN cat /etc/resolv.conf`,
     expect(top(again)).toEqual([])
   })
 
+  test('a step may write /etc/hostname', async () => {
+    await using lab = await buildLab()
+    const outcome = await one(lab, 'FROM busybox\nRUN echo box > /etc/hostname && ln /etc/hostname /h')
+    expect(top(outcome).map((line) => line.split(' ')[0])).toContain('etc/hostname')
+  })
+
   test('a dangling /etc/resolv.conf works, and nothing is made behind it', async () => {
     await using lab = await buildLab()
     const context = lab.context({})

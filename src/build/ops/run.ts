@@ -37,6 +37,8 @@ async function runStep(def: RunDefinition, host: BuildHost, dir: string, rootfs:
   const bundle = join(dir, 'bundle')
   mkdirSync(bundle)
   await using network = await host.openNetwork(def.network, call)
+  // Not /etc/hostname: a step may write the image's, as with BuildKit.
+  const { hostname: _, ...files } = network.files
   const spec = buildSpec({
     rootfs,
     args: def.args,
@@ -45,7 +47,7 @@ async function runStep(def: RunDefinition, host: BuildHost, dir: string, rootfs:
     user: resolveUser(rootfs, def.user),
     hostname: HOSTNAME,
     network: network.namespace,
-    files: network.files,
+    files,
     mounts: inlineFiles(def, dir),
     cgroupsPath: cgroupPath(id),
   })

@@ -7,7 +7,7 @@ import { mountOnce } from './step.ts'
 import { LayerTarget } from './target.ts'
 
 const DIRECTORIES = ['proc', 'sys', 'dev'] as const
-const FILES = ['etc/resolv.conf', 'etc/hosts', 'etc/hostname'] as const
+const FILES = ['etc/resolv.conf', 'etc/hosts'] as const
 
 /**
  * Mounts a step's root over a directory that holds the sandbox's mount points. It lies below the image, so what the
