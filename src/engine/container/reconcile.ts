@@ -27,9 +27,16 @@ export async function reconcile(parts: Parts, records: readonly ContainerRecord[
 
 async function isAnsweredFor(parts: Parts, record: ContainerRecord): Promise<boolean> {
   if (record.state === 'removing' || fromEarlierBoot(record)) return false
+  // Its monitor may live although nobody will start it: whoever starts it holds its lock.
+  if (isHandedOver(record)) return false
   if (processLives(record.monitor)) return true
   // A direct run outlives its command line: the runtime stays with it and cleans up after itself.
   return record.direct && record.state !== 'starting' && directRuns(parts, record)
+}
+
+/** Created under a monitor, and not recorded as running yet. */
+function isHandedOver({ state, process }: ContainerRecord): boolean {
+  return state === 'starting' && process !== undefined
 }
 
 /** Whether the runtime still has a direct container; its first process is then recorded, to be cheap the next time. */
@@ -49,13 +56,22 @@ async function settle(parts: Parts, id: string): Promise<void> {
   // Looked at again under the lock: the work may have been done a moment ago.
   if (!record || (await isAnsweredFor(parts, record))) return
   if (record.state === 'removing') return completeRemoval(parts, record)
-  if (record.state === 'starting') return abandonStart(parts, record)
+  if (record.state === 'starting') return (await hasStarted(parts, record)) ? undefined : abandonStart(parts, record)
   if (record.state !== 'running' && record.state !== 'paused') return
   const exit = recordedExit(parts, id)
   const orphan = !exit && !fromEarlierBoot(record) && processLives(record.process)
   // Without its monitor nobody reads its output or sees its end: as containerd does, it is ended.
   if (orphan) kill(record.process!.pid, 9)
   await finishLocked(parts, record, exit ? { exit } : orphan ? { exit: { code: KILLED } } : {})
+}
+
+/** A command line died between starting a container and saying so: what it would have recorded is. */
+async function hasStarted(parts: Parts, record: ContainerRecord): Promise<boolean> {
+  if (!isHandedOver(record) || !processLives(record.monitor)) return false
+  const runtime = await parts.runtime(record.config.options.runtime)
+  if ((await runtime.state(record.id))?.status !== 'running') return false
+  parts.containers.update(record.id, { state: 'running', started: Date.now() })
+  return true
 }
 
 /** A command line died between the first mount and the running container. */
