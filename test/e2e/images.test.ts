@@ -87,6 +87,17 @@ describe.skipIf(skip)('images', () => {
     expect(await names()).toEqual(['busybox:latest'])
   })
 
+  test('force does not take an image from a running container, whatever ended ones there are', async () => {
+    await build('-t', 'used')
+    await node.must(['run', '--name', 'ended', '--network', 'none', 'used'])
+    await node.must(['run', '-d', '--name', 'running', '--network', 'none', 'used', 'sleep', '1000'])
+    const refused = await node.cairn(['rmi', '-f', 'used'])
+    expect(refused.code).toBe(1)
+    expect(refused.stderr).toContain('running container')
+    await node.must(['rm', '-f', 'ended', 'running'])
+    await node.must(['rmi', 'used'])
+  })
+
   test('forced away, an image still runs the container that has it', async () => {
     await build('-t', 'app')
     await node.must(['run', '--name', 'user', '--network', 'none', 'app'])

@@ -32,7 +32,8 @@ export async function remove(
         },
       )
     const last = going.length === all.length
-    const [user] = last ? parts.containers.usingManifest(manifest) : []
+    const users = last ? parts.containers.usingManifest(manifest) : []
+    const user = users.find(isActive) ?? users[0]
     if (user && (isActive(user) || !options.force)) refuse(user, id, name)
     for (const gone of going) names.untag(gone)
     // By force, a container's image stays without a name; the container's record keeps it.
