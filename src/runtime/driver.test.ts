@@ -119,14 +119,15 @@ describe.skipIf(cannotRun).each(runtimes)('%s in the foreground', (runtime) => {
     const source = join(lab.run, 'shared')
     mkdirSync(source, { recursive: true })
     const mounts = [
-      { type: 'tmpfs', target: '/work', options: 'size=1m,mode=700' },
+      { type: 'tmpfs', target: '/scratch', options: 'size=1m,mode=700' },
       { type: 'bind', source, target: '/in', readonly: true },
       { type: 'bind', source, target: '/out' },
     ]
-    const script = 'touch /x; touch /in/x; echo yes > /out/y; cat /in/y; touch /work/z; grep " /work " /proc/mounts'
+    const script =
+      'touch /x; touch /in/x; echo yes > /out/y; cat /in/y; touch /scratch/z; grep " /scratch " /proc/mounts'
     const { out } = await sh(`{ ${script}; } 2>&1`, { readonlyRootfs: true, mounts })
     expect(out).toMatch(
-      /\/x: Read-only.*\n.*\/in\/x: Read-only.*\nyes\ntmpfs \/work tmpfs rw,nosuid,nodev,noexec,.*size=1024k,mode=700/,
+      /\/x: Read-only.*\n.*\/in\/x: Read-only.*\nyes\ntmpfs \/scratch tmpfs rw,nosuid,nodev,noexec,.*size=1024k,mode=700/,
     )
     expect(existsSync(join(source, 'y'))).toBe(true)
   })
