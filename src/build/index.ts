@@ -10,6 +10,11 @@ export type {
   Op,
   Vertex,
 } from './types.ts'
+export type { CacheOptions } from './options/cache.ts'
+export type { ContextOptions } from './options/context.ts'
+export type { LanguageOptions } from './options/language.ts'
+export type { ResultOptions } from './options/result.ts'
+export type { StepOptions } from './options/step.ts'
 export { build } from './build.ts'
 export { cacheRecords, cacheRoots, openCache, pruneCache } from './cache.ts'
 export type { BuildCache, CacheFilter, CacheRecord } from './cache.ts'

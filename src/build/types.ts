@@ -4,6 +4,11 @@ import type { OpenedImage } from '#image'
 import type { Descriptor, Digest, Platform } from '#oci'
 import type { Runtime } from '#runtime'
 import type { LayerStore, Snapshotter, Differ } from '#snapshot'
+import type { CacheOptions } from './options/cache.ts'
+import type { ContextOptions } from './options/context.ts'
+import type { LanguageOptions } from './options/language.ts'
+import type { ResultOptions } from './options/result.ts'
+import type { StepOptions } from './options/step.ts'
 
 /**
  * A build is a graph of operations solved with a content-addressed cache.
@@ -82,29 +87,8 @@ export interface BuildNetwork extends AsyncDisposable {
   }
 }
 
-export interface BuildOptions {
-  /** Directory that COPY and ADD read. */
-  readonly context: string
-  /** Path of the Dockerfile; default `Dockerfile` in the context. */
-  readonly dockerfile?: string
-  /** The Dockerfile's bytes themselves (`-f -`); `dockerfile` then only names them in messages. */
-  readonly dockerfileBytes?: Uint8Array
-  /** Stage to build; default the last one. */
-  readonly target?: string
-  readonly buildArgs?: Readonly<Record<string, string>>
-  /** `--label`: set on the result, over the Dockerfile's. */
-  readonly labels?: Readonly<Record<string, string>>
-  /** Platform of the result; default the host's. */
-  readonly platform?: Platform
-  /** Run every step again. Results are still recorded. */
-  readonly noCache?: boolean
-  /** Network of RUN steps that do not say. Default `default`. */
-  readonly network?: NetworkMode
-  /** Steps at once; default the number of processors, at least 2. */
-  readonly parallelism?: number
-  /** SOURCE_DATE_EPOCH in seconds; a build argument of that name goes before it, the context's git HEAD after it. */
-  readonly epoch?: number
-}
+/** Everything that a build is asked for; one file of `options/` per subject. */
+export interface BuildOptions extends LanguageOptions, ContextOptions, StepOptions, CacheOptions, ResultOptions {}
 
 export interface BuildResult {
   /** The manifest. */

@@ -1,10 +1,10 @@
 export { openNode } from './node.ts'
+export type { BuildRequest } from './image/buildrequest.ts'
 export { anticipateMigration, formatPorts, parsePublish } from '#runtime'
 export { isTerminal } from '#sys'
 export type {
   ArchiveSource,
   Attached,
-  BuildRequest,
   Built,
   CallerIo,
   Container,

@@ -3,6 +3,7 @@ import type { Digest, History } from '#oci'
 import type { RemoteDocument, StoredLogin } from '#registry/client'
 import type { CheckReport, CheckResult, RegistryConfig, RunningRegistry, StorageConfig } from '#registry/server'
 import type { ContainerState, Containers } from './container/types.ts'
+import type { BuildRequest } from './image/buildrequest.ts'
 import type { Pruned } from './pruned.ts'
 
 /** Where a node keeps what it remembers, and what is only true while the machine runs. */
@@ -71,23 +72,6 @@ export interface ImportOptions {
   readonly message?: string
   /** Dockerfile instructions (`CMD ["sh"]`, `ENV A=b`). */
   readonly changes?: readonly string[]
-}
-
-export interface BuildRequest {
-  readonly context: string
-  /** Path of the Dockerfile; `-` reads `dockerfileText`. */
-  readonly dockerfile?: string
-  readonly dockerfileText?: string
-  readonly tags?: readonly string[]
-  readonly target?: string
-  readonly buildArgs?: Readonly<Record<string, string>>
-  readonly labels?: Readonly<Record<string, string>>
-  readonly network?: 'default' | 'none' | 'host'
-  readonly noCache?: boolean
-  /** Ask the registries what base images' names mean now; else only for those that are not here. */
-  readonly pull?: boolean
-  /** Only the host's own is built. */
-  readonly platform?: string
 }
 
 export interface Built {

@@ -1,0 +1,5 @@
+/** Which results of earlier builds count. */
+export interface CacheOptions {
+  /** Run every step again. Results are still recorded. */
+  readonly noCache?: boolean
+}

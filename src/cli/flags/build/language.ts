@@ -1,0 +1,27 @@
+import type { BuildRequest } from '#engine'
+import type { Values } from '../../command.ts'
+import { pairs } from '../environment.ts'
+import { given } from './given.ts'
+
+/** How the Dockerfile is read. */
+export const languageFlags = {
+  'build-arg': { type: 'string', multiple: true, help: 'Set build-time variables' },
+  target: { type: 'string', help: 'Set the target build stage to build' },
+} as const
+
+export const refusedLanguageFlags = ['call', 'check', 'policy'] as const
+
+export function languageRequest(values: Values<typeof languageFlags>): Partial<BuildRequest> {
+  return given({ target: values.target, buildArgs: buildArguments(values['build-arg'] ?? []) })
+}
+
+/** `NAME=value`, or `NAME` for the caller's own value; one that the caller lacks is left out. */
+function buildArguments(items: readonly string[]): Record<string, string> {
+  return pairs(
+    items.flatMap((item) => {
+      if (item.includes('=')) return [item]
+      const value = process.env[item]
+      return value === undefined ? [] : [`${item}=${value}`]
+    }),
+  )
+}

@@ -1,0 +1,28 @@
+import { fail } from '#base'
+import type { Values } from '../../command.ts'
+import type { RendererName } from '../../progress/renderer.ts'
+import { isTerminal } from '../../terminal.ts'
+
+/** How the build is shown. */
+export const progressFlags = {
+  progress: {
+    type: 'string',
+    help: 'Set type of progress output (auto, quiet, plain, tty, rawjson)',
+    complete: ['auto', 'plain', 'tty', 'quiet', 'rawjson'],
+  },
+  quiet: { type: 'boolean', short: 'q', help: 'Suppress the build output and print image ID on success' },
+} as const
+
+const RENDERERS: readonly string[] = progressFlags.progress.complete
+
+export function rendererName(values: Values<typeof progressFlags>): RendererName {
+  if (values.quiet) return 'quiet'
+  const asked = values.progress ?? process.env['BUILDKIT_PROGRESS'] ?? 'auto'
+  if (!RENDERERS.includes(asked))
+    fail('invalid_argument', `invalid progress mode ${JSON.stringify(asked)}`, { hint: RENDERERS.join(', ') })
+  return asked === 'auto'
+    ? isTerminal(2) && process.env['TERM'] !== 'dumb'
+      ? 'tty'
+      : 'plain'
+    : (asked as RendererName)
+}
