@@ -1,8 +1,7 @@
 import { createServer } from 'node:net'
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { must } from '#testkit'
+import { goTools } from '#testkit'
 
 /** A gateway that serves a directory by S3's protocol, with conditional writes: a real server, in Go. */
 const MODULE = 'github.com/versity/versitygw'
@@ -15,28 +14,9 @@ export interface S3Server extends AsyncDisposable {
   readonly secretAccessKey: string
 }
 
-/** The gateway's binary: built once per machine (90 s) and kept. Undefined, with the reason printed, when Go cannot. */
+/** The gateway's binary; undefined, with the reason printed, when Go cannot build it. */
 export async function s3Binary(): Promise<string | undefined> {
-  const cache = process.env.CAIRN_FIXTURES ?? join(tmpdir(), 'cairn-fixtures')
-  const path = join(cache, `versitygw-${VERSION}`)
-  if (existsSync(path)) return path
-  mkdirSync(cache, { recursive: true })
-  const work = mkdtempSync(join(cache, '.making-'))
-  try {
-    writeFileSync(join(work, 'go.mod'), 'module tool\n\ngo 1.24\n')
-    writeFileSync(join(work, 'tool.go'), `//go:build tool\n\npackage tool\n\nimport _ "${MODULE}/cmd/versitygw"\n`)
-    const go = (...args: string[]): Promise<string> => must(['go', ...args], { cwd: work, timeoutMs: 600_000 })
-    await go('get', `${MODULE}@${VERSION}`)
-    await go('mod', 'tidy')
-    await go('build', '-o', join(work, 'binary'), `${MODULE}/cmd/versitygw`)
-    renameSync(join(work, 'binary'), path)
-    return path
-  } catch (error) {
-    console.log(`skipped: the S3 server cannot be built here: ${String(error).slice(0, 300)}`)
-    return undefined
-  } finally {
-    rmSync(work, { recursive: true, force: true })
-  }
+  return (await goTools(MODULE, VERSION, ['cmd/versitygw']))?.[0]
 }
 
 /** Starts the gateway over an empty directory with one bucket. */

@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Descriptor } from '#oci'
+import { VERSION } from './buildkit.ts'
+import type { Case } from './cases.ts'
+import { isBuilt, type Outcome } from './outcome.ts'
+
+/** Raise it when {@link Outcome} or how BuildKit is asked changes. */
+const FORM = 1
+
+/** What BuildKit makes of a case is the same every time: it is asked once per machine, version and base images. */
+export interface Answers {
+  has(test: Case): boolean
+  get(test: Case, ask: () => Promise<Outcome>): Promise<Outcome>
+}
+
+export function openAnswers(bases: ReadonlyMap<string, Descriptor>): Answers {
+  const cache = join(process.env.CAIRN_FIXTURES ?? join(tmpdir(), 'cairn-fixtures'), 'buildkit-answers')
+  mkdirSync(cache, { recursive: true })
+  const digests = [...bases.values()].map(({ digest }) => digest)
+  const pathOf = ({ dockerfile, args, files }: Case): string => {
+    const question = JSON.stringify([FORM, VERSION, digests, dockerfile, args, files])
+    return join(cache, `${createHash('sha256').update(question).digest('hex').slice(0, 32)}.json`)
+  }
+  return {
+    has: (test) => existsSync(pathOf(test)),
+    async get(test, ask) {
+      const path = pathOf(test)
+      if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as Outcome
+      const answer = await ask()
+      // A refusal that nobody expects may be the machine's fault.
+      if (isBuilt(answer) !== (test.fails === undefined)) return answer
+      writeFileSync(`${path}.${process.pid}`, JSON.stringify(answer))
+      renameSync(`${path}.${process.pid}`, path)
+      return answer
+    },
+  }
+}

@@ -1,0 +1,111 @@
+import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+
+/**
+ * A build that BuildKit and Cairn do, and whose results must agree. Cases are text, many to a file in `cases/`:
+ *
+ *     === a title, unique in its file
+ *     % args: --build-arg A=1 --target one     flags of the command line; BuildKit gets the same in its own words
+ *     % fails: 3: unknown flag                 both refuse it, Cairn at this line and with this text in its message
+ *     % times: /x /y/z                         these files' modification times must agree as well
+ *     % differs: history                       parts that do not agree, and why, in a comment above
+ *     % raw: "FROM busybox\r\n"                the Dockerfile as a JSON string, where white space matters
+ *     FROM busybox                             the Dockerfile, up to the next line that begins with `--- ` or `=== `
+ *     COPY a /a
+ *     --- a                                    a file of the context
+ *     text
+ *     --- bin/b 755                            … with its mode
+ *     --- c -> a                               a symbolic link
+ *     --- d/                                   an empty directory
+ *
+ * Lines that begin with `//` before the first case and between `%` lines are comments. Images to begin with are
+ * `busybox` and those of bases.ts. The Dockerfile is part of the context.
+ */
+export interface Case {
+  readonly name: string
+  readonly dockerfile: string
+  readonly args: readonly string[]
+  readonly fails?: { readonly line: number; readonly text: string }
+  readonly times: readonly string[]
+  readonly differs: readonly string[]
+  readonly files: readonly CaseFile[]
+}
+
+interface CaseFile {
+  readonly path: string
+  readonly text: string
+  readonly mode?: number
+  readonly link?: string
+}
+
+/** All cases, in order. */
+export function readCases(directory: string): Case[] {
+  return readdirSync(directory)
+    .filter((name) => name.endsWith('.txt'))
+    .toSorted()
+    .flatMap((name) => parseCases(readFileSync(join(directory, name), 'utf8'), basename(name, '.txt')))
+}
+
+function parseCases(text: string, topic: string): Case[] {
+  return `\n${text}`
+    .split('\n=== ')
+    .slice(1)
+    .map((block) => parseCase(block, topic))
+}
+
+function parseCase(block: string, topic: string): Case {
+  const lines = block.replace(/\n*$/, '\n').split('\n')
+  const settings = new Map<string, string>()
+  let at = 1
+  for (; /^%|^\/\//.test(lines[at] ?? ''); at++) {
+    const match = /^% (\w+): (.*)$/.exec(lines[at]!)
+    if (match) settings.set(match[1]!, match[2]!)
+    else if (lines[at]!.startsWith('%')) throw new Error(`${topic}: ${lines[0]}: cannot read ${lines[at]}`)
+  }
+  const [dockerfile = '', ...files] = `\n${lines.slice(at).join('\n')}`.split('\n--- ')
+  const words = (key: string): string[] => settings.get(key)?.split(' ').filter(Boolean) ?? []
+  const fails = /^(\d+): (.+)$/.exec(settings.get('fails') ?? '')
+  if (settings.has('fails') && !fails) throw new Error(`${topic}: ${lines[0]}: fails needs a line and a text`)
+  return {
+    name: `${topic}: ${lines[0]}`,
+    dockerfile: settings.has('raw')
+      ? (JSON.parse(settings.get('raw')!) as string)
+      : dockerfile.slice(1) + (files.length > 0 ? '\n' : ''),
+    args: splitArgs(settings.get('args') ?? ''),
+    times: words('times'),
+    differs: words('differs'),
+    files: files.map(parseFile),
+    ...(fails ? { fails: { line: Number(fails[1]), text: fails[2]! } } : {}),
+  }
+}
+
+function parseFile(block: string): CaseFile {
+  const [head = '', ...rest] = block.split('\n')
+  const link = /^(\S+) -> (.+)$/.exec(head)
+  if (link) return { path: link[1]!, text: '', link: link[2]! }
+  const [path = '', mode] = head.split(' ')
+  const text = rest.join('\n')
+  return {
+    path,
+    text: text === '' || text.endsWith('\n') ? text : `${text}\n`,
+    ...(mode === undefined ? {} : { mode: Number.parseInt(mode, 8) }),
+  }
+}
+
+/** Words at blanks; double quotes keep blanks. */
+function splitArgs(text: string): string[] {
+  return [...text.matchAll(/(?:[^\s"]|"[^"]*")+/g)].map(([word]) => word.replaceAll('"', ''))
+}
+
+/** Puts a case's files, the Dockerfile among them, into a directory. */
+export function writeContext(directory: string, { dockerfile, files }: Case): void {
+  mkdirSync(directory, { recursive: true })
+  writeFileSync(join(directory, 'Dockerfile'), dockerfile)
+  for (const { path, text, mode, link } of files) {
+    const full = join(directory, path)
+    mkdirSync(path.endsWith('/') ? full : dirname(full), { recursive: true })
+    if (link !== undefined) symlinkSync(link, full)
+    else if (!path.endsWith('/')) writeFileSync(full, text)
+    if (mode !== undefined) chmodSync(full, mode)
+  }
+}
