@@ -6,12 +6,12 @@ import type { RegistryConfig, RunningRegistry, S3StorageOptions } from '#registr
 import { lacking, patterned, skipReason } from '#testkit'
 import { driverSuite } from './driversuite.ts'
 import { makeImage, pullImage, pushImage } from './images.ts'
-import { s3Binary, startS3 } from './s3server.ts'
+import { startS3, versitygw } from './s3server.ts'
 import type { S3Server } from './s3server.ts'
 
 const NAME = 'storage in an object store'
-const binary = skipReason(NAME, lacking('go')) ? undefined : await s3Binary()
-const server: S3Server | undefined = binary === undefined ? undefined : await startS3(binary)
+const binary = skipReason(NAME, lacking('go')) ? undefined : await versitygw.binary()
+const server: S3Server | undefined = binary === undefined ? undefined : await startS3(versitygw, binary)
 
 afterAll(() => server?.[Symbol.asyncDispose]())
 

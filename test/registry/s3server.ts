@@ -1,11 +1,7 @@
-import { createServer } from 'node:net'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { goTools } from '#testkit'
-
-/** A gateway that serves a directory by S3's protocol, with conditional writes: a real server, in Go. */
-const MODULE = 'github.com/versity/versitygw'
-const VERSION = 'v1.8.0'
 
 export interface S3Server extends AsyncDisposable {
   readonly endpoint: string
@@ -14,51 +10,67 @@ export interface S3Server extends AsyncDisposable {
   readonly secretAccessKey: string
 }
 
-/** The gateway's binary; undefined, with the reason printed, when Go cannot build it. */
-export async function s3Binary(): Promise<string | undefined> {
-  return (await goTools(MODULE, VERSION, ['cmd/versitygw']))?.[0]
+/** A real server of S3's protocol that a test may start. */
+export interface S3Program {
+  readonly name: string
+  /** Undefined, with the reason printed, where it cannot be had. */
+  binary(): Promise<string | undefined>
+  /** What serves an empty bucket under `root` on the port. */
+  command(binary: string, root: string, port: number): Promise<S3Command>
 }
 
-/** Starts the gateway over an empty directory with one bucket. */
-export async function startS3(binary: string): Promise<S3Server> {
+interface S3Command {
+  readonly args: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+}
+
+const BUCKET = 'registry'
+const [KEY, SECRET] = ['test', 'test-secret'] as const
+
+/** A gateway before a directory of files, with conditional writes. */
+export const versitygw: S3Program = {
+  name: 'versitygw',
+  binary: async () => (await goTools('github.com/versity/versitygw', 'v1.8.0', ['cmd/versitygw']))?.[0],
+  command: async (binary, root, port) => {
+    const data = join(root, 'data')
+    mkdirSync(join(data, BUCKET), { recursive: true })
+    return {
+      args: [binary, '--port', `127.0.0.1:${port}`, '--keep-alive', '--quiet', 'posix', data],
+      env: { ROOT_ACCESS_KEY: KEY, ROOT_SECRET_KEY: SECRET },
+    }
+  },
+}
+
+/** Starts the program with one bucket, and waits until it answers. */
+export async function startS3(program: S3Program, binary: string): Promise<S3Server> {
   // Extended attributes of users, which tmpfs may lack.
   const root = mkdtempSync('/var/tmp/cairn-s3-')
-  mkdirSync(join(root, 'data/registry'), { recursive: true })
   const port = await freePort()
-  const [accessKeyId, secretAccessKey] = ['test', 'test-secret']
-  const child = Bun.spawn(
-    [binary, '--port', `127.0.0.1:${port}`, '--keep-alive', '--quiet', 'posix', join(root, 'data')],
-    {
-      env: { ...process.env, ROOT_ACCESS_KEY: accessKeyId, ROOT_SECRET_KEY: secretAccessKey },
-      stdout: 'ignore',
-      stderr: 'ignore',
-    },
-  )
+  const { args, env } = await program.command(binary, root, port)
+  const child = Bun.spawn([...args], { env: { ...process.env, ...env }, stdout: 'ignore', stderr: 'ignore' })
   const endpoint = `http://127.0.0.1:${port}`
-  const until = Date.now() + 20_000
-  while (
-    !(await fetch(endpoint).then(
-      () => true,
-      () => false,
-    ))
-  ) {
-    if (Date.now() > until) throw new Error('the S3 server does not answer')
+  const stop = async (): Promise<void> => {
+    child.kill()
+    await child.exited
+    rmSync(root, { recursive: true, force: true })
+  }
+  const until = Date.now() + 30_000
+  while (!(await answers(endpoint))) {
+    if (Date.now() > until) throw new Error(`${program.name} does not answer`)
     await Bun.sleep(20)
   }
-  return {
-    endpoint,
-    bucket: 'registry',
-    accessKeyId,
-    secretAccessKey,
-    [Symbol.asyncDispose]: async () => {
-      child.kill()
-      await child.exited
-      rmSync(root, { recursive: true, force: true })
-    },
-  }
+  return { endpoint, bucket: BUCKET, accessKeyId: KEY, secretAccessKey: SECRET, [Symbol.asyncDispose]: stop }
 }
 
-async function freePort(): Promise<number> {
+function answers(endpoint: string): Promise<boolean> {
+  return fetch(endpoint).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** A port that nobody had a moment ago. */
+export async function freePort(): Promise<number> {
   const server = createServer()
   const { promise, resolve } = Promise.withResolvers<void>()
   server.listen(0, '127.0.0.1', resolve)
