@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
-import { CairnError, fail, type Call } from '#base'
+import { fail, type Call } from '#base'
 import { openCache } from './cache.ts'
 import { parseDockerfile } from './dockerfile/parse.ts'
 import { planBuild, type Plan } from './dockerfile/plan/plan.ts'
@@ -10,10 +10,9 @@ import type { Definition, Stack } from './ops/definition.ts'
 import { opOf } from './ops/ops.ts'
 import type { StepEnvironment } from './ops/step.ts'
 import { solve, type Solution } from './solver/solve.ts'
-import { readDockerfile, readIgnoreRules } from './source/context.ts'
-import { FileDigests } from './source/filedigests.ts'
+import { readDockerfile } from './source/context.ts'
 import { gitHeadTime } from './source/githead.ts'
-import { SourceTree } from './source/tree.ts'
+import { LocalTrees, MAIN_CONTEXT } from './source/localtrees.ts'
 import type { BuildHost, BuildOptions, BuildResult } from './types.ts'
 
 /**
@@ -36,8 +35,13 @@ export async function build(host: BuildHost, options: BuildOptions, call?: Call)
     call,
   )
   warn(dockerfile, plan, call)
-  using tree = openContext(context, source.path)
-  const solution = await solveStack(host, options, plan, tree, context, call)
+  using trees = new LocalTrees(
+    host.db,
+    new Map([[MAIN_CONTEXT, { path: context, ...(source.path === undefined ? {} : { dockerfile: source.path }) }]]),
+  )
+  // A context that is missing or has a malformed ignore file is told of even where nothing reads it.
+  trees.get(MAIN_CONTEXT)
+  const solution = await solveStack(host, options, plan, trees, call)
   const platform = options.platform ?? plan.state.platform
   const layers = solution.result
   const { root, config } = await exported(call, () =>
@@ -50,29 +54,17 @@ export async function build(host: BuildHost, options: BuildOptions, call?: Call)
   return { root, imageId: config, layers, platform, steps: solution.steps, cached: solution.cached }
 }
 
-function openContext(context: string, dockerfile: string | undefined): SourceTree {
-  try {
-    return new SourceTree(context, readIgnoreRules(context, dockerfile))
-  } catch (error) {
-    if (error instanceof CairnError && error.code === 'not_found')
-      fail('not_found', `the build context ${context} does not exist`, { cause: error })
-    throw error
-  }
-}
-
 async function solveStack(
   host: BuildHost,
   options: BuildOptions,
   plan: Plan,
-  tree: SourceTree,
-  context: string,
+  trees: LocalTrees,
   call: Call | undefined,
 ): Promise<Solution<Stack>> {
   const { vertex } = plan.state
   if (!vertex) return { result: [], steps: 0, cached: 0 }
-  const digests = new FileDigests(host.db, context, tree)
   const cache = openCache(host.db, host.layers, host.lease)
-  const environment: StepEnvironment = { host, context: tree, digests, images: plan.images }
+  const environment: StepEnvironment = { host, trees, images: plan.images }
   try {
     return await solve<Definition, Stack>(
       vertex,
@@ -85,7 +77,7 @@ async function solveStack(
       call,
     )
   } finally {
-    digests.save()
+    trees.save()
     cache.close()
   }
 }

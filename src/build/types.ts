@@ -27,6 +27,8 @@ export interface Vertex<D = unknown> {
   /** For people: `[build 2/5] RUN make`. */
   readonly name: string
   readonly location?: SourceLocation
+  /** A part of another step: neither shown nor counted. */
+  readonly internal?: boolean
 }
 
 /** Evaluates one vertex. `R` is a result: for images a stack of layers. */

@@ -62,6 +62,15 @@ export interface CopyInstruction extends Base<'COPY' | 'ADD'> {
   readonly from?: string
   readonly chown?: string
   readonly chmod?: string
+  /** The layer does not depend on what is below. */
+  readonly link: boolean
+  /** Directories above each source are kept. */
+  readonly parents: boolean
+  readonly exclude: readonly string[]
+  readonly checksum?: string
+  /** As written; without it the kind of source decides. */
+  readonly unpack?: boolean
+  readonly keepGitDir?: boolean
   readonly sources: readonly CopySource[]
   readonly destination: string
 }

@@ -126,7 +126,6 @@ describe('instructions are refused at their line', () => {
     ['FROM a\nCOPY --frm=x a b', '2: unknown flag for COPY: --frm'],
     ['FROM a\nCOPY --from a b', '2: missing a value on flag: --from'],
     ['FROM a\nCOPY --from=a --from=b c d', '2: duplicate flag'],
-    ['FROM a\nCOPY --link a b', '2: COPY --link is not supported yet'],
     ['FROM a\nCOPY a <<EOF\nEOF\n', '2: COPY cannot accept a heredoc as a destination'],
     ['FROM a\nRUN --mount=type=cache,target=/x y', '2: RUN --mount is not supported yet'],
     ['FROM a\nRUN --network=mars y', '2: unsupported network mode'],

@@ -3,7 +3,15 @@ import { located } from '../location.ts'
 import { readFlags } from './flags.ts'
 import { readHealthcheck } from './healthcheck.ts'
 import { heredocText, parseMark } from './heredoc.ts'
-import type { CommandLine, CopySource, Instruction, Pair, TextInstruction, WorkdirInstruction } from './instruction.ts'
+import type {
+  CommandLine,
+  CopyInstruction,
+  CopySource,
+  Instruction,
+  Pair,
+  TextInstruction,
+  WorkdirInstruction,
+} from './instruction.ts'
 import { nearest } from './nearest.ts'
 import { BLANKS, trim } from './space.ts'
 import type { Escape, Statement } from './syntax.ts'
@@ -154,11 +162,11 @@ function readCopy(statement: Statement): Instruction {
   const flags = readFlags(statement, {
     chown: 'text',
     chmod: 'text',
-    link: 'later',
-    exclude: 'later',
+    link: 'boolean',
+    exclude: 'texts',
     ...(name === 'COPY'
-      ? { from: 'text', parents: 'later' }
-      : { checksum: 'later', 'keep-git-dir': 'later', unpack: 'later' }),
+      ? { from: 'text', parents: 'boolean' }
+      : { checksum: 'text', 'keep-git-dir': 'boolean', unpack: 'boolean' }),
   } as const)
   const isJson = Array.isArray(jsonStrings(statement.args))
   const words = listOf(statement)
@@ -169,10 +177,26 @@ function readCopy(statement: Statement): Instruction {
   const sources = words
     .slice(0, -1)
     .map((word) => (isJson ? { kind: 'path' as const, path: word } : source(statement, word)))
-  const optional = Object.fromEntries(
-    ['from', 'chown', 'chmod'].flatMap((key) => (flags.get(key)?.[0] ? [[key, flags.get(key)![0]]] : [])),
-  ) as { readonly from?: string; readonly chown?: string; readonly chmod?: string }
-  return { name, statement, sources, destination, ...optional }
+  const isTrue = (flag: string): boolean => flags.get(flag)?.[0] === 'true'
+  return {
+    name,
+    statement,
+    sources,
+    destination,
+    link: isTrue('link'),
+    parents: isTrue('parents'),
+    exclude: flags.get('exclude') ?? [],
+    ...(flags.has('unpack') ? { unpack: isTrue('unpack') } : {}),
+    ...(flags.has('keep-git-dir') ? { keepGitDir: isTrue('keep-git-dir') } : {}),
+    ...givenTexts(flags),
+  }
+}
+
+function givenTexts(
+  flags: ReadonlyMap<string, readonly string[]>,
+): Pick<CopyInstruction, 'from' | 'chown' | 'chmod' | 'checksum'> {
+  const names = ['from', 'chown', 'chmod', 'checksum'] as const
+  return Object.fromEntries(names.flatMap((name) => (flags.get(name)?.[0] ? [[name, flags.get(name)![0]]] : [])))
 }
 
 function source(statement: Statement, word: string): CopySource {

@@ -1,57 +1,32 @@
 import type { Call } from '#base'
 import { digestData } from '../digest.ts'
 import { contentDigest } from '../source/contentdigest.ts'
-import { hashFile } from '../source/filedigests.ts'
-import { select, type Selected } from '../source/select.ts'
 import type { SourceTree } from '../source/tree.ts'
-import type { Op } from '../types.ts'
-import type { CopyDefinition, Stack } from './definition.ts'
+import type { CacheDep, Op } from '../types.ts'
+import type { CopyDefinition, CopyPath, FileSource, Stack } from './definition.ts'
+import { copySteps, localOrigin, selectItem, stackOrigin, type Origin } from './origin.ts'
 import { resolveOwner } from './owner.ts'
 import { Placement } from './place.ts'
-import { addLayer, stackDep, withView, type StepEnvironment } from './step.ts'
+import { addLayer, stackDep, withView, withViews, type StepEnvironment } from './step.ts'
 import { LayerTarget } from './target.ts'
 import { hasArchive, unpackLayer } from './unpack.ts'
 import { layerTar } from './writelayer.ts'
 
 /** COPY and ADD. Nothing is run: sources are read, and a layer is written. */
 export function copyOp(def: CopyDefinition, environment: StepEnvironment): Op<Stack> {
-  const fromContext = def.from === 'context'
-  const { host, context, digests } = environment
-  const below = def.below ? [stackDep] : []
-  const selectedDigest = (tree: SourceTree, call?: Call): string =>
-    contentDigest(
-      tree,
-      selectAll(tree, def),
-      {
-        file: fromContext ? (node) => digests.digest(node) : (node) => hashFile(tree, node),
-        ownership: !fromContext,
-      },
-      call,
-    )
+  const { host } = environment
+  const ofInput = (input: number): CacheDep<Stack> => ({
+    contentDigest: (stack, call) =>
+      withView(host, stack, async (view) => digestData(inputDigest(def, input, view, call)), call),
+  })
   return {
-    cacheMap: async (call) => {
-      const definition = fromContext && hasPaths(def) ? { ...def, content: selectedDigest(context, call) } : def
-      if (fromContext) return { digest: digestData(definition), deps: below }
-      const source = async (stack: Stack, inner?: Call) =>
-        await withView(host, stack, async (view) => digestData(selectedDigest(view, inner)), inner)
-      return { digest: digestData(definition), deps: [...below, { contentDigest: source }] }
-    },
+    cacheMap: async (call) => ({
+      digest: digestData(keyed(def, localDigest(def, environment, call))),
+      deps: [...(def.below ? [stackDep] : []), ...Array.from({ length: inputCount(def) }, (_, i) => ofInput(i))],
+    }),
     async exec(inputs, call) {
-      const stack = def.below ? inputs[0]! : []
-      return await withView(
-        host,
-        stack,
-        async (view) =>
-          fromContext
-            ? await copyInto(def, environment, stack, view, context, call)
-            : await withView(
-                host,
-                inputs.at(-1)!,
-                async (source) => await copyInto(def, environment, stack, view, source, call),
-                call,
-              ),
-        call,
-      )
+      const stacks = def.below ? inputs : [[], ...inputs]
+      return await withViews(host, stacks, (views) => copyInto(def, environment, stacks[0]!, views, call), call)
     },
   }
 }
@@ -59,32 +34,62 @@ export function copyOp(def: CopyDefinition, environment: StepEnvironment): Op<St
 /** One layer with everything that the instruction copies. */
 async function copyInto(
   def: CopyDefinition,
-  { host, digests }: StepEnvironment,
+  environment: StepEnvironment,
   stack: Stack,
-  view: SourceTree,
-  source: SourceTree,
+  [view, ...inputs]: readonly SourceTree[],
   call?: Call,
 ): Promise<Stack> {
-  const selected = selectAll(source, def)
-  const owner = def.chown === undefined ? undefined : resolveOwner(view.root, def.chown)
-  if (def.unpack && (await hasArchive(source, selected)))
-    return await unpackLayer({ def, host, stack, view, source, selected, digests, ...(owner ? { owner } : {}) }, call)
-  const target = new LayerTarget(view)
-  const placement = new Placement(target, {
-    def,
-    ...(owner ? { owner } : {}),
-    ...(def.from === 'context' ? { expected: (node) => digests.digest(node) } : {}),
-  })
-  for (const item of selected) placement.copy(source, item, call)
-  for (const item of def.sources) if (item.kind === 'inline') placement.inline(item.name, item.text)
+  const { host } = environment
+  const steps = copySteps(def, originsOf(environment, inputs))
+  const owner = def.chown === undefined ? undefined : resolveOwner(view!.root, def.chown)
+  const options = { def, ...(owner ? { owner } : {}) }
+  if (await hasArchive(steps)) return await unpackLayer({ ...options, host, stack, steps }, call)
+  const target = new LayerTarget(view!)
+  const placement = new Placement(target, options)
+  for (const step of steps) placement.place(step, call)
   return await addLayer(host, stack, layerTar(target.entries, call), call)
 }
 
-function selectAll(tree: SourceTree, def: CopyDefinition): Selected[] {
-  const where = def.from === 'context' ? 'the build context' : 'the image that is copied from'
-  return def.sources.flatMap((item) => (item.kind === 'path' ? select(tree, item.path, where) : []))
+/** Each tree once: what was read of it is remembered. */
+function originsOf({ trees }: StepEnvironment, inputs: readonly SourceTree[]): (from: FileSource) => Origin {
+  return (from) =>
+    'tree' in from
+      ? localOrigin(from.tree, trees.get(from.tree))
+      : stackOrigin(inputs[from.input]!, from.context ?? false)
 }
 
-function hasPaths(def: CopyDefinition): boolean {
-  return def.sources.some((item) => item.kind === 'path')
+/** The definition without the names of contexts, and with what is read of them instead. */
+function keyed(def: CopyDefinition, content: string | undefined): object {
+  const sources = def.sources.map((item) =>
+    item.kind === 'path' && 'tree' in item.from ? { ...item, from: 'context' } : item,
+  )
+  return { ...def, sources, ...(content === undefined ? {} : { content }) }
+}
+
+function localDigest(def: CopyDefinition, { trees }: StepEnvironment, call?: Call): string | undefined {
+  const digests = paths(def).flatMap((item) => {
+    if (!('tree' in item.from)) return []
+    const origin = localOrigin(item.from.tree, trees.get(item.from.tree))
+    const selected = selectItem(def, item, origin)
+    return [contentDigest(origin.tree, selected, { file: origin.digest, ownership: false }, call)]
+  })
+  return digests.length === 0 ? undefined : digestData(digests)
+}
+
+function inputDigest(def: CopyDefinition, input: number, view: SourceTree, call?: Call): readonly string[] {
+  const origin = stackOrigin(view, false)
+  return paths(def)
+    .filter(({ from }) => 'input' in from && from.input === input)
+    .map((item) => {
+      const selected = selectItem(def, item, origin)
+      return contentDigest(view, selected, { file: origin.digest, ownership: true }, call)
+    })
+}
+
+function inputCount(def: CopyDefinition): number {
+  return Math.max(0, ...paths(def).map(({ from }) => ('input' in from ? from.input + 1 : 0)))
+}
+
+function paths(def: CopyDefinition): CopyPath[] {
+  return def.sources.filter((item) => item.kind === 'path')
 }

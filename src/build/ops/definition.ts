@@ -5,7 +5,7 @@ import type { NetworkMode, Vertex } from '../types.ts'
 export type Stack = readonly Digest[]
 
 /** What is asked, as plain data. Input 0 is the stack below, where `below` says so. */
-export type Definition = ImageDefinition | RunDefinition | MkdirDefinition | CopyDefinition
+export type Definition = ImageDefinition | RunDefinition | MkdirDefinition | CopyDefinition | MergeDefinition
 
 export type BuildVertex = Vertex<Definition>
 
@@ -48,18 +48,40 @@ export interface MkdirDefinition extends Layered {
 
 export interface CopyDefinition extends Layered {
   readonly op: 'copy'
-  /** `input`: the last input. */
-  readonly from: 'context' | 'input'
-  /** For messages: `the build context`, `stage "build"`. */
+  /** In the order in which they are copied: later ones win. */
   readonly sources: readonly CopyItem[]
   /** Absolute; a slash (or `/.`) at its end means a directory. */
   readonly destination: string
   readonly chown?: string
   readonly chmod?: string
-  /** Archives are unpacked (ADD). */
+  /** `--exclude`: ignore patterns, matched below each directory that is copied. */
+  readonly exclude?: readonly string[]
+}
+
+export type CopyItem = CopyPath | { readonly kind: 'inline'; readonly name: string; readonly text: string }
+
+export interface CopyPath {
+  readonly kind: 'path'
+  readonly from: FileSource
+  readonly path: string
+  /** `--parents`: an ignore pattern below `path`; what matches is copied with the directories above it. */
+  readonly only?: string
+  /** The path is one entry's name as it stands: no wildcards, no symlinks. */
+  readonly literal?: boolean
+  /** Files that are archives are unpacked. */
   readonly unpack: boolean
 }
 
-export type CopyItem =
-  | { readonly kind: 'path'; readonly path: string }
-  | { readonly kind: 'inline'; readonly name: string; readonly text: string }
+/** Where files come from: a directory of this machine by its context's name, or one of the inputs above the stack below. */
+export type FileSource =
+  | { readonly tree: string }
+  | {
+      readonly input: number
+      /** The input is a build context: what is copied gets the time of what the build makes. */
+      readonly context?: boolean
+    }
+
+/** `--link`: the layers of the second input over the stack of the first. */
+export interface MergeDefinition {
+  readonly op: 'merge'
+}

@@ -2,6 +2,7 @@ import type { Op } from '../types.ts'
 import { copyOp } from './copy.ts'
 import type { BuildVertex, Stack } from './definition.ts'
 import { imageOp } from './image.ts'
+import { mergeOp } from './merge.ts'
 import { mkdirOp } from './mkdir.ts'
 import { runOp } from './run.ts'
 import type { StepEnvironment } from './step.ts'
@@ -17,5 +18,7 @@ export function opOf({ def }: BuildVertex, environment: StepEnvironment): Op<Sta
       return mkdirOp(def, environment)
     case 'copy':
       return copyOp(def, environment)
+    case 'merge':
+      return mergeOp(def)
   }
 }

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { CairnError } from '#base'
 import { IgnoreRules } from '../source/ignore.ts'
-import { select } from '../source/select.ts'
 import { SourceTree } from '../source/tree.ts'
 import { parseChmod } from './chmod.ts'
-import type { CopyDefinition } from './definition.ts'
+import type { CopyDefinition, CopyPath } from './definition.ts'
+import { selectItem, type Origin } from './origin.ts'
 import { resolveOwner } from './owner.ts'
 import { Placement } from './place.ts'
 import { LayerTarget } from './target.ts'
@@ -31,6 +31,7 @@ interface Setup {
   readonly below?: readonly string[]
   readonly from: readonly string[]
   readonly ignore?: readonly string[]
+  readonly item?: Partial<CopyPath>
 }
 
 /** What `COPY …` puts into a layer: `path type mode`. */
@@ -50,15 +51,17 @@ function copy(
     const def: CopyDefinition = {
       op: 'copy',
       below: true,
-      from: 'context',
       sources: [],
       destination,
-      unpack: false,
       ...more,
     }
     const owner = def.chown === undefined ? {} : { owner: resolveOwner(below.root, def.chown) }
-    const placement = new Placement(target, { def, ...owner, expected: () => 'sha256:0' })
-    for (const source of sources) for (const found of select(tree, source, 'context')) placement.copy(tree, found)
+    const placement = new Placement(target, { def, ...owner })
+    const origin: Origin = { tree, where: 'context', digest: () => 'sha256:0', isLocal: true, isContext: true }
+    for (const path of sources) {
+      const item = { kind: 'path', from: { tree: '' }, unpack: false, path, ...setup.item } as const
+      for (const found of selectItem(def, item, origin)) placement.copy(origin, found)
+    }
     for (const item of def.sources) if (item.kind === 'inline') placement.inline(item.name, item.text)
     return [...target.entries]
       .map(([path, { type, mode, uid, gid, target: link }]) => {
@@ -141,6 +144,46 @@ describe('where a copy goes', () => {
     } catch (error) {
       expect((error as CairnError).hint).toContain('ignore file')
     }
+  })
+})
+
+describe('what of a directory is copied', () => {
+  const from = ['d/a.md', 'd/b.txt', 'd/e/c.txt', 'd/e/f/x', 'd/g/']
+  for (const [name, path, only, exclude, wanted] of [
+    ['--exclude', 'd', undefined, ['*.md', 'g'], ['b.txt', 'e', 'e/c.txt', 'e/f', 'e/f/x']],
+    [
+      'anchored below the source',
+      'd',
+      undefined,
+      ['c.txt', 'd/a.md'],
+      ['a.md', 'b.txt', 'e', 'e/c.txt', 'e/f', 'e/f/x', 'g'],
+    ],
+    ['taken back in', 'd', undefined, ['*', '!e/f'], ['e', 'e/f', 'e/f/x']],
+    ['everything', 'd', undefined, ['*'], []],
+    ['at any depth', 'd', undefined, ['**/*.txt', 'e/f'], ['a.md', 'e', 'g']],
+    ['a file that is named', 'd/a.md', undefined, ['*.md'], ['a.md']],
+    ['--parents', '/', 'd/e', [], ['d', 'd/e', 'd/e/c.txt', 'd/e/f', 'd/e/f/x']],
+    ['a pivot', 'd', 'e/c.txt', [], ['e', 'e/c.txt']],
+    ['a pattern in depth', '/', 'd/**/*.txt', [], ['d', 'd/b.txt', 'd/e', 'd/e/c.txt']],
+    ['wildcards before the pivot', '*/e*', 'f/*', [], ['f', 'f/x']],
+    ['both', '/', 'd', ['d/e'], ['d', 'd/a.md', 'd/b.txt', 'd/g']],
+    ['no match of a pattern', '/', 'd/*.nope', [], []],
+  ] as const)
+    test(name, () => {
+      const item = only === undefined ? {} : { only }
+      const entries = copy({ from, item }, [path], '/', exclude.length > 0 ? { exclude } : {})
+      expect(entries.map((entry) => entry.split(' ')[0]!)).toEqual([...wanted])
+    })
+  test('--parents of what is not there', () =>
+    expect(() => copy({ from, item: { only: 'd/nope' } }, ['/'], '/x/')).toThrow('"d/nope" is not in context'))
+  test('a directory on the way: its mode; one that is taken: all of it', () => {
+    const setup = { from: ['d/ 700', 'd/e/ 710', 'd/e/x'], below: ['d/e/ 755', 'd/ 711'], item: { only: 'd/e/x' } }
+    expect(copy(setup, ['/'], '/', { chown: '5' })).toEqual(['d d 700', 'd/e d 710', 'd/e/x f 644 5:5'])
+    expect(copy({ ...setup, item: { only: 'd/e' } }, ['/'], '/', { chown: '5' })).toEqual([
+      'd d 700',
+      'd/e d 710 5:5',
+      'd/e/x f 644 5:5',
+    ])
   })
 })
 

@@ -5,8 +5,10 @@ import { close } from '#sys'
 import { xattrsOf } from '../source/contentdigest.ts'
 import type { Selected } from '../source/select.ts'
 import { baseOf, joinPath, parentOf, type SourceTree, type TreeNode } from '../source/tree.ts'
+import { walk, type Walked } from '../source/walk.ts'
 import { chmodNumber, parseChmod, type ModeChange } from './chmod.ts'
 import type { CopyDefinition } from './definition.ts'
+import type { CopyStep, Origin } from './origin.ts'
 import { ROOT, type Owner } from './owner.ts'
 import { keptTime, madeTime } from './step.ts'
 import type { LayerContent, LayerEntry, LayerTarget, MadeDirectory } from './target.ts'
@@ -15,8 +17,6 @@ export interface PlaceOptions {
   readonly def: CopyDefinition
   /** Replaces every owner. */
   readonly owner?: Owner
-  /** Digest that a context file had when the key was made; undefined for other sources. */
-  readonly expected?: (node: TreeNode) => Digest
 }
 
 /** Puts what COPY selected into a layer, with Docker's rules for destinations. */
@@ -43,12 +43,20 @@ export class Placement {
     return this.target.resolve(destination)
   }
 
+  place(step: CopyStep, call?: Call): void {
+    if (step.kind === 'inline') this.inline(step.name, step.text)
+    else this.copy(step.origin, step, call)
+  }
+
   /** A directory's contents go into the destination; anything else becomes it, or goes into it if it is a directory. */
-  copy(tree: SourceTree, { path, node }: Selected, call?: Call): void {
+  copy(origin: Origin, { path, node, filter }: Selected, call?: Call): void {
     let to = this.destination()
     if (node.type === 'directory') this.target.makeDirectory(to, this.made)
     else if (this.target.at(to)?.type === 'directory' || to === '') to = joinPath(to, baseOf(path))
-    this.node(tree, node, to, false, call)
+    for (const walked of walk(origin.tree, node, filter)) {
+      checkCanceled(call)
+      this.node(origin, walked, walked.below === '' ? to : joinPath(to, walked.below))
+    }
   }
 
   /** A file written in the Dockerfile. */
@@ -67,41 +75,40 @@ export class Placement {
     return this.target.makeDirectory(this.options.def.destination, this.made)
   }
 
-  private node(tree: SourceTree, node: TreeNode, to: string, overwrite: boolean, call?: Call): void {
-    checkCanceled(call)
+  private node(origin: Origin, { node, below, onTheWay }: Walked, to: string): void {
     if (node.type === 'socket') return
-    if (node.type !== 'directory') {
-      this.target.put(to, this.entry(tree, node))
-      return
-    }
-    const found = to === '' ? node : this.target.at(to)
-    if (found?.type !== 'directory' || overwrite) this.target.put(to, this.entry(tree, node))
-    for (const child of tree.list(node.path)) this.node(tree, child, joinPath(to, baseOf(child.path)), true, call)
+    const found = node.type !== 'directory' ? undefined : to === '' ? node : this.target.at(to)
+    if (found?.type !== 'directory') this.target.put(to, this.entry(origin, node))
+    // The directory that was named keeps what it has at its destination; those in it bring their own.
+    else if (below === '') return
+    else if (onTheWay) this.target.changeMode(to, node.stat.mode & 0o7777)
+    else this.target.put(to, this.entry(origin, node))
   }
 
-  private entry(tree: SourceTree, node: TreeNode): LayerEntry {
+  private entry(origin: Origin, node: TreeNode): LayerEntry {
     const { stat, type } = node
-    const { def, owner, expected } = this.options
-    const fromContext = expected !== undefined
+    const { def, owner } = this.options
+    const { isLocal, isContext } = origin
     const isLink = type === 'symlink'
-    const xattrs = fromContext || isLink ? new Map() : xattrsOf(tree, node)
+    const xattrs = isLocal || isLink ? new Map() : xattrsOf(origin.tree, node)
     return {
       type: type as LayerEntry['type'],
       mode: isLink ? 0o777 : this.change(stat.mode & 0o7777, type === 'directory'),
-      uid: owner?.uid ?? (fromContext ? 0 : stat.uid),
-      gid: owner?.gid ?? (fromContext ? 0 : stat.gid),
-      mtime: fromContext ? madeTime(def.epoch) : keptTime(stat.mtime, def.epoch),
+      uid: owner?.uid ?? (isLocal ? 0 : stat.uid),
+      gid: owner?.gid ?? (isLocal ? 0 : stat.gid),
+      mtime: isContext ? madeTime(def.epoch) : keptTime(stat.mtime, def.epoch),
       ...(xattrs.size > 0 ? { xattrs } : {}),
       ...(node.target === undefined ? {} : { target: node.target }),
-      ...(type === 'file' ? { content: fileContent(tree, node, expected?.(node)) } : {}),
+      ...(type === 'file' ? { content: fileContent(origin, node) } : {}),
       ...(type === 'chardev' || type === 'blockdev' ? { device: [stat.rdevMajor, stat.rdevMinor] as const } : {}),
     }
   }
 }
 
-function fileContent(tree: SourceTree, node: TreeNode, expected: Digest | undefined): LayerContent {
+function fileContent({ tree, digest, isLocal }: Origin, node: TreeNode): LayerContent {
+  const expected = isLocal ? digest(node) : undefined
   // Hard links in a context are an accident of the machine; in a stage they are what keeps it small.
-  const link = expected === undefined && node.stat.nlink > 1 ? { link: `${node.stat.dev}:${node.stat.ino}` } : {}
+  const link = !isLocal && node.stat.nlink > 1 ? { link: `${node.stat.dev}:${node.stat.ino}` } : {}
   return { size: node.stat.size, ...link, open: () => readFile(tree, node, expected) }
 }
 

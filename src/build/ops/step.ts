@@ -6,7 +6,7 @@ import type { Digest } from '#oci'
 import { cgroupPath, removeCgroups, type Runtime } from '#runtime'
 import { applyMounts, enterPrivateMounts, mountPoints, unmount, type Mount } from '#sys'
 import { digestData } from '../digest.ts'
-import type { FileDigests } from '../source/filedigests.ts'
+import type { LocalTrees } from '../source/localtrees.ts'
 import { SourceTree } from '../source/tree.ts'
 import type { BuildHost, CacheDep } from '../types.ts'
 import type { Stack } from './definition.ts'
@@ -14,9 +14,8 @@ import type { Stack } from './definition.ts'
 /** What the ops of one build share. */
 export interface StepEnvironment {
   readonly host: BuildHost
-  /** The build context, less what is ignored. */
-  readonly context: SourceTree
-  readonly digests: FileDigests
+  /** Directories of this machine: the build context and the named ones, less what is ignored. */
+  readonly trees: LocalTrees
   /** By manifest digest. */
   readonly images: ReadonlyMap<Digest, OpenedImage>
 }
@@ -55,6 +54,18 @@ export async function withView<T>(
     using tree = new SourceTree(view.path)
     return await work(tree)
   })
+}
+
+/** Read-only views of several stacks at once, in their order. */
+export async function withViews<T>(
+  host: BuildHost,
+  stacks: readonly Stack[],
+  work: (views: readonly SourceTree[]) => Promise<T>,
+  call?: Call,
+): Promise<T> {
+  const [first, ...rest] = stacks
+  if (!first) return await work([])
+  return await withView(host, first, (view) => withViews(host, rest, (views) => work([view, ...views]), call), call)
 }
 
 /** Makes mounts; layers that this process has mounted already stay as they are. */

@@ -100,6 +100,14 @@ export class LayerTarget {
     this.entries.set(path, entry)
   }
 
+  /** Gives an existing directory other permission bits. */
+  changeMode(path: string, mode: number): void {
+    const made = this.entries.get(path)
+    const node = made ? undefined : this.below.node(path)
+    const entry = made ?? (node && this.asBelow(node))
+    if (entry) this.put(path, { ...entry, mode })
+  }
+
   private repeatParents(path: string): void {
     for (let at = parentOf(path); at !== '' && !this.entries.has(at); at = parentOf(at)) {
       const node = this.below.node(at)

@@ -2,11 +2,10 @@ import { readSync } from 'node:fs'
 import { CairnError, fail, type ByteStream, type Call } from '#base'
 import { decompress, detectCompression, parseWhiteout, readTar, writeTar, type TarInput } from '#codec'
 import { close } from '#sys'
-import type { FileDigests } from '../source/filedigests.ts'
-import type { Selected } from '../source/select.ts'
 import { SourceTree, type TreeNode } from '../source/tree.ts'
 import type { BuildHost } from '../types.ts'
 import type { CopyDefinition, Stack } from './definition.ts'
+import type { CopyStep } from './origin.ts'
 import type { Owner } from './owner.ts'
 import { Placement } from './place.ts'
 import { addLayer, keptTime, mountOnce, stepStart, withStepDirectory } from './step.ts'
@@ -17,16 +16,13 @@ export interface Unpacking {
   readonly def: CopyDefinition
   readonly host: BuildHost
   readonly stack: Stack
-  readonly view: SourceTree
-  readonly source: SourceTree
-  readonly selected: readonly Selected[]
-  readonly digests: FileDigests
+  readonly steps: readonly CopyStep[]
   readonly owner?: Owner
 }
 
-/** Whether any of the files is an archive that ADD unpacks. */
-export async function hasArchive(tree: SourceTree, selected: readonly Selected[]): Promise<boolean> {
-  for (const { node } of selected) if (await archiveOf(tree, node)) return true
+/** Whether any of the files is an archive that is to be unpacked. */
+export async function hasArchive(steps: readonly CopyStep[]): Promise<boolean> {
+  for (const step of steps) if (await archiveOf(step)) return true
   return false
 }
 
@@ -35,23 +31,19 @@ export async function hasArchive(tree: SourceTree, selected: readonly Selected[]
  * root in which the kernel keeps every path, and the layer is what changed.
  */
 export async function unpackLayer(unpacking: Unpacking, call?: Call): Promise<Stack> {
-  const { def, host, stack, source, selected, owner, digests } = unpacking
+  const { def, host, stack, steps, owner } = unpacking
   return await withStepDirectory(host, async (dir) => {
     const started = stepStart()
     const root = await host.snapshots.prepare(dir, stack, { volatile: true }, call)
     mountOnce(root.mounts)
-    for (const item of selected) {
+    for (const step of steps) {
       // Each source sees what those before it have written.
       using view = new SourceTree(root.path)
       const target = new LayerTarget(view)
-      const placement = new Placement(target, {
-        def,
-        ...(owner ? { owner } : {}),
-        ...(def.from === 'context' ? { expected: (node) => digests.digest(node) } : {}),
-      })
-      const archive = await archiveOf(source, item.node)
+      const placement = new Placement(target, { def, ...(owner ? { owner } : {}) })
+      const archive = await archiveOf(step)
       const into = archive ? placement.directory() : ''
-      if (!archive) placement.copy(source, item, call)
+      if (!archive) placement.place(step, call)
       await host.differ.apply(layerTar(target.entries, call), root.path, call)
       if (archive) await host.differ.apply(rewritten(archive(), def, owner, call), `${root.path}/${into}`, call)
     }
@@ -74,15 +66,17 @@ function rewritten(tar: ByteStream, def: CopyDefinition, owner: Owner | undefine
   return writeTar(members(), call)
 }
 
-/** Opens the tar inside a file, by what the file holds; undefined when it is none. */
-async function archiveOf(tree: SourceTree, node: TreeNode): Promise<(() => ByteStream) | undefined> {
+/** Opens the tar inside a file, by what the file holds; undefined when it is none, or not to be unpacked. */
+async function archiveOf(step: CopyStep): Promise<(() => ByteStream) | undefined> {
+  if (step.kind === 'inline' || !step.unpack) return undefined
+  const { tree } = step.origin
+  const { node } = step
   if (node.type !== 'file' || node.stat.size === 0) return undefined
   const compression = detectCompression(head(tree, node))
-  if (compression === 'bzip2' || compression === 'xz') {
-    const open = (): ByteStream => piped(compression, tree, node)
-    return (await isTar(open)) ? open : undefined
-  }
-  const open = (): ByteStream => decompress(read(tree, node), compression)
+  const open = (): ByteStream =>
+    compression === 'bzip2' || compression === 'xz'
+      ? piped(compression, tree, node)
+      : decompress(read(tree, node), compression)
   return (await isTar(open)) ? open : undefined
 }
 

@@ -20,7 +20,7 @@ export class Report<D> {
     if (this.ended.has(vertex.digest)) return
     this.ended.add(vertex.digest)
     for (const input of vertex.inputs) this.hit(input)
-    this.cached++
+    if (!vertex.internal) this.cached++
     const now = Date.now()
     this.send(vertex, { started: now, completed: now, cached: true })
   }
@@ -44,12 +44,18 @@ export class Report<D> {
   }
 
   private send(vertex: Vertex<D>, state: object): void {
+    if (vertex.internal) return
     this.call?.progress?.({
       kind: 'vertex',
       id: vertex.digest,
       name: vertex.name,
-      inputs: vertex.inputs.map((input) => input.digest),
+      inputs: shownInputs(vertex).map((input) => input.digest),
       ...state,
     })
   }
+}
+
+/** Internal vertices stand for what they read. */
+function shownInputs<D>({ inputs }: Vertex<D>): readonly Vertex<D>[] {
+  return inputs.flatMap((input) => (input.internal ? shownInputs(input) : [input]))
 }

@@ -56,7 +56,7 @@ class Solver<D, R> {
     for (const vertex of all) this.report.announce(vertex)
     try {
       const result = await this.result(target)
-      return { result, steps: all.length, cached: this.report.cached }
+      return { result, steps: all.filter((vertex) => !vertex.internal).length, cached: this.report.cached }
     } catch (error) {
       this.stop.abort(error)
       // An op that starts another while we wait makes a new entry, so wait until there is nothing new.

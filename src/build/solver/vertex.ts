@@ -6,7 +6,7 @@ import type { Vertex } from '../types.ts'
 export function vertex<D>(
   def: D,
   inputs: readonly Vertex<D>[],
-  about: { readonly name: string; readonly location?: SourceLocation },
+  about: { readonly name: string; readonly location?: SourceLocation; readonly internal?: boolean },
 ): Vertex<D> {
   return { def, inputs, digest: digestData({ def, inputs: inputs.map((input) => input.digest) }), ...about }
 }

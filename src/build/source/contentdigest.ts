@@ -3,6 +3,7 @@ import type { Digest } from '#oci'
 import { readXattrs } from '#sys'
 import type { Selected } from './select.ts'
 import type { SourceTree, TreeNode } from './tree.ts'
+import { walk } from './walk.ts'
 
 export interface ContentDigestOptions {
   /** Digest of a file's bytes. */
@@ -19,24 +20,18 @@ export function contentDigest(
   call?: Call,
 ): Digest {
   const hasher = new Bun.CryptoHasher('sha256')
-  const visit = (node: TreeNode, below: string): void => {
+  for (const { path, node, filter } of selected) {
     checkCanceled(call)
-    hasher.update(JSON.stringify(describe(tree, node, below, options)))
-    if (node.type !== 'directory') return
-    for (const child of tree.list(node.path))
-      visit(child, child.path.slice(node.path === '' ? 0 : node.path.length + 1))
-    hasher.update('}')
-  }
-  for (const { path, node } of selected) {
     hasher.update(JSON.stringify(path))
-    visit(node, '')
+    for (const walked of walk(tree, node, filter))
+      hasher.update(JSON.stringify(describe(tree, walked.node, walked.below, options)))
   }
   return `sha256:${hasher.digest('hex')}`
 }
 
-function describe(tree: SourceTree, node: TreeNode, name: string, options: ContentDigestOptions): readonly unknown[] {
+function describe(tree: SourceTree, node: TreeNode, below: string, options: ContentDigestOptions): readonly unknown[] {
   const { stat } = node
-  const common = [name, node.type, node.type === 'symlink' ? 0 : stat.mode & 0o7777]
+  const common = [below, node.type, node.type === 'symlink' ? 0 : stat.mode & 0o7777]
   if (options.ownership) {
     const xattrs = [...xattrsOf(tree, node)].map(([key, value]) => `${key}=${value.toHex()}`)
     common.push(stat.uid, stat.gid, xattrs.sort().join())

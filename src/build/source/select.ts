@@ -1,31 +1,69 @@
 import { fail } from '#base'
-import { pathInRoot } from './cleanpath.ts'
+import { cleanPath, pathInRoot } from './cleanpath.ts'
 import { globMatcher, hasWildcards, parseGlob } from './glob.ts'
+import { IgnoreRules } from './ignore.ts'
 import { joinPath, type SourceTree, type TreeNode } from './tree.ts'
+import type { Filter } from './walk.ts'
 
 /** One thing that a copy reads: the entry (symlinks followed) and the path by which it was asked for. */
 export interface Selected {
   /** Below the root; its last part is the name that the copy gets inside a directory. */
   readonly path: string
   readonly node: TreeNode
+  readonly filter?: Filter
+}
+
+export interface Selection {
+  readonly path: string
+  /** Ignore pattern for what is below `path`; without wildcards it must match something. */
+  readonly only?: string
+  /** Ignore patterns of what is left out below `path`. */
+  readonly exclude?: readonly string[]
+  /** The path is a name as it stands. */
+  readonly literal?: boolean
 }
 
 /**
  * What a source of COPY or ADD names: a path inside the tree (`..` stops at its root), or with wildcards every
  * match, which may be none. A literal path that is not there is `not_found`.
  */
-export function select(tree: SourceTree, source: string, where: string): Selected[] {
+export function select(tree: SourceTree, selection: Selection, where: string): Selected[] {
+  const { path: source, only, literal } = selection
   const path = pathInRoot(source)
+  const filter = filterOf(selection)
+  const chosen = (found: string, node: TreeNode): Selected => ({ path: found, node, ...(filter ? { filter } : {}) })
+  if (literal) return [chosen(path, tree.node(path) ?? missing(tree, path, source, where))]
   const parts = path.split('/')
   const wild = parts.findIndex(hasWildcards)
-  if (wild < 0) return [{ path, node: tree.resolve(path) ?? missing(tree, path, source, where) }]
+  if (wild < 0) {
+    const node = tree.resolve(path) ?? missing(tree, path, source, where)
+    if (only !== undefined && !hasWildcards(only)) {
+      const wanted = pathInRoot(`${path}/${only}`)
+      if (!tree.resolve(wanted)) missing(tree, wanted, wanted, where)
+    }
+    return [chosen(path, node)]
+  }
   const start = tree.resolve(parts.slice(0, wild).join('/'))
   if (!start) missing(tree, parts.slice(0, wild).join('/'), source, where)
   const matchers = parts.slice(wild).map((part) => globMatcher(parseGlob(part, false)))
   return matching(tree, start, matchers).flatMap((found) => {
     const node = tree.resolve(found)
-    return node ? [{ path: found, node }] : []
+    return node ? [chosen(found, node)] : []
   })
+}
+
+function filterOf({ only, exclude = [] }: Selection): Filter | undefined {
+  if (only === undefined && exclude.length === 0) return undefined
+  return {
+    ...(only === undefined ? {} : { only: new IgnoreRules([only]) }),
+    ...(exclude.length === 0 ? {} : { except: new IgnoreRules(exclude.map(cleanPattern)) }),
+  }
+}
+
+/** As lines of an ignore file are cleaned, blanks apart. */
+function cleanPattern(pattern: string): string {
+  const negated = pattern.startsWith('!')
+  return `${negated ? '!' : ''}${cleanPath(negated ? pattern.slice(1) : pattern)}`
 }
 
 function matching(tree: SourceTree, directory: TreeNode, matchers: readonly ((name: string) => boolean)[]): string[] {

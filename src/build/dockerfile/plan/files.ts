@@ -1,11 +1,9 @@
-import { fail } from '#base'
 import type { NetworkMode, Vertex } from '../../types.ts'
-import type { BuildVertex, CopyItem, Definition, RunDefinition } from '../../ops/definition.ts'
-import { parseChmod } from '../../ops/chmod.ts'
+import type { BuildVertex, Definition, RunDefinition } from '../../ops/definition.ts'
 import { cleanPath } from '../../source/cleanpath.ts'
 import { vertex } from '../../solver/vertex.ts'
 import { heredocText, parseMark } from '../heredoc.ts'
-import type { CopyInstruction, RunInstruction, WorkdirInstruction } from '../instruction.ts'
+import type { RunInstruction, WorkdirInstruction } from '../instruction.ts'
 import type { expander } from './scope.ts'
 import type { StageState } from './state.ts'
 import { workdirAfter } from './state.ts'
@@ -30,17 +28,17 @@ export function shellArgs(state: StageState, text: string): string[] {
 }
 
 /** Adds a vertex over the stage's stack. */
-function push(
+export function push(
   context: LayerContext,
   def: Definition,
   others: readonly BuildVertex[],
-  about: Pick<Vertex, 'name' | 'location'>,
+  about: Pick<Vertex, 'name' | 'location' | 'internal'>,
 ): void {
   const { state } = context
   state.vertex = vertex<Definition>(def, [...(state.vertex ? [state.vertex] : []), ...others], about)
 }
 
-function layered({ state, epoch }: LayerContext): { readonly below: boolean; readonly epoch?: number } {
+export function layered({ state, epoch }: LayerContext): { readonly below: boolean; readonly epoch?: number } {
   return { below: state.vertex !== undefined, ...(epoch === undefined ? {} : { epoch }) }
 }
 
@@ -94,71 +92,6 @@ function runCommand({ command, statement }: RunInstruction, state: StageState): 
   return { args: [path], files: [{ path, mode: 0o755, text }], summary }
 }
 
-export function applyCopy(instruction: CopyInstruction, from: BuildVertex | undefined, context: LayerContext): void {
-  const { state, expand } = context
-  const { name, statement } = instruction
-  const chown = instruction.chown === undefined ? '' : expand(instruction.chown)
-  const chmod = instruction.chmod === undefined ? '' : expand(instruction.chmod)
-  if (chmod !== '') parseChmod(chmod)
-  const destination = expand(instruction.destination)
-  const paths: CopyItem[] = []
-  const inline: CopyItem[] = []
-  for (const source of instruction.sources) {
-    if (source.kind === 'path') paths.push({ kind: 'path', path: localSource(name, expand(source.path)) })
-    else {
-      const text = source.expand ? expand(source.content, { literalQuotes: true, escape: '\\' }) : source.content
-      inline.push({ kind: 'inline', name: source.name, text })
-    }
-  }
-  push(
-    context,
-    {
-      op: 'copy',
-      ...layered(context),
-      from: from ? 'input' : 'context',
-      sources: [...paths, ...inline],
-      destination: copyDestination(state.config.WorkingDir || '/', destination),
-      unpack: name === 'ADD',
-      ...(chown === '' ? {} : { chown }),
-      ...(chmod === '' ? {} : { chmod }),
-    },
-    from ? [from] : [],
-    {
-      name: context.name(attempt(() => expand(statement.text, { keepUnset: true }), statement.text)),
-      location: statement.location,
-    },
-  )
-  const words = [
-    name,
-    ...(chown === '' ? [] : [`--chown=${chown}`]),
-    ...(chmod === '' ? [] : [`--chmod=${chmod}`]),
-    ...paths.map((item) => (item.kind === 'path' ? item.path : '')),
-    ...inline.map((item) => (item.kind === 'inline' ? `<<${item.name}` : '')),
-    destination,
-    '# buildkit',
-  ]
-  state.history.push({ created_by: words.join(' ') })
-}
-
-/** Sources over the network are another op, which there is none of yet. */
-function localSource(name: 'COPY' | 'ADD', path: string): string {
-  const isGit = /^(?:git@|git:\/\/|ssh:\/\/)/.test(path) || /^https?:\/\/.*\.git(?:#.*)?$/.test(path)
-  const isUrl = /^https?:\/\//.test(path)
-  if (!isGit && !isUrl) return path
-  if (name === 'COPY')
-    fail('invalid_argument', `source can't be a ${isGit ? 'git ref' : 'URL'} for COPY`, { hint: 'use ADD' })
-  fail('unimplemented', `ADD ${path}: ${isGit ? 'git repositories' : 'URLs'} are not supported yet`, {
-    hint: 'download it in a RUN step, or put it into the context',
-  })
-}
-
-/** Absolute; keeps a slash at the end, which asks for a directory. */
-function copyDestination(workdir: string, text: string): string {
-  const wanted = text === '.' || text === '' ? './' : text
-  const path = cleanPath(wanted.startsWith('/') ? wanted : `${workdir}/${wanted}`)
-  return /\/\.?$/.test(wanted) && path !== '/' ? `${path}/` : path
-}
-
 export function applyWorkdir(instruction: WorkdirInstruction, context: LayerContext): void {
   const { state, expand } = context
   const { statement } = instruction
@@ -172,7 +105,8 @@ export function applyWorkdir(instruction: WorkdirInstruction, context: LayerCont
   state.history.push({ created_by: `WORKDIR ${workdir}`, ...(workdir === '/' ? { empty_layer: true } : {}) })
 }
 
-function attempt(work: () => string, otherwise: string): string {
+/** What `work` gives, or `otherwise` where it fails: for names, which say what they can. */
+export function attempt(work: () => string, otherwise: string): string {
   try {
     return work()
   } catch {

@@ -4,13 +4,15 @@ import { formatPlatform, hostPlatform, matchPlatform, type Digest, type Platform
 import { withLocation } from '../../location.ts'
 import type { BuildVertex, Definition } from '../../ops/definition.ts'
 import { vertex } from '../../solver/vertex.ts'
+import { MAIN_CONTEXT } from '../../source/localtrees.ts'
 import type { NetworkMode } from '../../types.ts'
 import { isCopy, isRun, isWorkdir, type CopyInstruction, type Instruction, type Stage } from '../instruction.ts'
 import { parseDockerfile } from '../parse.ts'
 import { readInstruction } from '../read.ts'
 import { readStages } from '../stages.ts'
 import type { Dockerfile, Statement } from '../syntax.ts'
-import { applyCopy, applyRun, applyWorkdir, type LayerContext } from './files.ts'
+import { applyCopy, type CopyFrom } from './copy.ts'
+import { applyRun, applyWorkdir, type LayerContext } from './files.ts'
 import { applySetting } from './settings.ts'
 import { BuildArgs, expander, globalScope, platformArgs, type Variables } from './scope.ts'
 import { findStage, stageTable, type StageRow } from './stagetable.ts'
@@ -182,12 +184,8 @@ class Planner {
   }
 
   /** What `COPY --from` reads: a stage by name or number, else an image. */
-  private async source(
-    row: StageRow,
-    { from }: CopyInstruction,
-    expand: (word: string) => string,
-  ): Promise<BuildVertex | undefined> {
-    if (from === undefined) return undefined
+  private async source(row: StageRow, { from }: CopyInstruction, expand: (word: string) => string): Promise<CopyFrom> {
+    if (from === undefined) return { tree: MAIN_CONTEXT }
     if (/[$\\'"]/.test(from) && expand(from) !== from)
       fail('invalid_argument', 'variables are not expanded in --from', {
         hint: 'make a stage of it: FROM $IMAGE AS name, then --from=name',
@@ -195,9 +193,9 @@ class Planner {
     const stage = findStage(this.stages, row, from)
     if (stage) {
       const state = await this.state(stage)
-      return state.vertex ?? vertex<Definition>({ op: 'image', layers: [] }, [], { name: 'FROM scratch' })
+      return { vertex: state.vertex ?? vertex<Definition>({ op: 'image', layers: [] }, [], { name: 'FROM scratch' }) }
     }
-    return (await this.imageVertex(from, this.platform))[0]
+    return { vertex: (await this.imageVertex(from, this.platform))[0] }
   }
 
   private checkRunnable(platform: Platform): void {

@@ -1,0 +1,73 @@
+import { CairnError, fail } from '#base'
+import type { Database } from '#content'
+import { readIgnoreRules } from './context.ts'
+import { FileDigests } from './filedigests.ts'
+import { SourceTree } from './tree.ts'
+
+/** What the build context is called among the local trees; no other context can have this name. */
+export const MAIN_CONTEXT = ''
+
+/** A directory of this machine that copies and mounts read. */
+export interface LocalDirectory {
+  readonly path: string
+  /** Where the Dockerfile lies, whose own ignore file goes before the directory's. */
+  readonly dockerfile?: string
+}
+
+/** A directory less what its ignore file hides, and the digests of its files. */
+export interface LocalTree {
+  readonly tree: SourceTree
+  readonly digests: FileDigests
+}
+
+/** The local directories of one build by the names of their contexts, each opened when something reads it. */
+export class LocalTrees implements Disposable {
+  private readonly db: Database
+  private readonly directories: ReadonlyMap<string, LocalDirectory>
+  private readonly open = new Map<string, LocalTree>()
+
+  constructor(db: Database, directories: ReadonlyMap<string, LocalDirectory>) {
+    this.db = db
+    this.directories = directories
+  }
+
+  get(name: string): LocalTree {
+    let tree = this.open.get(name)
+    if (!tree) this.open.set(name, (tree = this.read(name)))
+    return tree
+  }
+
+  /** Remembers what the build learnt about files. */
+  save(): void {
+    for (const { digests } of this.open.values()) digests.save()
+  }
+
+  [Symbol.dispose](): void {
+    for (const { tree } of this.open.values()) tree[Symbol.dispose]()
+    this.open.clear()
+  }
+
+  private read(name: string): LocalTree {
+    const directory = this.directories.get(name) ?? fail('not_found', noContext(name), NO_CONTEXT_HINT)
+    const tree = openDirectory(directory)
+    return { tree, digests: new FileDigests(this.db, directory.path, tree) }
+  }
+}
+
+const NO_CONTEXT_HINT = { hint: 'give a directory, an archive or a URL as the context' }
+
+function noContext(name: string): string {
+  return name === MAIN_CONTEXT
+    ? 'there is no build context: the Dockerfile was given alone'
+    : `no build context is called ${JSON.stringify(name)}`
+}
+
+function openDirectory({ path, dockerfile }: LocalDirectory): SourceTree {
+  try {
+    return new SourceTree(path, readIgnoreRules(path, dockerfile))
+  } catch (error) {
+    if (error instanceof CairnError && error.code === 'not_found')
+      fail('not_found', `the build context ${path} does not exist`, { cause: error })
+    throw error
+  }
+}
