@@ -38,3 +38,5 @@ export {
   parseReference,
   withDefaultTag,
 } from './reference.ts'
+export { referrerOf } from './referrer.ts'
+export type { Referrer } from './referrer.ts'

@@ -12,4 +12,6 @@ export interface ArchivedImage {
 export interface ImageArchive extends ReadOnlyTarget {
   /** In the archive's order, each root once; attestations and other artifacts left out. */
   images(call?: Call): Promise<readonly ArchivedImage[]>
+  /** What its entries are called there, bare tags included: each is something to resolve. */
+  refs?(call?: Call): Promise<readonly string[]>
 }

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fail } from '#base'
-import type { Call } from '#base'
-import { MediaType } from '#oci'
+import { collect, fail, streamOf } from '#base'
+import type { ByteStream, Call } from '#base'
+import { DOCUMENT_LIMIT, isIndex, isManifest, MediaType, referrerOf } from '#oci'
 import type { Descriptor, ImageIndex } from '#oci'
 import { openDirectoryFiles } from '../archive/directoryfiles.ts'
 import type { ImageArchive } from '../archive/types.ts'
@@ -13,6 +13,7 @@ import { letGo } from '../letgo.ts'
 import type { Target } from '../types.ts'
 import { withLockFile } from './lock.ts'
 import { entryMatches, nameAnnotations } from './names.ts'
+import { referrersIn } from './referrers.ts'
 import { blobPath, blobsOf, checkVersion, INDEX_FILE, LAYOUT_FILE, namesIn, readIndex } from './read.ts'
 
 /** An OCI image layout directory, to read and to write. */
@@ -42,14 +43,23 @@ export function openLayout(directory: string, options: { readonly create?: boole
       },
       call,
     )
+  const write = (d: Descriptor, bytes: ByteStream, call?: Call): Promise<void> => {
+    const temporary = join(directory, `.${oneShotName()}`)
+    return writeBlob({ temporary, path: join(directory, blobPath(d.digest)) }, d, bytes, call)
+  }
   return {
     ...blobs,
     ...namesIn(index, directory),
     put: async (d, bytes, call) => {
       if (await blobs.has(d)) return letGo(bytes)
-      const temporary = join(directory, `.${oneShotName()}`)
-      return writeBlob({ temporary, path: join(directory, blobPath(d.digest)) }, d, bytes, call)
+      if (!isManifest(d.mediaType) && !isIndex(d.mediaType)) return write(d, bytes, call)
+      const document = await collect(bytes, DOCUMENT_LIMIT)
+      const referrer = referrerOf(d, document)
+      // Listed before it is there: after a crash the blob is put again, and finds its entry.
+      if (referrer) await change((all) => listed(all, referrer.descriptor), call)
+      return write(d, streamOf(document), call)
     },
+    referrers: (subject, call) => referrersIn(index(), blobs, subject.digest, call),
     tag: async (d, ref, call) => {
       if (!(await blobs.has(d)))
         fail('failed_precondition', `${d.digest} is not in ${directory}, so it cannot be named`)
@@ -70,6 +80,12 @@ function named(all: readonly Descriptor[], d: Descriptor, ref: string): readonly
   const entry: Descriptor = { ...plain, annotations: { ...annotations, ...nameAnnotations(ref) } }
   const isNameless = (other: Descriptor): boolean => other.digest === d.digest && other.annotations === undefined
   return [...all.filter((other) => !isNameless(other) && !entryMatches(other, ref)), entry]
+}
+
+/** What refers to an image is found by its entry: the artifact type tells it from images. */
+function listed(all: readonly Descriptor[], referrer: Descriptor): readonly Descriptor[] {
+  const { annotations: _, ...entry } = referrer
+  return all.some(({ digest }) => digest === entry.digest) ? all : [...all, entry]
 }
 
 function createLayout(directory: string): void {

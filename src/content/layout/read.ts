@@ -1,12 +1,23 @@
 import { checkCanceled, fail } from '#base'
 import type { ByteStream, Call } from '#base'
 import { verified } from '#codec'
-import { algorithmOf, hexOf, isAttestation, isIndex, isManifest, parseDigest, parseIndex, parseObject } from '#oci'
+import {
+  algorithmOf,
+  Annotation,
+  hexOf,
+  isAttestation,
+  isIndex,
+  isManifest,
+  parseDigest,
+  parseIndex,
+  parseObject,
+} from '#oci'
 import type { Descriptor, Digest, ImageIndex } from '#oci'
 import type { ArchiveFiles } from '../archive/files.ts'
 import type { ArchivedImage, ImageArchive } from '../archive/types.ts'
 import type { ContentProvider, OpenOptions } from '../types.ts'
 import { entryMatches, entryName } from './names.ts'
+import { referrersIn } from './referrers.ts'
 
 /** image-spec image-layout.md. */
 export const LAYOUT_FILE = 'oci-layout'
@@ -25,7 +36,12 @@ export function isLayout(files: ArchiveFiles): boolean {
 /** An OCI image layout as something to copy from; blobs are verified as they are read. */
 export function layoutArchive(files: ArchiveFiles): ImageArchive {
   checkVersion(files)
-  return { ...blobsOf(files), ...namesIn(() => readIndex(files), files.name) }
+  const blobs = blobsOf(files)
+  return {
+    ...blobs,
+    ...namesIn(() => readIndex(files), files.name),
+    referrers: (subject, call) => referrersIn(readIndex(files), blobs, subject.digest, call),
+  }
 }
 
 /** The index of a layout; a name for a manifest is an annotation in it. */
@@ -60,7 +76,7 @@ export function openBlob(files: ArchiveFiles, path: string, d: Descriptor, call?
 }
 
 /** Names and images of an index, asked for anew each time. */
-export function namesIn(index: () => ImageIndex, where: string): Pick<ImageArchive, 'resolve' | 'images'> {
+export function namesIn(index: () => ImageIndex, where: string): Pick<ImageArchive, 'resolve' | 'images' | 'refs'> {
   return {
     resolve: async (ref) => {
       const found = index().manifests.filter((entry) => entryMatches(entry, ref))
@@ -70,6 +86,8 @@ export function namesIn(index: () => ImageIndex, where: string): Pick<ImageArchi
       return found[0] ?? fail('not_found', `${where} has no image ${ref}`)
     },
     images: async () => imagesIn(index()),
+    refs: async () =>
+      index().manifests.flatMap((entry) => entryName(entry) ?? entry.annotations?.[Annotation.refName] ?? []),
   }
 }
 

@@ -1,6 +1,6 @@
 import { checkCanceled, fail, isCode } from '#base'
 import type { Call } from '#base'
-import { copyGraph } from '#content'
+import { copyGraph, onlyPresent } from '#content'
 import type { CopyDestination, CopyOptions, ReadOnlyTarget, Target } from '#content'
 import { algorithmOf, hexOf } from '#oci'
 import type { Descriptor, Digest, Platform } from '#oci'
@@ -12,6 +12,8 @@ import { somePlatforms } from './platforms.ts'
 export interface CopyImageOptions extends Omit<CopyOptions, 'select'> {
   /** Entries of an index to copy; default all. The index and its digest stay. */
   readonly platforms?: readonly Platform[]
+  /** Entries of an index that the source lacks are left out, with a warning. Default: they are an error. */
+  readonly sparse?: boolean
   /** Copy what refers to the image as well: signatures, SBOMs, attestations; cosign's tags, too. */
   readonly referrers?: boolean
   /** Names at the destination. */
@@ -83,9 +85,19 @@ class ImageCopy {
   }
 
   async graph(root: Descriptor): Promise<void> {
-    const { platforms } = this.#options
-    const select = platforms ? { select: somePlatforms(platforms) } : {}
-    await copyGraph(this.#from, this.#destination(), root, { ...this.#options, ...select })
+    const { platforms, sparse } = this.#options
+    const select = platforms ? somePlatforms(platforms) : sparse ? this.#present() : undefined
+    await copyGraph(this.#from, this.#destination(), root, { ...this.#options, ...(select ? { select } : {}) })
+  }
+
+  #present(): NonNullable<CopyOptions['select']> {
+    const present = onlyPresent(this.#from)
+    return async (manifests, index) => {
+      const here = await present(manifests, index)
+      const message = `${manifests.length - here.length} of the ${manifests.length} images of ${index.digest} are not there: left out`
+      if (here.length < manifests.length) this.#options.progress?.({ kind: 'warning', message })
+      return here
+    }
   }
 
   /** Referrers of everything that was copied, and theirs. */

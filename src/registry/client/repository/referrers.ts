@@ -1,16 +1,6 @@
 import { fail, isCode } from '#base'
 import type { Call } from '#base'
-import {
-  algorithmOf,
-  encodeDocument,
-  hexOf,
-  isIndex,
-  isManifest,
-  MediaType,
-  parseDigest,
-  parseIndex,
-  parseManifest,
-} from '#oci'
+import { algorithmOf, encodeDocument, hexOf, isIndex, MediaType, parseDigest, parseIndex, referrerOf } from '#oci'
 import type { Descriptor, Digest, ImageIndex } from '#oci'
 import type { RemoteDocument } from '../types.ts'
 import { getDocument, hasDocument, putDocument } from './document.ts'
@@ -70,7 +60,7 @@ export function fallbackTag(subject: Digest): string {
 
 /** After a manifest with a subject has been put where there is no API: adds it to the fallback index. */
 export async function addToFallback(place: Place, document: RemoteDocument, call?: Call): Promise<void> {
-  const entry = referrerEntry(document)
+  const entry = referrerOf(document.descriptor, document.bytes)
   if (!entry) return
   await editFallback(place, entry.subject, call, (known) =>
     known.some((d) => d.digest === entry.descriptor.digest) ? undefined : [...known, entry.descriptor],
@@ -79,7 +69,7 @@ export async function addToFallback(place: Place, document: RemoteDocument, call
 
 /** Before a manifest with a subject is deleted where there is no API: takes it out of the fallback index. */
 export async function removeFromFallback(place: Place, document: RemoteDocument, call?: Call): Promise<void> {
-  const entry = referrerEntry(document)
+  const entry = referrerOf(document.descriptor, document.bytes)
   if (!entry || (await hasReferrersApi(place, entry.subject, call))) return
   await editFallback(place, entry.subject, call, (known) => {
     const rest = known.filter((d) => d.digest !== entry.descriptor.digest)
@@ -92,29 +82,6 @@ async function hasReferrersApi(place: Place, subject: Digest, call?: Call): Prom
   const response = await place.registry.send(request, call)
   await response.body?.cancel()
   return response.status === 200
-}
-
-/** A referrer as lists show it: artifactType by the manifest's own, else its config's type; its annotations. */
-export function referrerEntry(
-  document: RemoteDocument,
-): { readonly subject: Digest; readonly descriptor: Descriptor } | undefined {
-  const { descriptor, bytes } = document
-  if (!isIndex(descriptor.mediaType) && !isManifest(descriptor.mediaType)) return undefined
-  const manifest = isIndex(descriptor.mediaType) ? parseIndex(bytes) : parseManifest(bytes)
-  if (!manifest.subject) return undefined
-  const artifactType = manifest.artifactType ?? ('config' in manifest ? manifest.config.mediaType : undefined)
-  const { mediaType, digest, size } = descriptor
-  const { annotations } = manifest
-  return {
-    subject: manifest.subject.digest,
-    descriptor: {
-      mediaType,
-      digest,
-      size,
-      ...(artifactType ? { artifactType } : {}),
-      ...(annotations ? { annotations } : {}),
-    },
-  }
 }
 
 /** One edit of a fallback index at a time in this process; of others' edits the last to look wins. */
