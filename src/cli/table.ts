@@ -60,6 +60,12 @@ export const table: readonly Entry[] = [
     load: async () => (await import('./commands/push.ts')).push,
   },
   {
+    name: 'copy',
+    summary: 'Copy an image between registries, layouts, archives, daemons and the store',
+    also: ['image copy'],
+    load: async () => (await import('./commands/copy.ts')).copy,
+  },
+  {
     name: 'images',
     summary: 'List images',
     also: ['image ls', 'image list'],

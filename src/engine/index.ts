@@ -13,6 +13,8 @@ export type {
   ContainerOptions,
   ContainerState,
   Containers,
+  Copied,
+  CopyRequest,
   DeviceRequest,
   Ended,
   ExecOptions,

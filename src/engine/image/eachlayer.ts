@@ -2,19 +2,20 @@ import { availableParallelism } from 'node:os'
 import type { Call } from '#base'
 import type { Layer } from '#image'
 
-/** Works on layers, several at once, each once. After a failure the others stop, and nothing of theirs is seen. */
+/** Works on layers, `jobs` at once, each once. After a failure the others stop, and nothing of theirs is seen. */
 export async function eachLayer(
   layers: readonly Layer[],
   work: (layer: Layer, call: Call) => Promise<unknown>,
-  call?: Call,
+  call?: Call & { readonly jobs?: number },
 ): Promise<void> {
+  const { jobs, ...rest } = call ?? {}
   const waiting = [...new Map(layers.map((layer) => [layer.descriptor.digest, layer])).values()]
   const stop = new AbortController()
   const signal = call?.signal ? AbortSignal.any([call.signal, stop.signal]) : stop.signal
   const worker = async (): Promise<void> => {
-    for (let layer = waiting.shift(); layer; layer = waiting.shift()) await work(layer, { ...call, signal })
+    for (let layer = waiting.shift(); layer; layer = waiting.shift()) await work(layer, { ...rest, signal })
   }
-  const workers = Array.from({ length: Math.min(4, Math.max(2, availableParallelism())) }, worker)
+  const workers = Array.from({ length: jobs ?? Math.min(4, Math.max(2, availableParallelism())) }, worker)
   try {
     await Promise.all(workers)
   } catch (error) {

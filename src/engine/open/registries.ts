@@ -16,11 +16,21 @@ export interface MachineRegistries {
   readonly config: RegistriesConfig
   readonly connect: NonNullable<RegistryOptions['connect']>
   readonly client: RegistryClient
+  /** A client for a registry whose certificate need not be valid, or that speaks plain HTTP: the user said so. */
+  trusting(domain: string): RegistryClient
 }
 
 export async function registries(): Promise<MachineRegistries> {
   const host = machineHost()
   const config = await readRegistriesConfig(host)
   const connect = machineConnect(host)
-  return { host, config, connect, client: openRegistryClient({ config, connect, credentials: hostCredentials(host) }) }
+  const shared = { connect, credentials: hostCredentials(host) }
+  return {
+    host,
+    config,
+    connect,
+    client: openRegistryClient({ config, ...shared }),
+    trusting: (domain) =>
+      openRegistryClient({ config: { ...config, insecure: [...(config.insecure ?? []), domain] }, ...shared }),
+  }
 }

@@ -100,7 +100,11 @@ interface Source {
   readonly partOf?: Digest
 }
 
-async function sourceOf(parts: Parts, root: Descriptor, lease: Lease, call?: Call): Promise<Source> {
+/**
+ * What a registry is sent of a local image: plain layers that were made here compressed, and of an index that is here
+ * in part the one image.
+ */
+export async function sourceOf(parts: Parts, root: Descriptor, lease: Lease, call?: Call): Promise<Source> {
   const content = await imageContent(parts)
   if (!isIndex(root.mediaType)) return compressed(parts, content, root, lease, call)
   const { manifests } = parseIndex(await readDocument(content, root, call), root.mediaType)

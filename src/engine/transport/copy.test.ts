@@ -1,0 +1,171 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { streamOf } from '#base'
+import { openLayout, type Layout } from '#content'
+import { encodeDocument, MediaType, type Descriptor } from '#oci'
+import { attach, openRepository } from '#registry/client'
+import { openDirectoryStorage, serveRegistry, type RunningRegistry } from '#registry/server'
+import { failure, sampleImage, tempDir, type TempDir } from '#testkit'
+import { openNode } from '../node.ts'
+import type { Node } from '../types.ts'
+
+let dir: TempDir
+let node: Node
+let registry: RunningRegistry
+let layout: Layout
+let index: Descriptor
+let amd64: Descriptor
+let arm64: Descriptor
+
+const path = (name: string): string => join(dir.path, name)
+const at = (name: string): string => `docker://127.0.0.1:${registry.port}/${name}`
+const remote = (name: string): ReturnType<typeof openRepository> => openRepository(`127.0.0.1:${registry.port}/${name}`)
+
+beforeAll(async () => {
+  dir = tempDir()
+  node = openNode({ root: path('root'), run: path('run') })
+  registry = await serveRegistry({
+    // An index without some of its images is taken.
+    config: { port: 0, references: 'none' },
+    storage: openDirectoryStorage({ root: path('registry') }),
+  })
+  layout = openLayout(path('layout'), { create: true })
+  const make = async (architecture: string): Promise<Descriptor> => {
+    const platform = { os: 'linux', architecture }
+    return { ...(await sampleImage(layout, { platform, label: architecture, compression: 'gzip' })), platform }
+  }
+  const manifests = [await make('amd64'), await make('arm64'), await make('s390x')]
+  ;[amd64, arm64] = manifests as [Descriptor, Descriptor]
+  const encoded = await encodeDocument(MediaType.ociIndex, {
+    schemaVersion: 2,
+    mediaType: MediaType.ociIndex,
+    manifests,
+  })
+  index = encoded.descriptor
+  await layout.put(index, streamOf(encoded.bytes))
+  await layout.tag(index, 'v1')
+})
+
+afterAll(async () => {
+  await node[Symbol.asyncDispose]()
+  await registry.stop(0)
+  dir[Symbol.dispose]()
+})
+
+async function copied(from: string, to: string, more: object = {}): Promise<string> {
+  const [first] = await node.images.copy({ from, to, ...more })
+  return first!.root.digest
+}
+
+describe('copy', () => {
+  test('an index goes round through layout, registry and archive, and has one digest everywhere', async () => {
+    expect(await copied(`oci:${path('layout')}:v1`, at('round/app:v1'))).toBe(index.digest)
+    expect(await copied(at('round/app:v1'), `oci-archive:${path('round.tar')}:example.com/app:v2`)).toBe(index.digest)
+    expect(await copied(`oci-archive:${path('round.tar')}`, `oci:${path('back')}:v3`)).toBe(index.digest)
+    expect(await copied(`oci:${path('back')}`, at('round/app:v4'))).toBe(index.digest)
+    const back = openLayout(path('back'))
+    for (const d of [amd64, arm64]) expect(await back.has(d)).toBe(true)
+    expect(readFileSync(path('round.tar')).includes('example.com/app:v2')).toBe(true)
+  })
+
+  test('into the store the image for this host alone, or all; out of it under the same digests', async () => {
+    const foreign = process.arch === 'arm64' ? amd64 : arm64
+    expect(await copied(`oci:${path('layout')}:v1`, 'one')).toBe(index.digest)
+    await failure(
+      node.images.copy({ from: 'one', to: `oci-archive:${path('x.tar')}`, platforms: ['linux/s390x'] }),
+      'not_found',
+    )
+    // Of an index that is here in part, the image goes out.
+    expect(await copied('one', at('from/store:one'))).not.toBe(index.digest)
+    expect(await copied('one', `oci:${path('part')}:v1`)).toBe(index.digest)
+    expect(await openLayout(path('part')).has(foreign)).toBe(false)
+    expect(await copied(`oci:${path('layout')}:v1`, 'all', { all: true })).toBe(index.digest)
+    expect(await copied('all', at('from/store:all'))).toBe(index.digest)
+    expect(await remote('from/store').has(foreign)).toBe(true)
+    expect(await copied(`oci:${path('layout')}:v1`, 'foreign', { platforms: [platformOf(foreign)] })).toBe(
+      foreign.digest,
+    )
+    expect(await copied('store://foreign', `docker-archive:${path('foreign.tar')}`)).toBe(foreign.digest)
+    await node.images.remove('foreign')
+    // A docker-archive of ours has the manifest, and the name that it was copied under.
+    expect(await copied(`docker-archive:${path('foreign.tar')}:foreign`, 'again')).toBe(foreign.digest)
+  })
+
+  test('some platforms leave the index what it is', async () => {
+    const platforms = ['linux/amd64', 'linux/arm64']
+    const places = [at('some/app:v1'), `oci:${path('some')}:v1`, `oci-archive:${path('some.tar')}:v1`]
+    for (const to of places) expect(await copied(`oci:${path('layout')}:v1`, to, { platforms })).toBe(index.digest)
+    expect(await copied(`oci-archive:${path('some.tar')}:v1`, `oci:${path('some2')}`, { platforms })).toBe(index.digest)
+    const there = await remote('some/app').document('v1')
+    const [, , third] = JSON.parse(new TextDecoder().decode(there.bytes)).manifests as Descriptor[]
+    expect(await remote('some/app').has(third!)).toBe(false)
+    expect(await openLayout(path('some2')).has(third!)).toBe(false)
+    await failure(
+      node.images.copy({ from: `oci:${path('layout')}:v1`, to: at('some/app:v2'), platforms: ['linux/riscv64'] }),
+      'not_found',
+    )
+  })
+
+  test('what refers to an image goes with it, into a layout and out again', async () => {
+    const source = remote('signed/app')
+    await copied(`oci:${path('layout')}:v1`, at('signed/app:v1'))
+    const artifact = { artifactType: 'application/x-note', files: [] }
+    const note = await attach(source, index, artifact)
+    const second = await attach(source, note, { ...artifact, annotations: { a: 'b' } })
+    const cosign = await sampleImage(source, { label: 'signature', compression: 'gzip' })
+    await source.tag(cosign, `sha256-${index.digest.slice(7)}.sig`)
+    await node.images.copy({ from: at('signed/app:v1'), to: `oci:${path('signed')}:v1`, referrers: true })
+    expect(await openLayout(path('signed')).images()).toHaveLength(2)
+    const [again] = await node.images.copy({ from: `oci:${path('signed')}:v1`, to: at('more/app:v1'), referrers: true })
+    expect(again!.referrers).toBe(3)
+    for (const d of [note, second, cosign]) expect(await remote('more/app').has(d)).toBe(true)
+    for (const to of ['kept', `docker-archive:${path('kept.tar')}`])
+      await failure(
+        node.images.copy({ from: at('signed/app:v1'), to, referrers: true, platforms: ['linux/amd64'] }),
+        'invalid_argument',
+      )
+    expect(existsSync(path('kept.tar'))).toBe(false)
+  })
+
+  test('every tag, between registries and layouts', async () => {
+    for (const tag of ['a', 'b']) await layout.tag(tag === 'a' ? amd64 : arm64, tag)
+    const tags = async (request: { from: string; to: string }): Promise<string[]> =>
+      (await node.images.copy({ ...request, allTags: true })).map(({ tag }) => tag!)
+    expect((await tags({ from: `oci:${path('layout')}`, to: at('tags/app') })).toSorted()).toEqual(['a', 'b', 'v1'])
+    expect(await tags({ from: at('tags/app'), to: at('tags/other') })).toEqual(['a', 'b', 'v1'])
+    expect(await tags({ from: at('tags/other'), to: `oci:${path('tags')}` })).toEqual(['a', 'b', 'v1'])
+    expect((await openLayout(path('tags')).resolve('b')).digest).toBe(arm64.digest)
+    await failure(tags({ from: at('tags/app'), to: `oci-archive:${path('no.tar')}` }), 'invalid_argument')
+    await failure(tags({ from: 'one', to: at('tags/app') }), 'invalid_argument')
+  })
+
+  test('within one registry blobs are mounted', async () => {
+    await copied(`oci:${path('layout')}:v1`, at('mount/from:v1'))
+    const [result] = await node.images.copy({ from: at('mount/from:v1'), to: at('mount/to:v1') })
+    expect(result!.mounted).toBe(5)
+  })
+
+  test('what is not there, or cannot be, is said in one line; nothing half-done stays', async () => {
+    const cases: readonly [from: string, to: string, code: string][] = [
+      [at('no/such:v1'), `oci-archive:${path('half.tar')}`, 'not_found'],
+      [`oci:${path('nowhere')}`, 'x', 'not_found'],
+      [`oci-archive:${path('nowhere.tar')}`, 'x', 'not_found'],
+      [`oci:${path('layout')}`, at('x:v1'), 'invalid_argument'],
+      [`oci:${path('layout')}:none`, at('x:v1'), 'not_found'],
+      ['nothing', at('x:v1'), 'not_found'],
+      [`oci:${path('layout')}:v1`, at(`x@${amd64.digest}`), 'invalid_argument'],
+      [`oci:${path('layout')}:v1`, `oci-archive:${path('no/such/dir.tar')}`, 'not_found'],
+    ]
+    for (const [from, to, code] of cases) await failure(node.images.copy({ from, to }), code as 'not_found')
+    writeFileSync(path('file.tar'), 'no archive')
+    await failure(node.images.copy({ from: `docker-archive:${path('file.tar')}`, to: 'x' }), 'data_loss')
+    expect(existsSync(path('half.tar'))).toBe(false)
+    expect(readdirSync(dir.path).filter((name) => name.includes('partial'))).toEqual([])
+    expect(readdirSync(path('root/content/ingest'))).toEqual([])
+  })
+})
+
+function platformOf({ platform }: Descriptor): string {
+  return `${platform!.os}/${platform!.architecture}`
+}

@@ -1,0 +1,62 @@
+import { fail, type Call } from '#base'
+import { isTag, parsePlatform, parseReference } from '#oci'
+import type { Parts } from '../parts.ts'
+import type { Copied, CopyRequest } from '../types.ts'
+import { openDestination, openSource } from './open.ts'
+import type { Destination, ReceiveOptions, Source } from './types.ts'
+
+/** Copies an image, or every tag of a repository, from any place to any other: bytes and digests unchanged. */
+export async function copy(parts: Parts, request: CopyRequest, call?: Call): Promise<readonly Copied[]> {
+  const { from, to, insecureSource, insecureDestination } = request
+  await using source = await openSource(parts, from, insecureSource ? { insecure: true } : {}, call)
+  await using destination = await openDestination(parts, to, insecureDestination ? { insecure: true } : {})
+  const options = receiveOptions(request, source, call)
+  if (!request.allTags) return [await copyOne(source, destination, options)]
+  const copied: Copied[] = []
+  for await (const ref of tagsOf(source, destination, call))
+    copied.push(await copyOne(source, destination, { ...options, ref, tag: tagOf(ref) }))
+  return copied
+}
+
+function receiveOptions(request: CopyRequest, source: Source, call?: Call): ReceiveOptions {
+  const { platforms, all, referrers, jobs } = request
+  if (all && platforms?.length) fail('invalid_argument', 'all platforms or some: not both')
+  return {
+    ...call,
+    ...(platforms?.length ? { platforms: platforms.map((platform) => parsePlatform(platform)) } : {}),
+    ...(all ? { all } : {}),
+    ...(referrers ? { referrers } : {}),
+    ...(jobs === undefined ? {} : { concurrency: jobs }),
+    ...(source.image === undefined ? {} : { image: source.image }),
+  }
+}
+
+async function copyOne(
+  source: Source,
+  destination: Destination,
+  { ref, ...options }: ReceiveOptions & { readonly ref?: string },
+): Promise<Copied> {
+  const find = { ...(destination.compressed ? { compressed: true } : {}), ...(ref === undefined ? {} : { tag: ref }) }
+  const image = await source.find(find, options)
+  const { root, referrers, mounted } = await destination.receive(image, options)
+  const { tag } = options
+  return {
+    name: destination.name,
+    ...(tag === undefined ? {} : { tag }),
+    root,
+    referrers: referrers.length,
+    mounted,
+  }
+}
+
+function tagsOf(source: Source, destination: Destination, call?: Call): AsyncIterable<string> {
+  if (!source.tags) return fail('invalid_argument', `${source.name} is one image, not a repository`)
+  if (!destination.target) return fail('invalid_argument', `${destination.name} takes one image, not all tags`)
+  return source.tags(call)
+}
+
+/** A name in a layout may be a whole one. */
+function tagOf(ref: string): string {
+  if (isTag(ref)) return ref
+  return parseReference(ref).tag ?? fail('invalid_argument', `${ref} has no tag`)
+}

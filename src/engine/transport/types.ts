@@ -1,0 +1,69 @@
+import type { Call } from '#base'
+import type { ReadOnlyTarget, Target } from '#content'
+import type { Descriptor, Platform } from '#oci'
+
+/** A place that images are read from, opened by a name. Whatever it took to open goes when it is disposed. */
+export interface Source extends AsyncDisposable {
+  /** As it was written. */
+  readonly name: string
+  /** The image's full name, where the place gives it one: `docker.io/library/debian:12`. */
+  readonly image?: string
+  /** The image that the name means; `not_found` when there is none. */
+  find(options?: FindOptions, call?: Call): Promise<Found>
+  /** Every tag of the place; absent where a name means one image alone. */
+  tags?(call?: Call): AsyncIterable<string>
+}
+
+export interface FindOptions {
+  /** Layers that were made here and are kept plain come compressed, as registries have them. */
+  readonly compressed?: boolean
+  /** Instead of the tag that the name has. */
+  readonly tag?: string
+}
+
+/** An image or index, and where it can be read. */
+export interface Found {
+  readonly root: Descriptor
+  readonly from: ReadOnlyTarget
+  /** Of an index, images may be missing there: archives and the store need not hold every platform. */
+  readonly sparse?: boolean
+}
+
+/** A place that images are copied to, opened by a name. */
+export interface Destination extends AsyncDisposable {
+  /** As it was written. */
+  readonly name: string
+  /** It holds one image, not an index of many: of an index it takes the one for a platform. */
+  readonly single?: boolean
+  /** It wants layers compressed. */
+  readonly compressed?: boolean
+  /** The place to be read and changed as it is; absent where whole images alone go in: archives, daemons. */
+  readonly target?: Target
+  /** The tag or digest that the name has in `target`. */
+  readonly tag?: string
+  /** Takes an image with everything below it, and gives it its name when it is whole. */
+  receive(image: Found, options?: ReceiveOptions): Promise<Received>
+}
+
+export interface ReceiveOptions extends Call {
+  /** Of an index: the entries for these platforms. The index and its digest stay. Default: what the place can hold. */
+  readonly platforms?: readonly Platform[]
+  /** Of an index: everything, also where one image is the rule. */
+  readonly all?: boolean
+  /** What refers to the image goes with it: signatures, SBOMs, attestations. */
+  readonly referrers?: boolean
+  /** Blobs under way at once. Default 4. */
+  readonly concurrency?: number
+  /** Instead of the tag that the name has. */
+  readonly tag?: string
+  /** The image's full name, for archives and daemons whose own name gives none. */
+  readonly image?: string
+}
+
+/** What a place now has. */
+export interface Received {
+  readonly root: Descriptor
+  readonly referrers: readonly Descriptor[]
+  /** Blobs mounted from another repository instead of sent. */
+  readonly mounted: number
+}
