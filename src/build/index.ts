@@ -3,6 +3,7 @@ export type {
   BuildNetwork,
   BuildOptions,
   BuildResult,
+  BuiltImage,
   CacheDep,
   CacheMap,
   CacheStorage,
@@ -39,7 +40,7 @@ export type {
 export { planBuild } from './dockerfile/plan/plan.ts'
 export type { Plan, PlanOptions } from './dockerfile/plan/plan.ts'
 export { reapSteps } from './ops/step.ts'
-export { solve } from './solver/solve.ts'
-export type { Solution, SolveOptions } from './solver/solve.ts'
+export { solve, solveAll } from './solver/solve.ts'
+export type { Solution, Solutions, SolveOptions } from './solver/solve.ts'
 export { vertex } from './solver/vertex.ts'
 export { IgnoreRules, parseIgnoreFile } from './source/ignore.ts'

@@ -92,13 +92,22 @@ export interface BuildNetwork extends AsyncDisposable {
 /** Everything that a build is asked for; one file of `options/` per subject. */
 export interface BuildOptions extends LanguageOptions, ContextOptions, StepOptions, CacheOptions, ResultOptions {}
 
-export interface BuildResult {
+/** The image of one platform, its layers uncompressed but for those of its base. */
+export interface BuiltImage {
+  readonly platform: Platform
   /** The manifest. */
   readonly root: Descriptor
   /** Digest of the config: what Docker calls the image ID. */
   readonly imageId: Digest
+  /** Diff IDs, from the base up. */
   readonly layers: readonly Digest[]
-  readonly platform: Platform
+}
+
+export interface BuildResult {
+  /** The one image's manifest, or the index of several. */
+  readonly root: Descriptor
+  /** One per platform, in the order in which they were asked for. */
+  readonly images: readonly BuiltImage[]
   /** Steps that the result has, and how many of them came from the cache. */
   readonly steps: number
   readonly cached: number

@@ -52,6 +52,7 @@ export type {
 export { anticipateMigration } from './cgroup/anticipate.ts'
 export { cgroupMode, cgroupPath } from './cgroup/mode.ts'
 export type { CgroupMode } from './cgroup/mode.ts'
+export { whyNotEmulated } from './emulation.ts'
 export { exitCodeOf, StartFailure } from './failure.ts'
 export { findInit, findProgram, findRuntime } from './find.ts'
 export type { FindOptions } from './find.ts'

@@ -1,7 +1,7 @@
 import { fail, streamOf, type Call } from '#base'
-import { encodeDocument, MediaType, type Descriptor, type Digest, type Platform } from '#oci'
+import { encodeDocument, MediaType, type Descriptor, type Digest, type EncodedDocument, type Platform } from '#oci'
 import type { StageState } from '../dockerfile/plan/state.ts'
-import type { BuildHost } from '../types.ts'
+import type { BuildHost, BuiltImage } from '../types.ts'
 import { imageConfig } from './config.ts'
 
 export interface ExportOptions {
@@ -12,28 +12,53 @@ export interface ExportOptions {
   readonly platform: Platform
 }
 
-export interface ExportedImage {
-  readonly root: Descriptor
-  readonly config: Digest
-}
-
-/** Writes config and manifest. Layers are listed uncompressed: decision 002. */
-export async function exportImage(host: BuildHost, options: ExportOptions, call?: Call): Promise<ExportedImage> {
-  const config = await encodeDocument(MediaType.ociConfig, imageConfig(options.state, options))
+/** Writes config and manifest. The build's own layers are listed uncompressed, the base's as it lists them: decision 002. */
+export async function exportImage(host: BuildHost, options: ExportOptions, call?: Call): Promise<BuiltImage> {
+  const { state, layers, platform } = options
+  const config = await encodeDocument(MediaType.ociConfig, imageConfig(state, options))
+  const based = await baseLayers(host, state, layers, call)
   const manifest = await encodeDocument(MediaType.ociManifest, {
     schemaVersion: 2,
     mediaType: MediaType.ociManifest,
     config: config.descriptor,
-    layers: options.layers.map((digest) => layerDescriptor(host, digest)),
+    layers: layers.map((digest, i) => based[i] ?? plainLayer(host, digest)),
   })
-  for (const { descriptor, bytes } of [config, manifest]) {
-    host.lease.add(descriptor.digest)
-    await host.content.put(descriptor, streamOf(bytes), call)
-  }
-  return { root: manifest.descriptor, config: config.descriptor.digest }
+  for (const document of [config, manifest]) await putDocument(host, document, call)
+  return { platform, root: manifest.descriptor, imageId: config.descriptor.digest, layers }
 }
 
-function layerDescriptor(host: BuildHost, digest: Digest): Descriptor {
+/** Keeps a document that was made, for as long as the build's lease lasts. */
+export async function putDocument(host: BuildHost, { descriptor, bytes }: EncodedDocument, call?: Call): Promise<void> {
+  host.lease.add(descriptor.digest)
+  await host.content.put(descriptor, streamOf(bytes), call)
+}
+
+/** The base's layers in OCI's words. All or none: where one blob is not kept, all are made again. */
+async function baseLayers(
+  host: BuildHost,
+  { baseLayers: base }: StageState,
+  layers: readonly Digest[],
+  call?: Call,
+): Promise<readonly Descriptor[]> {
+  for (const [i, { descriptor }] of base.entries()) {
+    if (descriptor.digest === layers[i]) continue
+    host.lease.add(descriptor.digest)
+    if (!(await host.content.has(descriptor, call))) return []
+  }
+  return base.map(({ descriptor: { mediaType, digest, size, urls } }) => ({
+    mediaType: OCI_TYPES[mediaType] ?? mediaType,
+    digest,
+    size,
+    ...(urls ? { urls } : {}),
+  }))
+}
+
+const OCI_TYPES: Readonly<Record<string, string>> = {
+  [MediaType.dockerLayer]: MediaType.ociLayer,
+  [MediaType.dockerLayerGzip]: MediaType.ociLayerGzip,
+}
+
+function plainLayer(host: BuildHost, digest: Digest): Descriptor {
   const info = host.layers.stat(digest) ?? fail('data_loss', `layer ${digest} is gone`, { hint: 'build again' })
   return { mediaType: MediaType.ociLayer, digest, size: info.tarSize }
 }

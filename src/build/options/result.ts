@@ -4,8 +4,8 @@ import type { Platform } from '#oci'
 export interface ResultOptions {
   /** `--label`: set on the result, over the Dockerfile's. */
   readonly labels?: Readonly<Record<string, string>>
-  /** Platform of the result; default the host's. */
-  readonly platform?: Platform
+  /** One image for each, all solved as one graph; default the host's alone. */
+  readonly platforms?: readonly Platform[]
   /** SOURCE_DATE_EPOCH in seconds; a build argument of that name goes before it, the context's git HEAD after it. */
   readonly epoch?: number
 }

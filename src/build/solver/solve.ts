@@ -29,7 +29,22 @@ export interface Solution<R> {
  * left running: the first error is thrown when the last op has ended.
  */
 export async function solve<D, R>(target: Vertex<D>, options: SolveOptions<D, R>, call?: Call): Promise<Solution<R>> {
-  return await new Solver(options, call).solve(target)
+  const { results, ...rest } = await solveAll([target], options, call)
+  return { result: results[0]!, ...rest }
+}
+
+/** What {@link solveAll} found: results in the order of their targets. */
+export interface Solutions<R> extends Omit<Solution<R>, 'result'> {
+  readonly results: readonly R[]
+}
+
+/** The same for several vertices at once: what they share is done once. */
+export async function solveAll<D, R>(
+  targets: readonly Vertex<D>[],
+  options: SolveOptions<D, R>,
+  call?: Call,
+): Promise<Solutions<R>> {
+  return await new Solver(options, call).solve(targets)
 }
 
 class Solver<D, R> {
@@ -51,12 +66,12 @@ class Solver<D, R> {
     this.signal = call?.signal ? AbortSignal.any([call.signal, this.stop.signal]) : this.stop.signal
   }
 
-  async solve(target: Vertex<D>): Promise<Solution<R>> {
-    const all = reachable(target)
+  async solve(targets: readonly Vertex<D>[]): Promise<Solutions<R>> {
+    const all = reachable(targets)
     for (const vertex of all) this.report.announce(vertex)
     try {
-      const result = await this.result(target)
-      return { result, steps: all.filter((vertex) => !vertex.internal).length, cached: this.report.cached }
+      const results = await Promise.all(targets.map((target) => this.result(target)))
+      return { results, steps: all.filter((vertex) => !vertex.internal).length, cached: this.report.cached }
     } catch (error) {
       this.stop.abort(error)
       // An op that starts another while we wait makes a new entry, so wait until there is nothing new.
@@ -176,7 +191,7 @@ function combine(kind: 'definition' | 'content', digest: Digest, inputs: readonl
 }
 
 /** Every vertex once, inputs before those that read them. */
-function reachable<D>(target: Vertex<D>): Vertex<D>[] {
+function reachable<D>(targets: readonly Vertex<D>[]): Vertex<D>[] {
   const seen = new Map<Digest, Vertex<D>>()
   const visit = (vertex: Vertex<D>, entered: Set<Digest>): void => {
     if (entered.has(vertex.digest)) return
@@ -184,6 +199,6 @@ function reachable<D>(target: Vertex<D>): Vertex<D>[] {
     for (const input of vertex.inputs) visit(input, entered)
     seen.set(vertex.digest, vertex)
   }
-  visit(target, new Set())
+  for (const target of targets) visit(target, new Set())
   return [...seen.values()]
 }

@@ -10,6 +10,7 @@ import {
   parsePlatform,
   parseReference,
   withDefaultTag,
+  type Platform,
 } from '#oci'
 import type { Parts } from '../parts.ts'
 import { createWorkDir } from '../system/workdir.ts'
@@ -19,19 +20,24 @@ import type { BuildRequest } from './buildrequest.ts'
 
 /** Builds an image and names it. */
 export async function build(parts: Parts, request: BuildRequest, call?: Call): Promise<Built> {
-  const { tags = [], pull, platform: wanted, ...options } = request
+  const { tags = [], pull, platforms: wanted, ...options } = request
   const names = tags.map(tagOf)
-  const platform = platformOf(wanted)
+  const platforms = wanted?.map((text) => parsePlatform(text))
   await using lease = acquireLease(parts.db, `build ${names[0] ?? request.context}`)
   using work = await createWorkDir(parts, 'build')
   const host = await openBuildHost(parts, { lease, workDir: work.path, policy: pull ? 'always' : 'missing' })
-  const result = await buildImage(host, { ...options, ...(platform && { platform }) }, call)
+  const result = await buildImage(
+    host,
+    { ...options, ...(platforms?.length && { platforms: distinct(platforms) }) },
+    call,
+  )
+  const here = result.images.find(({ platform }) => matchPlatform(hostPlatform(), platform) !== undefined)
   const table = await parts.names()
   const now = Date.now()
   for (const name of names) table.tag(result.root, name, now)
   if (names.length === 0) table.keep(result.root, now)
   return {
-    id: result.imageId,
+    id: (here ?? result.images[0]!).imageId,
     digest: result.root.digest,
     names: names.map((name) => familiarName(parseReference(name))),
   }
@@ -44,13 +50,6 @@ function tagOf(text: string): string {
   return formatReference(withDefaultTag(reference))
 }
 
-/** Only the host's platform is built: steps run on this machine. */
-function platformOf(text: string | undefined): ReturnType<typeof hostPlatform> | undefined {
-  if (text === undefined) return undefined
-  const host = hostPlatform()
-  const platform = parsePlatform(text, host)
-  if (matchPlatform(host, platform) !== undefined) return platform
-  return fail('unimplemented', `cannot build for ${formatPlatform(platform)} on ${formatPlatform(host)}`, {
-    hint: 'build on a machine of that platform',
-  })
+function distinct(platforms: readonly Platform[]): readonly Platform[] {
+  return [...new Map(platforms.map((platform) => [formatPlatform(platform), platform])).values()]
 }

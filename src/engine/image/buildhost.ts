@@ -2,13 +2,10 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BuildHost } from '#build'
 import type { Lease } from '#content'
-import { openImage } from '#image'
 import { openBuildNetwork } from '../network/build.ts'
 import type { Parts } from '../parts.ts'
 import type { PullPolicy } from '../types.ts'
-import { imageContent } from './content.ts'
-import { locate } from './find.ts'
-import { obtain } from './obtain.ts'
+import { imageResolver } from './base.ts'
 
 /** How one build uses the node. */
 export interface BuildSession {
@@ -38,17 +35,8 @@ export async function openBuildHost(parts: Parts, session: BuildSession): Promis
     db: parts.db,
     workDir,
     lease,
-    resolveImage: await imageResolver(parts, session.policy),
+    resolveImage: await imageResolver(parts, session),
     openNetwork: networkOpener(parts, workDir),
-  }
-}
-
-async function imageResolver(parts: Parts, policy: PullPolicy): Promise<BuildHost['resolveImage']> {
-  const content = await imageContent(parts)
-  return async (ref, platform, call) => {
-    const find = (): ReturnType<typeof locate> => locate(parts, ref, call)
-    const { root } = await obtain(parts, ref, policy, find, call)
-    return openImage(content, root, platform, call)
   }
 }
 

@@ -2,10 +2,10 @@ import type { CacheOptions, ContextOptions, LanguageOptions, ResultOptions, Step
 
 /** What a caller asks of a build: the build's own options, and what only a node can do. */
 export interface BuildRequest
-  extends LanguageOptions, ContextOptions, StepOptions, CacheOptions, Omit<ResultOptions, 'platform'> {
+  extends LanguageOptions, ContextOptions, StepOptions, CacheOptions, Omit<ResultOptions, 'platforms'> {
   readonly tags?: readonly string[]
   /** Ask the registries what base images' names mean now; else only for those that are not here. */
   readonly pull?: boolean
-  /** Only the host's own is built. */
-  readonly platform?: string
+  /** `linux/arm64`; with several the result is an index. */
+  readonly platforms?: readonly string[]
 }

@@ -1,6 +1,6 @@
 import { fail, isCode, type Call } from '#base'
 import type { Database } from '#content'
-import { openImage } from '#image'
+import { openSome } from './opensome.ts'
 import type { Descriptor, Digest, ImageConfig } from '#oci'
 import type { Parts } from '../parts.ts'
 
@@ -76,7 +76,7 @@ async function readable(read: () => Promise<ImageFacts>): Promise<ImageFacts | u
 
 async function learn(parts: Parts, root: Descriptor, call?: Call): Promise<ImageFacts> {
   const [store, layers] = await Promise.all([parts.store(), parts.layers()])
-  const image = await openImage(store, root, undefined, call)
+  const image = await openSome(store, root, call)
   const size = image.layers.reduce(
     (sum, { diffId, descriptor }) => sum + (layers.stat(diffId)?.tarSize ?? descriptor.size),
     0,

@@ -1,4 +1,4 @@
-import { openImage } from '#image'
+import { openSome } from './opensome.ts'
 import { familiarName, familiarRepository, parseReference } from '#oci'
 import type { Parts } from '../parts.ts'
 import { factsFor } from './facts.ts'
@@ -8,7 +8,7 @@ import { locate } from './find.ts'
 export async function inspect(parts: Parts, ref: string): Promise<object> {
   const { root } = await locate(parts, ref)
   const [store, names] = await Promise.all([parts.store(), parts.names()])
-  const { manifest, config } = await openImage(store, root)
+  const { manifest, config } = await openSome(store, root)
   const { size } = await factsFor(parts, root)
   const named = names.withDigest(root.digest)
   const references = named.flatMap(({ name }) => (name === undefined ? [] : [parseReference(name)]))

@@ -7,6 +7,7 @@ import {
   parsePlatform,
   parseReference,
   withDefaultTag,
+  type Descriptor,
   type Platform,
   type Reference,
 } from '#oci'
@@ -43,6 +44,24 @@ export async function pull(
   return pulled
 }
 
+/** Brings the image of one platform here without giving it the name: a name stands for what runs here. */
+export async function fetchForeign(
+  parts: Parts,
+  ref: string,
+  { platform, lease }: { readonly platform: Platform; readonly lease: Lease },
+  call?: Call,
+): Promise<Descriptor> {
+  const reference = withDefaultTag(parseReference(ref))
+  const { client } = await parts.registries()
+  const repository = client.repository(reference)
+  return await pullStep(reference, call, async (vertex) => {
+    const { descriptor } = await repository.document(reference.digest ?? reference.tag ?? 'latest', call)
+    const { image } = await bringImage({ parts, lease, vertex, platforms: [platform] }, repository, descriptor, call)
+    rememberPulled(parts.db, [image.descriptor.digest])
+    return image.descriptor
+  })
+}
+
 interface Pulling {
   readonly parts: Parts
   readonly repository: Repository
@@ -52,24 +71,28 @@ interface Pulling {
 
 async function pullOne(pulling: Pulling, reference: Reference, call?: Call): Promise<Pulled> {
   const { parts, repository } = pulling
-  const id = formatReference(reference)
-  const step = {
-    kind: 'vertex',
-    id,
-    name: `${reference.digest ?? reference.tag}: Pulling from ${reference.path}`,
-  } as const
-  const started = Date.now()
-  call?.progress?.({ ...step, started })
-  try {
+  return await pullStep(reference, call, async (id) => {
     const { descriptor } = await repository.document(reference.digest ?? reference.tag ?? 'latest', call)
     const brought = await bringImage({ ...pulling, vertex: id }, repository, descriptor, call)
     rememberPulled(parts.db, [brought.root.digest, brought.image.descriptor.digest])
     const changed = await giveName(parts, reference, brought)
     const facts = await factsFor(parts, brought.root, call)
-    call?.progress?.({ ...step, started, completed: Date.now() })
     return { name: familiarName(reference), reference: id, digest: descriptor.digest, id: facts.id, changed }
+  })
+}
+
+/** Reports a pull as a step of its own; `work` is given its id. */
+async function pullStep<T>(reference: Reference, call: Call | undefined, work: (id: string) => Promise<T>): Promise<T> {
+  const id = formatReference(reference)
+  const name = `${reference.digest ?? reference.tag}: Pulling from ${reference.path}`
+  const step = { kind: 'vertex', id, name, started: Date.now() } as const
+  call?.progress?.(step)
+  try {
+    const result = await work(id)
+    call?.progress?.({ ...step, completed: Date.now() })
+    return result
   } catch (error) {
-    call?.progress?.({ ...step, started, completed: Date.now(), error: String(error) })
+    call?.progress?.({ ...step, completed: Date.now(), error: String(error) })
     throw error
   }
 }

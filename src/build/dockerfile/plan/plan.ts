@@ -24,6 +24,10 @@ export interface PlanOptions {
   readonly platform?: Platform
   readonly epoch?: number
   readonly network?: NetworkMode
+  /** One of several platforms: the names of steps say which. */
+  readonly oneOfSeveral?: boolean
+  /** Why a step of a platform cannot run here; undefined when it can. Default: nothing but the host's own can. */
+  readonly whyNotRunnable?: (platform: Platform) => string | undefined
   readonly resolveImage: (ref: string, platform: Platform, call?: Call) => Promise<OpenedImage>
 }
 
@@ -199,14 +203,12 @@ class Planner {
   }
 
   private checkRunnable(platform: Platform): void {
-    if (matchPlatform(hostPlatform(), platform) === undefined)
-      fail(
-        'unimplemented',
-        `RUN for ${formatPlatform(platform)} on ${formatPlatform(hostPlatform())} is not supported yet`,
-        {
-          hint: 'build it on a machine of that platform',
-        },
-      )
+    if (matchPlatform(hostPlatform(), platform) !== undefined) return
+    const why = (this.options.whyNotRunnable ?? otherMachine)(platform)
+    if (why === undefined) return
+    fail('unimplemented', `RUN for ${formatPlatform(platform)} cannot run on ${formatPlatform(hostPlatform())}`, {
+      hint: why,
+    })
   }
 
   /** Names as people count steps: those that make layers, the base image first. */
@@ -215,7 +217,9 @@ class Planner {
     const base = row.base === undefined && row.image !== 'scratch' ? 1 : 0
     const total = base + instructions.filter((instruction) => layers.has(instruction.name)).length
     const ofTriggers = instructions.slice(0, triggers).filter((instruction) => layers.has(instruction.name)).length
-    const label = this.stages.length === 1 ? '' : `${row.stage.from.stage ?? `stage-${row.stage.index}`} `
+    const platform = this.options.oneOfSeveral ? `${formatPlatform(this.platformOf(row))} ` : ''
+    const stage = this.stages.length === 1 ? '' : `${row.stage.from.stage ?? `stage-${row.stage.index}`} `
+    const label = platform + stage
     let index = base
     return (text) => {
       index++
@@ -231,6 +235,10 @@ class Planner {
       throw withLocation(error, location)
     }
   }
+}
+
+function otherMachine(): string {
+  return 'build it on a machine of that platform'
 }
 
 /** The keyword in capitals, the rest as it is. */

@@ -1,4 +1,4 @@
-import type { OpenedImage } from '#image'
+import type { Layer, OpenedImage } from '#image'
 import type { History, Platform, ProcessConfig } from '#oci'
 import { cleanPath } from '../../source/cleanpath.ts'
 import type { BuildVertex } from '../../ops/definition.ts'
@@ -23,6 +23,8 @@ export interface StageState {
   config: { -readonly [K in keyof ProcessConfig]: ProcessConfig[K] }
   author: string | undefined
   readonly history: HistoryDraft[]
+  /** The base image's layers as its manifest lists them, from the base up. */
+  readonly baseLayers: readonly Layer[]
   /** CMD was given in this stage. */
   hasCmd: boolean
 }
@@ -37,6 +39,7 @@ export function scratchState(platform: Platform): StageState {
     config: { WorkingDir: '/' },
     author: undefined,
     history: [],
+    baseLayers: [],
     hasCmd: false,
   })
 }
@@ -51,6 +54,7 @@ export function imageState(image: OpenedImage, vertex: BuildVertex, platform: Pl
     config: { ...config.config },
     author: config.author,
     history: (config.history ?? []).map((entry) => ({ ...entry, base: true })),
+    baseLayers: image.layers,
     hasCmd: false,
   })
 }

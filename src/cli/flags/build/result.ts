@@ -8,7 +8,7 @@ export const resultFlags = {
   iidfile: { type: 'string', help: 'Write the image ID to a file', complete: 'file' },
   label: { type: 'string', multiple: true, help: 'Set metadata for an image' },
   load: { type: 'boolean', help: 'Accepted: the image is always in the local store' },
-  platform: { type: 'string', help: 'Set target platform for build (that of this host)' },
+  platform: { type: 'string', multiple: true, help: 'Set target platforms for build (that of this host)' },
   tag: { type: 'string', short: 't', multiple: true, help: 'Name and optionally a tag (format: name:tag)' },
 } as const
 
@@ -24,5 +24,9 @@ export const refusedResultFlags = [
 ] as const
 
 export function resultRequest(values: Values<typeof resultFlags>): Partial<BuildRequest> {
-  return given({ tags: values.tag ?? [], platform: values.platform, labels: pairs(values.label ?? []) })
+  return given({
+    tags: values.tag ?? [],
+    platforms: values.platform?.flatMap((list) => list.split(',')).map((name) => name.trim()),
+    labels: pairs(values.label ?? []),
+  })
 }

@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { hostPlatform } from '#oci'
+import { cairnNode, lacking, must, needsRoot, skipReason, tempDir, type TempDir, type TestNode } from '#testkit'
+
+const skip = skipReason('builds for several platforms', needsRoot(), lacking('crun'))
+const own = `linux/${hostPlatform().architecture}`
+
+let node: TestNode
+let dir: TempDir
+
+beforeAll(async () => {
+  if (skip) return
+  dir = tempDir()
+  node = await cairnNode()
+}, 60_000)
+
+afterAll(async () => {
+  if (skip) return
+  await node[Symbol.asyncDispose]()
+  dir[Symbol.dispose]()
+})
+
+let contexts = 0
+function context(dockerfile: string): string {
+  const path = join(dir.path, `context-${contexts++}`)
+  mkdirSync(path)
+  writeFileSync(join(path, 'Dockerfile'), dockerfile)
+  return path
+}
+
+interface Entry {
+  readonly digest: string
+  readonly platform?: { readonly architecture: string; readonly variant?: string }
+}
+
+/** The index that a name stands for, as `save` writes it. */
+async function indexOf(name: string): Promise<readonly Entry[]> {
+  const tar = join(dir.path, `${name}.tar`)
+  await node.must(['save', '-o', tar, name])
+  const read = async (path: string): Promise<{ manifests: Entry[] }> =>
+    JSON.parse(await must(['tar', '-xOf', tar, path])) as { manifests: Entry[] }
+  const [root] = (await read('index.json')).manifests
+  return (await read(`blobs/${root!.digest.replace(':', '/')}`)).manifests
+}
+
+const CROSS = `FROM --platform=$BUILDPLATFORM busybox AS cross
+ARG TARGETARCH BUILDPLATFORM
+RUN echo "$TARGETARCH on $BUILDPLATFORM" > /made
+FROM cross AS shared
+FROM scratch
+ARG TARGETPLATFORM
+COPY --from=cross /made /made
+LABEL for=$TARGETPLATFORM
+`
+
+describe.skipIf(skip)('several platforms', () => {
+  test('a cross-build makes an index of one image each', async () => {
+    const log = await node.cairn([
+      'build',
+      '--progress=plain',
+      '--network=none',
+      `--platform=${own},linux/riscv64`,
+      '--platform=linux/arm/v7',
+      '--tag=cross',
+      context(CROSS),
+    ])
+    expect(log).toMatchObject({ code: 0 })
+    expect(log.stderr).toContain('[linux/riscv64 stage-2 1/1] COPY')
+    const entries = await indexOf('cross')
+    expect(entries.map(({ platform }) => `${platform?.architecture}${platform?.variant ?? ''}`)).toEqual([
+      hostPlatform().architecture,
+      'riscv64',
+      'armv7',
+    ])
+    expect(await node.must(['inspect', '-f', '{{.Config.Labels.for}}', 'cross'])).toBe(`${own}\n`)
+  })
+
+  test('a single platform is an index only where that is asked for', async () => {
+    const from = context('FROM scratch\nCOPY Dockerfile /\n')
+    await node.must(['build', '-q', '--platform', 'linux/s390x', '-t', 'one', from])
+    expect(await node.must(['inspect', '-f', '{{.Architecture}} {{.Descriptor.mediaType}}', 'one'])).toContain(
+      's390x application/vnd.oci.image.manifest',
+    )
+    const args = ['--platform', 'linux/s390x', '--build-arg', 'BUILDKIT_MULTI_PLATFORM=1']
+    await node.must(['build', '-q', ...args, '-t', 'listed', from])
+    expect(await indexOf('listed')).toHaveLength(1)
+    expect(await node.must(['images', '-q'])).toBeTruthy()
+    expect(await node.must(['inspect', '-f', '{{.Architecture}}', 'listed'])).toBe('s390x\n')
+  })
+
+  test('a step that cannot run here says what to do, at its line', async () => {
+    // No kernel emulates this one.
+    const failed = await node.cairn(['build', '--platform', 'linux/mips64', context('FROM scratch\nRUN ["x"]\n')])
+    expect(failed.code).toBe(1)
+    expect(failed.stderr).toContain(`RUN for linux/mips64 cannot run on ${own}`)
+    expect(failed.stderr).toContain('Dockerfile:2')
+  })
+})
