@@ -1,0 +1,140 @@
+import { fail } from '#base'
+import { standard } from '../functions/standard.ts'
+import { evaluate, withNames, type HclFunction, type Scope } from '../hcl/evaluate.ts'
+import { failAt } from '../hcl/source.ts'
+import type { Attribute, Block, Body, Expression, Place } from '../hcl/syntax.ts'
+import type { Value, ValueMap } from '../hcl/value.ts'
+import type { BakeOptions } from '../types.ts'
+import { variableValue } from './variable.ts'
+
+/** All files as one: what names mean, each found when it is first asked for. */
+export class Workspace implements Scope {
+  readonly variables: Map<string, Block> = new Map()
+  readonly blocks: Readonly<Record<'target' | 'group', Map<string, Block[]>>> = { target: new Map(), group: new Map() }
+  private readonly attributes = new Map<string, Attribute>()
+  private readonly functions = new Map<string, HclFunction>()
+  private readonly known = new Map<string, Value>()
+  private readonly pending = new Set<string>()
+  private readonly options: BakeOptions
+
+  constructor(bodies: readonly Body[], options: BakeOptions) {
+    this.options = options
+    for (const body of bodies) {
+      for (const attribute of body.attributes) this.attributes.set(attribute.name, attribute)
+      for (const block of body.blocks) this.add(block)
+    }
+  }
+
+  variable(name: string): Value | undefined {
+    if (name === 'target' || name === 'group') return this.members(name)
+    const known = this.known.get(name)
+    if (known !== undefined) return known
+    if (!this.variables.has(name) && !this.attributes.has(name)) return this.options.builtins?.[name]
+    const place = (this.variables.get(name) ?? this.attributes.get(name))!.at
+    return this.once(name, place, () => this.find(name))
+  }
+
+  call(name: string): HclFunction | undefined {
+    return this.functions.get(name) ?? standard.get(name)
+  }
+
+  names(): readonly string[] {
+    return [...new Set([...this.variables.keys(), ...this.attributes.keys()])].sort()
+  }
+
+  private find(name: string): Value {
+    const block = this.variables.get(name)
+    const attribute = this.attributes.get(name)
+    const value = (): Value => (attribute ? evaluate(attribute.value, this) : null)
+    if (!block) return value()
+    return variableValue(block, {
+      scope: this,
+      override: this.options.variable,
+      ...(attribute ? { default: value } : {}),
+    })
+  }
+
+  /** Guards against what is defined by itself. */
+  private once(name: string, at: Place, find: () => Value): Value {
+    if (this.pending.has(name)) failAt(at, `${JSON.stringify(name)} is defined by itself`)
+    this.pending.add(name)
+    try {
+      const value = find()
+      this.known.set(name, value)
+      return value
+    } finally {
+      this.pending.delete(name)
+    }
+  }
+
+  /** `target.app.tags`: members are evaluated when they are read, so that targets may name each other. */
+  private members(type: 'target' | 'group'): ValueMap {
+    return lazy([...this.blocks[type]].map(([name, blocks]) => [name, () => this.memberOf(`${type}.${name}`, blocks)]))
+  }
+
+  private memberOf(path: string, blocks: readonly Block[]): ValueMap {
+    const attributes = new Map(blocks.flatMap(({ body }) => body.attributes.map((item) => [item.name, item] as const)))
+    const read = ({ name, value, at }: Attribute): Value =>
+      this.known.get(`${path}.${name}`) ?? this.once(`${path}.${name}`, at, () => evaluate(value, this))
+    return lazy([...attributes].map(([name, attribute]) => [name, () => read(attribute)]))
+  }
+
+  private add(block: Block): void {
+    const { type, at, labels } = block
+    const [name] = labels
+    if (name === undefined || labels.length !== 1) failAt(at, `a ${type} block has one label: its name`)
+    if (type === 'variable') this.variables.set(name, block)
+    else if (type === 'function') this.functions.set(name, this.define(block))
+    else if (type === 'target' || type === 'group') {
+      // Every target may share these two names with its neighbours.
+      if (!/^[a-zA-Z0-9_-]+$/.test(name))
+        failAt(at, `invalid name ${JSON.stringify(name)}: only letters, digits, "_" and "-" are allowed`)
+      this.blocks[type].set(name, [...(this.blocks[type].get(name) ?? []), block])
+    } else failAt(at, `unknown block ${JSON.stringify(type)}`, 'target, group, variable or function')
+  }
+
+  private define({ labels, body, at }: Block): HclFunction {
+    const attribute = (name: string): Expression | undefined =>
+      body.attributes.find((item) => item.name === name)?.value
+    const result = attribute('result') ?? failAt(at, `the function ${JSON.stringify(labels[0])} has no result`)
+    const params = words(attribute('params'))
+    const [rest] = words(attribute('variadic_params'))
+    let depth = 0
+    return (...args) => {
+      if (args.length < params.length || (rest === undefined && args.length > params.length))
+        throw new Error(`takes ${params.length}${rest === undefined ? '' : ' or more'} arguments, not ${args.length}`)
+      if (++depth > 100) throw new Error('calls itself too deeply')
+      try {
+        const names = Object.fromEntries(params.map((name, i) => [name, args[i]!]))
+        const more: Record<string, Value> = rest === undefined ? {} : { [rest]: args.slice(params.length) }
+        return evaluate(result, withNames(this, { ...names, ...more }))
+      } finally {
+        depth--
+      }
+    }
+  }
+}
+
+/** Names of parameters, written as bare words or as texts. */
+function words(expression: Expression | undefined): string[] {
+  if (!expression) return []
+  const items = expression.kind === 'tuple' ? expression.items : [expression]
+  return items.flatMap((item) => {
+    if (item.kind === 'variable') return [item.name]
+    if (item.kind === 'literal' && item.value === null) return []
+    if (item.kind === 'literal' && typeof item.value === 'string') return [item.value]
+    return failAt(item.at, 'a parameter is a name')
+  })
+}
+
+function lazy(members: readonly (readonly [string, () => Value])[]): ValueMap {
+  const out = {}
+  for (const [name, get] of members) Object.defineProperty(out, name, { enumerable: true, get })
+  return out
+}
+
+/** For callers that have only a name. */
+export function unknownName(kind: string, name: string, known: Iterable<string>): never {
+  const names = [...known]
+  fail('not_found', `failed to find ${kind} ${name}`, names.length > 0 ? { hint: `there are ${names.join(', ')}` } : {})
+}

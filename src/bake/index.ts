@@ -1,0 +1,6 @@
+export { formatEntry } from './definition/fields.ts'
+export { parseOverride, shortcut } from './definition/override.ts'
+export type { Override } from './definition/override.ts'
+export { planTargets, printed } from './plan.ts'
+export { readDefinitions } from './read.ts'
+export type { BakeFile, BakeOptions, Definitions, Entry, Group, Plan, Target, Variable } from './types.ts'
