@@ -29,6 +29,12 @@ export const table: readonly Entry[] = [
     load: async () => (await import('./commands/build.ts')).build,
   },
   {
+    name: 'bake',
+    summary: 'Build the targets of a file',
+    also: ['buildx bake'],
+    load: async () => (await import('./commands/bake.ts')).bake,
+  },
+  {
     name: 'ps',
     summary: 'List containers',
     also: ['container ls', 'container list', 'container ps'],

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
-import { command, type Command } from '../command.ts'
+import type { BuildRequest } from '#engine'
+import { command, type Command, type Values } from '../command.ts'
 import { cacheFlags, cacheRequest, refusedCacheFlags } from '../flags/build/cache.ts'
 import { contextFlags, contextRequest, refusedContextFlags } from '../flags/build/context.ts'
 import { languageFlags, languageRequest, refusedLanguageFlags } from '../flags/build/language.ts'
@@ -17,6 +18,19 @@ const REFUSED = [
   ...refusedStepFlags,
   'builder',
 ]
+
+type Flags = typeof cacheFlags & typeof contextFlags & typeof languageFlags & typeof resultFlags & typeof stepFlags
+
+/** What the flags ask of a build of the context `path`. */
+export async function requestOf(values: Values<Flags>, path: string): Promise<BuildRequest> {
+  return {
+    ...(await contextRequest(values, path)),
+    ...languageRequest(values),
+    ...cacheRequest(values),
+    ...stepRequest(values),
+    ...resultRequest(values),
+  }
+}
 
 /** One file of `flags/build/` per subject. */
 export const build: Command = command({
@@ -38,13 +52,7 @@ export const build: Command = command({
   max: 1,
   completes: 'directory',
   run: async (context, values, [path]) => {
-    const request = {
-      ...(await contextRequest(values, path!)),
-      ...languageRequest(values),
-      ...cacheRequest(values),
-      ...stepRequest(values),
-      ...resultRequest(values),
-    }
+    const request = await requestOf(values, path!)
     const node = await context.node()
     using progress = renderer(rendererName(values))
     const built = await node.images.build(request, { signal: context.signal, progress: progress.report })

@@ -1,0 +1,134 @@
+import { parseOverride, planTargets, printed, readDefinitions, type BakeOptions, type Plan, type Target } from '#bake'
+import { fail, utf8, type Progress } from '#base'
+import type { BuildRequest, Built, Node } from '#engine'
+import { formatPlatform, hostPlatform } from '#oci'
+import { parseArguments } from '../arguments.ts'
+import { readBakeFiles } from '../bake/files.ts'
+import { buildWords } from '../bake/flags.ts'
+import { listTargets, listVariables } from '../bake/listing.ts'
+import { ofTarget } from '../bake/progress.ts'
+import { schedule } from '../bake/schedule.ts'
+import { command, type Command, type Context, type Values } from '../command.ts'
+import { pairs } from '../flags/environment.ts'
+import { progressFlags, rendererName } from '../flags/build/progress.ts'
+import { print } from '../output.ts'
+import { renderer } from '../progress/renderer.ts'
+import { build, requestOf } from './build.ts'
+
+const GRANTS = ['network.host', 'security.insecure']
+
+const options = {
+  allow: { type: 'string', multiple: true, help: 'Allow build to access specified resources', complete: GRANTS },
+  file: { type: 'string', short: 'f', multiple: true, help: 'Build definition file', complete: 'file' },
+  list: { type: 'string', help: 'List targets or variables', complete: ['targets', 'variables'] },
+  load: { type: 'boolean', help: 'Shorthand for "--set=*.load=true"' },
+  'no-cache': { type: 'boolean', help: 'Do not use cache when building the image' },
+  print: { type: 'boolean', help: 'Print the options without building' },
+  ...progressFlags,
+  provenance: { type: 'string', help: 'Shorthand for "--set=*.attest=type=provenance"' },
+  pull: { type: 'boolean', help: 'Always attempt to pull all referenced images' },
+  push: { type: 'boolean', help: 'Shorthand for "--set=*.push=true"' },
+  sbom: { type: 'string', help: 'Shorthand for "--set=*.attest=type=sbom"' },
+  set: { type: 'string', multiple: true, help: 'Override target value (e.g., "targetpattern.key=value")' },
+  var: { type: 'string', multiple: true, help: 'Set a variable value (e.g., "name=value")' },
+} as const
+
+export const bake: Command = command({
+  usage: '[OPTIONS] [TARGET...]',
+  summary: 'Build the targets of a file',
+  options,
+  refused: { builder: '', 'metadata-file': '', policy: '', call: '', check: '' },
+  run: async (context, values, wanted) => {
+    const definitions = readDefinitions(await readBakeFiles(values.file ?? []), bakeOptions(values))
+    if (values.list !== undefined) return list(values.list, definitions)
+    const plan = planTargets(definitions, wanted, overrides(values))
+    if (values.print) return print(JSON.stringify(printed(plan), undefined, 2))
+    for (const [name, target] of plan.targets) checkGranted(name, target, values.allow ?? [])
+    await buildAll(context, plan, values)
+  },
+})
+
+function bakeOptions(values: Values<typeof options>): BakeOptions {
+  const given = pairs(values.var ?? [])
+  return {
+    variable: (name) => (Object.hasOwn(given, name) ? given[name] : process.env[name]),
+    builtins: { BAKE_LOCAL_PLATFORM: formatPlatform(hostPlatform()), BAKE_CMD_CONTEXT: 'cwd://' },
+  }
+}
+
+/** The shorthands are overrides like any other. */
+function overrides(values: Values<typeof options>): NonNullable<ReturnType<typeof parseOverride>>[] {
+  const short = (['push', 'load', 'no-cache', 'pull'] as const)
+    .filter((name) => values[name] !== undefined)
+    .map((name) => `*.${name}=${values[name]}`)
+  const attest = (['provenance', 'sbom'] as const)
+    .filter((name) => values[name] !== undefined)
+    .map((name) => `*.attest=type=${name},${attestation(values[name]!)}`)
+  return [...(values.set ?? []), ...short, ...attest].flatMap(
+    (text) => parseOverride(text, (name) => process.env[name]) ?? [],
+  )
+}
+
+/** `--sbom=true`, `--provenance=mode=max`. */
+function attestation(value: string): string {
+  if (/^(1|t|true)$/i.test(value)) return 'disabled=false'
+  return /^(0|f|false)$/i.test(value) ? 'disabled=true' : value
+}
+
+function list(what: string, definitions: ReturnType<typeof readDefinitions>): void {
+  const [kind, ...rest] = what.split(',')
+  const type = kind!.replace(/^type=/, '')
+  const json = rest.includes('format=json')
+  if (type === 'targets') return listTargets(definitions, json)
+  if (type === 'variables') return listVariables(definitions, json)
+  fail('invalid_argument', `cannot list ${JSON.stringify(type)}`, { hint: '--list=targets or --list=variables' })
+}
+
+/** What could reach beyond the build, its file may only ask for; whoever calls grants it. */
+function checkGranted(name: string, target: Target, allowed: readonly string[]): void {
+  const missing = (target.entitlements ?? []).filter((wanted) => !allowed.includes(wanted))
+  if (missing.length > 0)
+    fail('permission_denied', `target ${name} asks for ${missing.join(' and ')}`, {
+      hint: `grant it with ${missing.map((wanted) => `--allow=${wanted}`).join(' ')}`,
+    })
+}
+
+async function buildAll(context: Context, plan: Plan, values: Values<typeof options>): Promise<void> {
+  const requests = new Map<string, BuildRequest>()
+  for (const [name, target] of plan.targets) requests.set(name, await requestOfTarget(name, target))
+  const node = await context.node()
+  using progress = renderer(rendererName(values))
+  const built = await schedule(
+    new Map(
+      [...requests].map(([name, request]) => [
+        name,
+        {
+          after: linked(plan.targets.get(name)!),
+          run: () => buildOne(node, request, context, ofTarget(name, progress.report)),
+        },
+      ]),
+    ),
+  )
+  progress.end()
+  if (values.quiet || values.progress === 'quiet') for (const { id } of built.values()) print(id)
+}
+
+async function requestOfTarget(name: string, target: Target): Promise<BuildRequest> {
+  const parsed = parseArguments(buildWords(target), build, `bake ${name}`)
+  const request = await requestOf(parsed.values as Parameters<typeof requestOf>[0], target.context ?? '.')
+  const inline = target['dockerfile-inline']
+  return inline === undefined ? request : { ...request, dockerfileBytes: utf8(inline) }
+}
+
+function linked({ contexts = {} }: Target): string[] {
+  return Object.values(contexts).flatMap((context) => /^target:(.*)$/s.exec(context)?.[1] ?? [])
+}
+
+async function buildOne(
+  node: Node,
+  request: BuildRequest,
+  context: Context,
+  report: (record: Progress) => void,
+): Promise<Built> {
+  return await node.images.build(request, { signal: context.signal, progress: report })
+}
