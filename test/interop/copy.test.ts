@@ -1,0 +1,149 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
+import { streamOf } from '#base'
+import { openLayout } from '#content'
+import { encodeDocument, MediaType, type Descriptor } from '#oci'
+import {
+  busyboxRootfs,
+  cairnNode,
+  containersStorage,
+  lacking,
+  must,
+  needsRoot,
+  run,
+  sampleImage,
+  skipReason,
+  startDockerd,
+  startDockerRegistry,
+  tempDir,
+  type ContainersStorage,
+  type Dockerd,
+  type DockerRegistry,
+  type TempDir,
+  type TestNode,
+} from '#testkit'
+
+// `copy` to and from what other engines keep: their daemons, stores, registries and archives, all real and private.
+
+const skip = skipReason('copy to and from other engines', needsRoot(), lacking('dockerd', 'podman', 'skopeo'))
+
+interface World {
+  readonly dir: TempDir
+  readonly node: TestNode
+  readonly docker: Dockerd
+  readonly storage: ContainersStorage
+  readonly registry: DockerRegistry
+}
+
+let world: World
+
+beforeAll(async () => {
+  if (skip) return
+  const dir = tempDir('cairn-copy-')
+  const docker = await startDockerd()
+  const storage = containersStorage()
+  const node = await cairnNode({ env: { ...docker.env, ...storage.env, HOME: dir.path } })
+  world = { dir, node, docker, storage, registry: await startDockerRegistry() }
+}, 120_000)
+
+afterAll(async () => {
+  if (skip) return
+  await world.node[Symbol.asyncDispose]()
+  await world.docker[Symbol.asyncDispose]()
+  await world.storage[Symbol.asyncDispose]()
+  await world.registry[Symbol.asyncDispose]()
+  world.dir[Symbol.dispose]()
+})
+
+const copy = (...args: string[]): Promise<string> => world.node.must(['copy', '-q', ...args])
+const at = (name: string): string => `docker://${world.registry.host}/${name}`
+const file = (name: string): string => join(world.dir.path, name)
+
+async function idOf(name: string): Promise<string> {
+  return (await world.node.must(['inspect', '--format', '{{.Id}}', name])).trim()
+}
+
+async function skopeo(...args: string[]): Promise<string> {
+  return (await must(world.storage.command('skopeo', args), { env: world.storage.env })).trim()
+}
+
+async function docker(...args: string[]): Promise<string> {
+  return (await must([world.docker.client, ...args], { env: world.docker.env })).trim()
+}
+
+describe.skipIf(skip)('copy', () => {
+  test('into a Docker daemon and out of it: the same image ID', async () => {
+    await copy('busybox', 'docker-daemon:box:v1')
+    expect(await docker('image', 'inspect', '--format', '{{.Id}}', 'box:v1')).toBe(await idOf('busybox'))
+    await docker('tag', 'box:v1', 'box:v2')
+    await copy('docker-daemon:box:v2', 'from-docker')
+    expect(await idOf('from-docker')).toBe(await idOf('busybox'))
+    const missing = await world.node.cairn(['copy', 'docker-daemon:no/such:v1', 'x'])
+    expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining('docker has no image no/such:v1')])
+    const env = { DOCKER_HOST: `unix://${file('nowhere.sock')}` }
+    const unreachable = await world.node.cairn(['copy', 'docker-daemon:x', 'y'], { env })
+    expect(unreachable.stderr).toContain('cannot reach the Docker daemon')
+  }, 60_000)
+
+  test('into the store of podman and out of it', async () => {
+    await copy('busybox', 'containers-storage:localhost/box:v1')
+    const seen = await must(
+      world.storage.command('podman', ['image', 'inspect', '--format', '{{.Id}}', 'localhost/box:v1']),
+      { env: world.storage.env },
+    )
+    expect(`sha256:${seen.trim()}`).toBe(await idOf('busybox'))
+    await must(world.storage.command('podman', ['import', '-q', await busyboxRootfs(), 'other']), {
+      env: world.storage.env,
+    })
+    await copy('containers-storage:localhost/other:latest', 'from-podman')
+    expect(await world.node.must(['run', '--rm', '--network', 'none', 'from-podman', 'echo', 'ok'])).toBe('ok\n')
+    const missing = await world.node.cairn(['copy', 'containers-storage:localhost/none', 'x'])
+    expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining('skopeo failed')])
+  }, 60_000)
+
+  test('what skopeo wrote we read, what we wrote skopeo reads: index, digests and all', async () => {
+    const layout = openLayout(file('multi'), { create: true })
+    const manifests: Descriptor[] = []
+    for (const architecture of ['amd64', 'arm64']) {
+      const platform = { os: 'linux', architecture }
+      manifests.push({
+        ...(await sampleImage(layout, { platform, label: architecture, compression: 'gzip' })),
+        platform,
+      })
+    }
+    const document = { schemaVersion: 2, mediaType: MediaType.ociIndex, manifests }
+    const { descriptor, bytes } = await encodeDocument(MediaType.ociIndex, document)
+    await layout.put(descriptor, streamOf(bytes))
+    await layout.tag(descriptor, 'v1')
+    const whole = ['copy', '-q', '--all', '--preserve-digests']
+    await skopeo(...whole, '--dest-tls-verify=false', `oci:${file('multi')}:v1`, at('skopeo/multi:v1'))
+    expect(await copy(at('skopeo/multi:v1'), at('cairn/multi:v1'))).toBe(`${descriptor.digest}\n`)
+    expect(await copy(at('cairn/multi:v1'), `oci-archive:${file('multi.tar')}:v1`)).toBe(`${descriptor.digest}\n`)
+    await skopeo(...whole, `oci-archive:${file('multi.tar')}:v1`, `oci:${file('back')}:v1`)
+    expect((await openLayout(file('back')).resolve('v1')).digest).toBe(descriptor.digest)
+    await skopeo(...whole, `oci:${file('back')}:v1`, `oci-archive:${file('back.tar')}:v1`)
+    expect(await copy(`oci-archive:${file('back.tar')}:v1`, at('cairn/multi:v2'))).toBe(`${descriptor.digest}\n`)
+    const raw = await skopeo('inspect', '--tls-verify=false', '--format', '{{.Digest}}', at('cairn/multi:v2'))
+    expect(raw).toBe(descriptor.digest)
+  }, 60_000)
+
+  test('a docker-archive is loaded by docker under the name it was copied to', async () => {
+    await copy('busybox', `docker-archive:${file('docker.tar')}:team/box:v3`)
+    expect(await docker('load', '-i', file('docker.tar'))).toContain('team/box:v3')
+    await docker('save', '-o', file('saved.tar'), 'team/box:v3')
+    await copy(`docker-archive:${file('saved.tar')}`, 'saved')
+    expect(await idOf('saved')).toBe(await idOf('busybox'))
+  }, 60_000)
+
+  test('with flags that make no sense nothing is done', async () => {
+    const refused = async (...args: string[]): Promise<string> => {
+      const { code, stderr } = await run(world.node.argv(['copy', ...args]))
+      expect([args, code]).toEqual([args, 1])
+      return stderr
+    }
+    expect(await refused('--jobs', '0', 'busybox', at('x'))).toContain('--jobs 0')
+    expect(await refused('--src-creds', 'a:b', at('x'), 'y')).toContain('cairn login')
+    expect(await refused('-a', '--platform', 'linux/amd64', at('x'), 'y')).toContain('not both')
+    expect(await refused('busybox', 'sftp://x/y')).toContain('no such transport')
+  }, 60_000)
+})
