@@ -27,7 +27,18 @@ test('docker’s management forms are found', () => {
   expect(find(['container', 'ls', '-a'])).toMatchObject({ entry: { name: 'ps' }, length: 2 })
   expect(find(['ps', '-a'])).toMatchObject({ entry: { name: 'ps' }, length: 1 })
   expect(find(['image'])).toBeUndefined()
-  const known = ['builder', 'buildx', 'container', 'image', 'manifest', 'network', 'registry', 'system', 'volume']
+  const known = [
+    'builder',
+    'buildx',
+    'container',
+    'image',
+    'index',
+    'manifest',
+    'network',
+    'registry',
+    'system',
+    'volume',
+  ]
   expect(groups()).toEqual(known)
   expect(membersOf('volume').map(({ name }) => name)).toContain('prune')
 })

@@ -248,9 +248,55 @@ export const table: readonly Entry[] = [
     load: async () => (await import('./commands/prune.ts')).builderPrune,
   },
   {
+    name: 'manifest create',
+    summary: 'Create a local manifest list, to be annotated and pushed',
+    load: async () => (await import('./commands/manifest.ts')).manifestCreate,
+  },
+  {
+    name: 'manifest annotate',
+    summary: 'Add platform information to an image of a local manifest list',
+    load: async () => (await import('./commands/manifest.ts')).manifestAnnotate,
+  },
+  {
+    name: 'manifest push',
+    summary: 'Push a manifest list to its repository, with its images',
+    load: async () => (await import('./commands/manifest.ts')).manifestPush,
+  },
+  {
+    name: 'manifest rm',
+    summary: 'Delete one or more local manifest lists',
+    load: async () => (await import('./commands/manifest.ts')).manifestRm,
+  },
+  {
     name: 'manifest inspect',
-    summary: 'Display the manifest or index that a name has in its registry',
+    summary: 'Display a manifest or index, wherever it is',
     load: async () => (await import('./commands/manifest.ts')).manifestInspect,
+  },
+  {
+    name: 'index create',
+    summary: 'Make an index of images, and bring them to where it is',
+    load: async () => (await import('./commands/indexes.ts')).indexCreate,
+  },
+  {
+    name: 'index add',
+    summary: 'Add images to an index',
+    load: async () => (await import('./commands/indexes.ts')).indexAdd,
+  },
+  {
+    name: 'index remove',
+    summary: 'Remove images from an index',
+    also: ['index rm', 'index delete'],
+    load: async () => (await import('./commands/indexes.ts')).indexRemove,
+  },
+  {
+    name: 'index filter',
+    summary: 'Keep the images for some platforms',
+    load: async () => (await import('./commands/indexes.ts')).indexFilter,
+  },
+  {
+    name: 'index annotate',
+    summary: 'Annotate an index, or one image in it',
+    load: async () => (await import('./commands/indexes.ts')).indexAnnotate,
   },
   {
     name: 'registry serve',

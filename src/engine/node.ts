@@ -1,7 +1,18 @@
 import { anticipateMigration } from '#runtime'
 import { openParts, type Parts } from './parts.ts'
 import { containerOf } from './container/table.ts'
-import type { Containers, Images, Networks, Node, NodeOptions, Registries, System, Volumes } from './types.ts'
+import type {
+  Containers,
+  Drafts,
+  Images,
+  Indexes,
+  Networks,
+  Node,
+  NodeOptions,
+  Registries,
+  System,
+  Volumes,
+} from './types.ts'
 
 /**
  * Opens a node: the one place that wires the rooms together. It costs nothing: each verb's code is
@@ -17,6 +28,7 @@ export function openNode(options: NodeOptions = {}): Node {
     volumes: volumes(parts),
     networks: networks(parts),
     registries: registries(parts),
+    indexes: indexes(parts),
     system: system(parts),
     leave: () => parts.leave(),
     [Symbol.asyncDispose]: async () => parts.close(),
@@ -117,9 +129,25 @@ function registries(parts: Parts): Registries {
     tags: async function* (repository, call) {
       yield* (await verbs()).tags(repository, call)
     },
-    manifest: async (name, call) => (await verbs()).manifest(name, call),
+    manifest: async (name, options, call) => (await verbs()).manifest(name, options, call),
     serve: async (request, call) => (await verbs()).serve(request, call),
     check: async (url, onResult, call) => (await verbs()).check(url, onResult, call),
+  }
+}
+
+function indexes(parts: Parts): Indexes {
+  const drafts = async (): Promise<Drafts> => (await import('./imageindex/draft.ts')).drafts(parts)
+  return {
+    drafts: {
+      create: async (list, sources, options, call) => (await drafts()).create(list, sources, options, call),
+      annotate: async (list, image, platform) => (await drafts()).annotate(list, image, platform),
+      document: async (list) => (await drafts()).document(list),
+      push: async (list, options, call) => (await drafts()).push(list, options, call),
+      remove: async (list) => (await drafts()).remove(list),
+    },
+    create: async (name, request, call) =>
+      (await import('./imageindex/edit.ts')).createIndex(parts, name, request, call),
+    edit: async (name, request, call) => (await import('./imageindex/edit.ts')).changeIndex(parts, name, request, call),
   }
 }
 

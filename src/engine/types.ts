@@ -4,7 +4,9 @@ import type { RemoteDocument, StoredLogin } from '#registry/client'
 import type { CheckReport, CheckResult, RegistryConfig, RunningRegistry, StorageConfig } from '#registry/server'
 import type { ContainerState, Containers } from './container/types.ts'
 import type { BuildRequest } from './image/buildrequest.ts'
+import type { Indexes } from './imageindex/types.ts'
 import type { Pruned } from './pruned.ts'
+import type { Copied, CopyRequest } from './transport/request.ts'
 
 /** Where a node keeps what it remembers, and what is only true while the machine runs. */
 export interface NodeOptions {
@@ -28,6 +30,7 @@ export interface Node extends AsyncDisposable {
   readonly volumes: Volumes
   readonly networks: Networks
   readonly registries: Registries
+  readonly indexes: Indexes
   readonly system: System
   /**
    * Instead of disposing, for a process that calls `process.exit` now: the database's log stays as it is, for a later
@@ -104,36 +107,6 @@ export interface Images {
   prune(options?: { readonly all?: boolean }, call?: Call): Promise<Pruned>
 }
 
-/** Names are as `cairn copy` takes them: `docker://debian:12`, `oci:DIR:REF`, an image of the store. */
-export interface CopyRequest {
-  readonly from: string
-  readonly to: string
-  /** Of an index: the images for these platforms; the index stays as it is. Default: what the place can hold. */
-  readonly platforms?: readonly string[]
-  /** Of an index: every image, also into the store, which otherwise takes the host's alone. */
-  readonly all?: boolean
-  /** With everything that refers to the image. */
-  readonly referrers?: boolean
-  /** Every tag of the repository `from`. */
-  readonly allTags?: boolean
-  /** Blobs under way at once. Default 4. */
-  readonly jobs?: number
-  readonly insecureSource?: boolean
-  readonly insecureDestination?: boolean
-}
-
-export interface Copied {
-  /** The place, as it was named. */
-  readonly name: string
-  /** Of several tags, this one. */
-  readonly tag?: string
-  readonly root: Descriptor
-  /** Manifests that refer to it and went with it. */
-  readonly referrers: number
-  /** Blobs mounted from another repository instead of sent. */
-  readonly mounted: number
-}
-
 export interface PullOptions {
   /** Of an index, the image for this platform instead of the host's: `linux/arm64`. */
   readonly platform?: string
@@ -175,6 +148,12 @@ export interface ServeRequest extends RegistryConfig {
   readonly storage?: StorageConfig
 }
 
+export interface ManifestOptions {
+  readonly insecure?: boolean
+  /** Instead of what the name means, this document of the same place. */
+  readonly entry?: Descriptor
+}
+
 /** Registries as such; images come and go by {@link Images.pull} and {@link Images.push}. */
 export interface Registries {
   /** Tries the credential, then stores it where other tools find it. `unauthenticated` when it is refused. */
@@ -186,8 +165,8 @@ export interface Registries {
   /** False when there was no login. */
   logout(server: string, call?: Call): Promise<boolean>
   tags(repository: string, call?: Call): AsyncIterable<string>
-  /** The manifest or index behind a name, as the registry has it. */
-  manifest(name: string, call?: Call): Promise<RemoteDocument>
+  /** The manifest or index behind a name, as its registry (or a layout, an archive, the store) has it. */
+  manifest(name: string, options?: ManifestOptions, call?: Call): Promise<RemoteDocument>
   /** Serves until it is stopped. */
   serve(request: ServeRequest, call?: Call): Promise<RunningRegistry>
   /** Checks a registry against the distribution-spec. It writes to two repositories of its own. */
@@ -296,3 +275,13 @@ export type {
   Ulimit,
 } from './container/types.ts'
 export type { Pruned } from './pruned.ts'
+export type {
+  CreateIndex,
+  Drafts,
+  EditedIndex,
+  EditIndex,
+  Indexes,
+  IndexSources,
+  IndexTarget,
+} from './imageindex/types.ts'
+export type { Copied, CopyRequest } from './transport/request.ts'

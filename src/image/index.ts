@@ -7,6 +7,8 @@ export type { ComposedImage, Composition, ImportDescription } from './compose.ts
 export { dockerArchive, isDockerArchive } from './dockerarchive/read.ts'
 export { saveImages } from './dockerarchive/write.ts'
 export type { SaveOptions } from './dockerarchive/write.ts'
+export { addEntries, annotateIndex, editIndex, encodeIndex, removeEntries } from './editindex.ts'
+export type { IndexNote, NewIndex } from './editindex.ts'
 export { fileTree } from './filetree.ts'
 export type { FileTree, TreeEntry } from './filetree.ts'
 export { historyOf } from './history.ts'

@@ -1,5 +1,6 @@
 import { fail } from '#base'
-import { parseReference, withDefaultTag } from '#oci'
+import { readDocument } from '#content'
+import { parseReference } from '#oci'
 import { login, logout, registryEndpoint } from '#registry/client'
 import type { Parts } from '../parts.ts'
 import type { Registries } from '../types.ts'
@@ -28,10 +29,13 @@ export function registryVerbs(parts: Parts): Registries {
         fail('invalid_argument', `${name} has a tag or digest: give the repository alone`)
       yield* (await parts.registries()).client.repository(reference).tags(call)
     },
-    async manifest(name, call) {
-      const reference = withDefaultTag(parseReference(name))
-      const repository = (await parts.registries()).client.repository(reference)
-      return repository.document(reference.digest ?? reference.tag ?? 'latest', call)
+    async manifest(name, options, call) {
+      const { openSource } = await import('../transport/open.ts')
+      const insecure = options?.insecure ? { insecure: true } : {}
+      await using source = await openSource(parts, name, { plain: 'registry', ...insecure }, call)
+      const { root, from } = await source.find({}, call)
+      const descriptor = options?.entry ?? root
+      return { descriptor, bytes: await readDocument(from, descriptor, call) }
     },
     serve: async (request, call) => (await import('./serve.ts')).serve(parts, request, call),
     check: async (url, onResult, call) => {

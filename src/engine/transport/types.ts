@@ -54,6 +54,8 @@ export interface ReceiveOptions extends Call {
   readonly referrers?: boolean
   /** Blobs under way at once. Default 4. */
   readonly concurrency?: number
+  /** Repositories of the destination's registry that may have the blobs. */
+  readonly mountFrom?: readonly string[]
   /** Instead of the tag that the name has. */
   readonly tag?: string
   /** The image's full name, for archives and daemons whose own name gives none. */
