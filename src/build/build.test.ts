@@ -323,7 +323,7 @@ COPY --from=a /d /e`,
   for (const [name, text, line, message] of [
     ['a command that is not there', 'FROM busybox\nRUN ["/nope"]', 2, 'nope'],
     ['a user that is not there', 'FROM busybox\nUSER ghost\nRUN true', 3, 'ghost'],
-    ['an owner that is not there', 'FROM busybox\nCOPY --chown=ghost . /', 2, 'no user "ghost"'],
+    ['an owner without a database', 'FROM scratch\nCOPY --chown=ghost . /', 2, 'no user "ghost"'],
     ['a source that is not there', 'FROM busybox\nRUN true\nCOPY nope /', 3, '"nope" is not in the build context'],
     [
       'a source missing in a stage',

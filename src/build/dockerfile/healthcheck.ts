@@ -3,7 +3,7 @@ import type { Healthcheck } from '#oci'
 import { parseDuration } from './duration.ts'
 import { readFlags } from './flags.ts'
 import type { Statement } from './syntax.ts'
-import { jsonStrings } from './words.ts'
+import { jsonArguments } from './words.ts'
 
 const MILLISECOND = 1e6
 
@@ -25,7 +25,7 @@ export function readHealthcheck(statement: Statement): Healthcheck {
     'start-interval': 'text',
     retries: 'text',
   })
-  const json = jsonStrings(rest)
+  const json = jsonArguments(rest)
   if (rest === '' || (json && json.length === 0)) fail('invalid_argument', 'missing command after HEALTHCHECK CMD')
   const interval = (name: string): number => readInterval(name, flags.get(name)?.[0] ?? '')
   return definedOnly({

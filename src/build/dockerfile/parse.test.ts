@@ -129,6 +129,8 @@ describe('instructions are refused at their line', () => {
     ['FROM a\nCOPY a <<EOF\nEOF\n', '2: COPY cannot accept a heredoc as a destination'],
     ['FROM a\nRUN --mount=type=cache,target=/x y', '2: RUN --mount is not supported yet'],
     ['FROM a\nRUN --network=mars y', '2: unsupported network mode'],
+    ['FROM a\nCMD ["a", 1]', '2: an array of arguments in JSON'],
+    ['FROM a\nCMD ["a", ["b"]]', '2: an array of arguments in JSON'],
     ['FROM a\nSHELL []', '2: SHELL requires at least one'],
     ['FROM a\nSHELL bash', '2: SHELL requires its arguments as a JSON array'],
     ['FROM a\nHEALTHCHECK NONE x', '2: HEALTHCHECK NONE takes no'],
@@ -162,7 +164,7 @@ describe('forms', () => {
   }
   const cmd = (line: string): unknown => (read(line) as { command: unknown }).command
   test('JSON', () => expect(cmd('CMD ["a", "b"]')).toEqual({ form: 'exec', args: ['a', 'b'] }))
-  for (const almost of ['["a",]', "['a']", '["a" "b"]', '["a"] # x', '["a", 1]', '["a", ["b"]]'])
+  for (const almost of ['["a",]', "['a']", '["a" "b"]', '["a"] # x'])
     test(`${almost} is shell text`, () => expect(cmd(`CMD ${almost}`)).toEqual({ form: 'shell', text: almost }))
   test('nothing', () => expect(cmd('CMD')).toEqual({ form: 'shell', text: '' }))
   test('legacy ENV', () => {

@@ -15,7 +15,7 @@ import type {
 import { nearest } from './nearest.ts'
 import { BLANKS, trim } from './space.ts'
 import type { Escape, Statement } from './syntax.ts'
-import { jsonStrings, plainWords, quotedWords } from './words.ts'
+import { jsonArguments, plainWords, quotedWords } from './words.ts'
 
 type Reader = (statement: Statement, escape: Escape) => Instruction
 
@@ -57,8 +57,8 @@ const READERS: Readonly<Record<string, Reader>> = {
   MAINTAINER: readText,
   SHELL: (statement) => {
     noFlags(statement)
-    const shell = jsonStrings(statement.args)
-    if (shell === undefined || shell === null)
+    const shell = jsonArguments(statement.args)
+    if (shell === undefined)
       fail('invalid_argument', 'SHELL requires its arguments as a JSON array', {
         hint: 'write it like SHELL ["/bin/bash", "-c"]',
       })
@@ -153,7 +153,7 @@ function readCommand(statement: Statement): Instruction {
 
 /** Almost-JSON is shell text, as the shell form always was. */
 function commandLine(statement: Statement): CommandLine {
-  const args = jsonStrings(statement.args)
+  const args = jsonArguments(statement.args)
   return args ? { form: 'exec', args } : { form: 'shell', text: statement.args }
 }
 
@@ -168,7 +168,7 @@ function readCopy(statement: Statement): Instruction {
       ? { from: 'text', parents: 'boolean' }
       : { checksum: 'text', 'keep-git-dir': 'boolean', unpack: 'boolean' }),
   } as const)
-  const isJson = Array.isArray(jsonStrings(statement.args))
+  const isJson = jsonArguments(statement.args) !== undefined
   const words = listOf(statement)
   if (words.length < 2)
     fail('invalid_argument', `${name} requires at least two arguments`, { hint: 'name a source and a destination' })
@@ -236,7 +236,7 @@ function noFlags(statement: Statement): void {
 
 /** A JSON array, or words at blanks. */
 function listOf(statement: Statement): readonly string[] {
-  return jsonStrings(statement.args) ?? plainWords(statement.args).map((word) => word.text)
+  return jsonArguments(statement.args) ?? plainWords(statement.args).map((word) => word.text)
 }
 
 function atLeastOne(statement: Statement, words: readonly { readonly text: string }[]): string[] {

@@ -1,3 +1,4 @@
+import { fail } from '#base'
 import { isSpace } from './space.ts'
 import type { Escape } from './syntax.ts'
 
@@ -81,6 +82,13 @@ function flagAt(line: string, start: number, escape: Escape): Piece {
     at++
   }
   return { text, start, end: Math.min(at, line.length) }
+}
+
+/** A JSON array of strings, or undefined for what is no JSON; `invalid_argument` for an array of something else. */
+export function jsonArguments(line: string): string[] | undefined {
+  const strings = jsonStrings(line)
+  if (strings === null) fail('invalid_argument', 'an array of arguments in JSON can hold strings only')
+  return strings
 }
 
 /** A JSON array of strings; `undefined` when the line is not JSON, `null` when it is JSON but not that. */

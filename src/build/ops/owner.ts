@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { fail } from '#base'
+import { fail, type Call } from '#base'
 import { close, isErrno, O, openIn } from '#sys'
 
 export interface Owner {
@@ -11,15 +11,17 @@ export const ROOT: Owner = { uid: 0, gid: 0 }
 
 /**
  * `--chown` and the owner of WORKDIR: `user`, `user:group`, by name or number. A number alone is the group as well, as
- * Docker has it; names are looked up in the root's own /etc/passwd and /etc/group.
+ * Docker has it; names are looked up in the root's own /etc/passwd and /etc/group. As with BuildKit a name that is not
+ * in its file means root, or the user's own group, which `call` is warned of; without the file it is `not_found`.
  */
-export function resolveOwner(root: number, text: string): Owner {
-  const [user = '', group] = text.split(':', 2)
+export function resolveOwner(root: number, text: string, call?: Call): Owner {
+  const [user = '', group = ''] = text.split(':', 2)
   const isNumber = /^\d+$/.test(user)
-  const entry = isNumber || user === '' ? undefined : lookUp(root, 'passwd', user)
-  const uid = isNumber ? readId(user) : user === '' ? 0 : Number(entry![2])
-  if (group === undefined || group === '') return { uid, gid: isNumber ? uid : Number(entry?.[3] ?? 0) }
-  return { uid, gid: /^\d+$/.test(group) ? readId(group) : Number(lookUp(root, 'group', group)[2]) }
+  const entry = isNumber || user === '' ? undefined : lookUp(root, 'passwd', user, call)
+  const uid = isNumber ? readId(user) : Number(entry?.[2] ?? 0)
+  if (/^\d+$/.test(group)) return { uid, gid: readId(group) }
+  const own = isNumber ? uid : Number(entry?.[3] ?? 0)
+  return { uid, gid: group === '' ? own : Number(lookUp(root, 'group', group, call)?.[2] ?? own) }
 }
 
 function readId(text: string): number {
@@ -29,27 +31,35 @@ function readId(text: string): number {
 }
 
 /** The fields of an entry by name. */
-function lookUp(root: number, file: 'passwd' | 'group', name: string): readonly string[] {
-  for (const line of readLines(root, `etc/${file}`)) {
+function lookUp(root: number, file: 'passwd' | 'group', name: string, call?: Call): readonly string[] | undefined {
+  const kind = file === 'passwd' ? 'user' : 'group'
+  const lines = readLines(root, `etc/${file}`)
+  if (!lines)
+    fail('not_found', `no ${kind} ${JSON.stringify(name)}: the image has no /etc/${file}`, {
+      hint: `add the ${kind} in a step before, or give a number`,
+    })
+  for (const line of lines) {
     const fields = line.split(':')
     const id = fields[2]
     if (fields[0] === name && id !== undefined && /^\d+$/.test(id)) return fields
   }
-  const kind = file === 'passwd' ? 'user' : 'group'
-  return fail('not_found', `no ${kind} ${JSON.stringify(name)} in the image's /etc/${file}`, {
-    hint: `add the ${kind} in a step before, or give a number`,
+  const instead = file === 'passwd' ? 'root' : "the user's own"
+  call?.progress?.({
+    kind: 'warning',
+    message: `no ${kind} ${JSON.stringify(name)} in the image's /etc/${file}: ${instead} is taken instead`,
   })
+  return undefined
 }
 
 /** Larger than any user database that is not an attack. */
 const LIMIT = 16 << 20
 
-function readLines(root: number, path: string): readonly string[] {
+function readLines(root: number, path: string): readonly string[] | undefined {
   let fd: number
   try {
     fd = openIn(root, path, O.RDONLY | O.NONBLOCK)
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return []
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined
     throw error
   }
   try {

@@ -1,7 +1,15 @@
 import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fail, type Call, type LogProgress } from '#base'
-import { buildSpec, cgroupPath, removeCgroups, resolveUser, type MountOption, type RuntimeSpec } from '#runtime'
+import {
+  buildSpec,
+  cgroupPath,
+  removeCgroups,
+  resolveUser,
+  type MountOption,
+  type ResolvedUser,
+  type RuntimeSpec,
+} from '#runtime'
 import { close, pipe, unmount } from '#sys'
 import { digestData } from '../digest.ts'
 import type { BuildHost, Op } from '../types.ts'
@@ -44,7 +52,7 @@ async function runStep(def: RunDefinition, host: BuildHost, dir: string, rootfs:
     args: def.args,
     env: [...def.env, ...def.proxy],
     cwd: def.cwd,
-    user: resolveUser(rootfs, def.user),
+    user: inOwnGroup(resolveUser(rootfs, def.user)),
     hostname: HOSTNAME,
     network: network.namespace,
     files,
@@ -69,6 +77,11 @@ async function runStep(def: RunDefinition, host: BuildHost, dir: string, rootfs:
       'failed_precondition',
       `process ${JSON.stringify(def.args.join(' '))} did not complete successfully: exit code: ${code}`,
     )
+}
+
+/** A user's group is one of their groups, also where it was named: as BuildKit has it. */
+function inOwnGroup(user: ResolvedUser): ResolvedUser {
+  return { ...user, additionalGids: [...new Set([user.gid, ...user.additionalGids])] }
 }
 
 /** The kernel's host name is enough: BuildKit's steps have no HOSTNAME either, unless the image sets it. */

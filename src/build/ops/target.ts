@@ -83,10 +83,16 @@ export class LayerTarget {
     for (const part of real === '' ? [] : real.split('/')) {
       at = joinPath(at, part)
       const found = this.at(at)
-      if (!found) this.put(at, { type: 'directory', ...made })
+      if (!found) this.put(at, { type: 'directory', ...made, mode: made.mode | this.inheritedMode(at) })
       else if (found.type !== 'directory') fail('failed_precondition', `/${at} is not a directory`)
     }
     return real
+  }
+
+  /** The set-group-ID bit of the directory above, as mkdir(2) has it. */
+  private inheritedMode(path: string): number {
+    const above = path.includes('/') ? this.at(parentOf(path)) : undefined
+    return ((above && 'stat' in above ? above.stat.mode : above?.mode) ?? 0) & 0o2000
   }
 
   /** Writes an entry at a real path. Kinds that cannot replace each other are refused. */

@@ -26,7 +26,12 @@ export async function sweepWorkDirs(parts: Parts): Promise<void> {
   for (const name of namesIn(parts.paths.work)) {
     const [, pid, start] = /^[a-z]+\.(\d+)\.(\d+)\./.exec(name) ?? []
     if (pid !== undefined && processLives({ pid: Number(pid), start: Number(start) })) continue
-    await reapSteps(join(parts.paths.work, name), () => parts.runtime())
+    try {
+      await reapSteps(join(parts.paths.work, name), () => parts.runtime())
+    } catch (error) {
+      // Another process swept it at the same time.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
     rmSync(join(parts.paths.work, name), { recursive: true, force: true })
   }
 }

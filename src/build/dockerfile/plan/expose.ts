@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { fail } from '#base'
 
 /** `80`, `8000-8002/udp`, `127.0.0.1:80:80`: the container's ports as `port/protocol`. */
@@ -11,6 +12,8 @@ export function parseExposed(text: string): string[] {
   const protocol = protocolText.toLowerCase() || 'tcp'
   if (!['tcp', 'udp', 'sctp'].includes(protocol)) refuse(`unknown protocol ${protocolText}`)
   const [start, end] = portRange(range) ?? refuse('not a port or range between 0 and 65535')
+  const address = parts.slice(0, -2).join(':')
+  if (address !== '' && isIP(address.replace(/^\[(.*)\]$/, '$1')) === 0) refuse(`${address} is no IP address`)
   const host = parts.length > 1 ? parts.at(-2)! : ''
   const hostRange = host === '' ? undefined : (portRange(host) ?? refuse('invalid host port'))
   if (hostRange && hostRange[1] - hostRange[0] !== end - start && end !== start) refuse('the ranges differ in length')

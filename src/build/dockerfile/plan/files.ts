@@ -89,7 +89,7 @@ function runCommand({ command, statement }: RunInstruction, state: StageState): 
   const summary = ` (${line}${more.length > 0 ? '...' : ''})`
   if (!text.startsWith('#!')) return { args: shellArgs(state, text), files: [], summary }
   const path = `/dev/pipes/${heredoc.name}`
-  return { args: [path], files: [{ path, mode: 0o755, text }], summary }
+  return { args: shellArgs(state, path), files: [{ path, mode: 0o755, text }], summary }
 }
 
 export function applyWorkdir(instruction: WorkdirInstruction, context: LayerContext): void {

@@ -15,7 +15,7 @@ import { applyCopy, type CopyFrom } from './copy.ts'
 import { applyRun, applyWorkdir, type LayerContext } from './files.ts'
 import { applySetting } from './settings.ts'
 import { BuildArgs, expander, globalScope, platformArgs, type Variables } from './scope.ts'
-import { findStage, stageTable, type StageRow } from './stagetable.ts'
+import { checkSources, findStage, stageTable, type StageRow } from './stagetable.ts'
 import { childState, imageState, scratchState, type StageState } from './state.ts'
 
 export interface PlanOptions {
@@ -71,6 +71,7 @@ class Planner {
     const defaults = platformArgs(hostPlatform(), this.platform, name)
     this.global = globalScope(defaults, globalArgs, this.buildArgs, dockerfile.escape)
     this.stages = stageTable(stages, expander(this.global, dockerfile.escape))
+    checkSources(this.stages, sourcesOf)
   }
 
   async plan(): Promise<Plan> {
@@ -152,7 +153,7 @@ class Planner {
         if (isRun(instruction)) {
           this.checkRunnable(state.platform)
           applyRun(instruction, layer)
-        } else if (isCopy(instruction)) applyCopy(instruction, await this.source(row, instruction, expand), layer)
+        } else if (isCopy(instruction)) applyCopy(instruction, await this.source(row, instruction), layer)
         else if (isWorkdir(instruction)) applyWorkdir(instruction, layer)
         else applySetting(instruction, { state, expand, escape, buildArgs: this.buildArgs, global: this.global })
       })
@@ -188,12 +189,8 @@ class Planner {
   }
 
   /** What `COPY --from` reads: a stage by name or number, else an image. */
-  private async source(row: StageRow, { from }: CopyInstruction, expand: (word: string) => string): Promise<CopyFrom> {
+  private async source(row: StageRow, { from }: CopyInstruction): Promise<CopyFrom> {
     if (from === undefined) return { tree: MAIN_CONTEXT }
-    if (/[$\\'"]/.test(from) && expand(from) !== from)
-      fail('invalid_argument', 'variables are not expanded in --from', {
-        hint: 'make a stage of it: FROM $IMAGE AS name, then --from=name',
-      })
     const stage = findStage(this.stages, row, from)
     if (stage) {
       const state = await this.state(stage)
@@ -235,6 +232,11 @@ class Planner {
       throw withLocation(error, location)
     }
   }
+}
+
+/** The stages and images that an instruction reads, as it names them. */
+function sourcesOf(instruction: Instruction): readonly string[] {
+  return instruction.name === 'COPY' && instruction.from !== undefined ? [instruction.from] : []
 }
 
 function otherMachine(): string {

@@ -99,7 +99,7 @@ function withVariable(env: readonly string[], key: string, value: string): strin
 function applyCommand({ name, command }: CommandInstruction, state: StageState): string {
   const args = command.form === 'exec' ? command.args : shellArgs(state, command.text)
   if (name === 'CMD') {
-    state.config.Cmd = args
+    state.config.Cmd = args.length > 0 ? args : null
     state.config.ArgsEscaped = true
     state.hasCmd = true
   } else {

@@ -1,7 +1,8 @@
 import { fail } from '#base'
 import { parsePlatform, type Platform } from '#oci'
 import { located } from '../../location.ts'
-import type { Stage } from '../instruction.ts'
+import { expandWord } from '../expand.ts'
+import type { Instruction, Stage } from '../instruction.ts'
 
 /** A stage with its FROM expanded: it begins with an earlier stage, or with an image. */
 export interface StageRow {
@@ -32,18 +33,71 @@ function readPlatform(text: string, expand: (word: string) => string): Platform 
   return parsePlatform(platform)
 }
 
+/** Refuses, in stages that are not needed as well, what copies from nowhere or in circles. */
+export function checkSources(
+  rows: readonly StageRow[],
+  sourcesOf: (instruction: Instruction) => readonly string[],
+): void {
+  const done = new Set<StageRow>()
+  const visit = (row: StageRow, path: readonly StageRow[]): void => {
+    if (done.has(row)) return
+    for (const instruction of row.stage.instructions)
+      located(instruction.statement, () => {
+        for (const from of sourcesOf(instruction)) {
+          checkWord(from)
+          const next = lookUp(rows, row, from)
+          if (!next) continue
+          if (next === row || path.includes(next)) circular(next, from)
+          visit(next, [...path, row])
+        }
+      })
+    if (row.base) visit(row.base, [...path, row])
+    done.add(row)
+  }
+  for (const row of rows) visit(row, [])
+}
+
+function checkWord(from: string): void {
+  if (/[$\\'"]/.test(from) && expandWord(from, () => undefined) !== from)
+    fail('invalid_argument', 'variables are not expanded in --from', {
+      hint: 'make a stage of it: FROM $IMAGE AS name, then --from=name',
+    })
+}
+
+function circular({ stage }: StageRow, from: string): never {
+  fail(
+    'invalid_argument',
+    `circular dependency: stage ${stage.from.stage ?? stage.index} needs itself (--from=${from})`,
+  )
+}
+
 /** The stage that `--from` of an instruction in `row` names; undefined for an image. `quiet`: undefined for errors too. */
 export function findStage(rows: readonly StageRow[], row: StageRow, from: string, quiet = false): StageRow | undefined {
-  const { index } = row.stage
-  const byNumber = /^[+-]?\d+$/.test(from)
-  const earlier = byNumber
-    ? rows[Number(from)]
-    : (rows.slice(0, index).findLast((other) => other.stage.from.stage === from.toLowerCase()) ??
-      rows.find((other) => other.stage.from.stage === from.toLowerCase()))
-  if (quiet) return earlier && earlier.stage.index < index ? earlier : undefined
-  if (!earlier) return byNumber ? fail('invalid_argument', `invalid stage index ${from}`) : undefined
-  if (earlier === row) fail('invalid_argument', `circular dependency: the stage copies from itself (--from=${from})`)
-  if (earlier.stage.index > index)
+  if (quiet) return earlierStage(rows, row, from)
+  const found = lookUp(rows, row, from)
+  if (found === row) circular(row, from)
+  if (found && found.stage.index > row.stage.index)
     fail('invalid_argument', `cannot copy from stage ${JSON.stringify(from)}, it needs to be defined before`)
-  return earlier
+  return found
+}
+
+function lookUp(rows: readonly StageRow[], row: StageRow, from: string): StageRow | undefined {
+  const byNumber = isNumber(from)
+  const found =
+    earlierStage(rows, row, from) ?? (byNumber ? rows[Number(from)] : rows.find((other) => isNamed(other, from)))
+  return found ?? (byNumber ? fail('invalid_argument', `invalid stage index ${from}`) : undefined)
+}
+
+/** Of several of one name the latest before this one. */
+function earlierStage(rows: readonly StageRow[], row: StageRow, from: string): StageRow | undefined {
+  const earlier = rows.slice(0, row.stage.index)
+  return isNumber(from) ? earlier[Number(from)] : earlier.findLast((other) => isNamed(other, from))
+}
+
+function isNumber(from: string): boolean {
+  return /^[+-]?\d+$/.test(from)
+}
+
+function isNamed({ stage }: StageRow, name: string): boolean {
+  return stage.from.stage === name.toLowerCase()
 }
