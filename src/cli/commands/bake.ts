@@ -10,9 +10,8 @@ import { ofTarget } from '../bake/progress.ts'
 import { schedule } from '../bake/schedule.ts'
 import { command, type Command, type Context, type Values } from '../command.ts'
 import { pairs } from '../flags/environment.ts'
-import { progressFlags, rendererName } from '../flags/build/progress.ts'
+import { progressFlags, progressOf } from '../flags/build/progress.ts'
 import { print } from '../output.ts'
-import { renderer } from '../progress/renderer.ts'
 import { build, requestOf } from './build.ts'
 
 const GRANTS = ['network.host', 'security.insecure']
@@ -97,7 +96,7 @@ async function buildAll(context: Context, plan: Plan, values: Values<typeof opti
   const requests = new Map<string, BuildRequest>()
   for (const [name, target] of plan.targets) requests.set(name, await requestOfTarget(name, target))
   const node = await context.node()
-  using progress = renderer(rendererName(values))
+  using progress = await progressOf(values, `cairn bake ${[...plan.targets.keys()].join(', ')}`)
   const built = await schedule(
     new Map(
       [...requests].map(([name, request]) => [

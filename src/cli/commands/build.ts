@@ -4,11 +4,10 @@ import { command, type Command, type Values } from '../command.ts'
 import { cacheFlags, cacheRequest, refusedCacheFlags } from '../flags/build/cache.ts'
 import { contextFlags, contextRequest, refusedContextFlags } from '../flags/build/context.ts'
 import { languageFlags, languageRequest, refusedLanguageFlags } from '../flags/build/language.ts'
-import { progressFlags, rendererName } from '../flags/build/progress.ts'
+import { progressFlags, progressOf } from '../flags/build/progress.ts'
 import { refusedResultFlags, resultFlags, resultRequest } from '../flags/build/result.ts'
 import { refusedStepFlags, stepFlags, stepRequest } from '../flags/build/step.ts'
 import { print } from '../output.ts'
-import { renderer } from '../progress/renderer.ts'
 
 const REFUSED = [
   ...refusedCacheFlags,
@@ -54,7 +53,7 @@ export const build: Command = command({
   run: async (context, values, [path]) => {
     const request = await requestOf(values, path!)
     const node = await context.node()
-    using progress = renderer(rendererName(values))
+    using progress = await progressOf(values, `cairn build ${path!}`)
     const built = await node.images.build(request, { signal: context.signal, progress: progress.report })
     progress.end()
     if (values.iidfile !== undefined) writeFileSync(values.iidfile, built.id)

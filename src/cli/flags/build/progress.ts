@@ -1,6 +1,6 @@
 import { fail } from '#base'
 import type { Values } from '../../command.ts'
-import type { RendererName } from '../../progress/renderer.ts'
+import { renderer, type Renderer, type RendererName } from '../../progress/renderer.ts'
 import { isTerminal } from '../../terminal.ts'
 
 /** How the build is shown. */
@@ -10,12 +10,21 @@ export const progressFlags = {
     help: 'Set type of progress output (auto, quiet, plain, tty, rawjson)',
     complete: ['auto', 'plain', 'tty', 'quiet', 'rawjson'],
   },
+  timeline: { type: 'string', help: 'Write a page that shows when each step ran (HTML)', complete: 'file' },
   quiet: { type: 'boolean', short: 'q', help: 'Suppress the build output and print image ID on success' },
 } as const
 
 const RENDERERS: readonly string[] = progressFlags.progress.complete
 
-export function rendererName(values: Values<typeof progressFlags>): RendererName {
+/** What shows the build as the flags ask: on the terminal, and as a page beside it. */
+export async function progressOf(values: Values<typeof progressFlags>, title: string): Promise<Renderer> {
+  const shown = renderer(rendererName(values))
+  if (values.timeline === undefined) return shown
+  const { withTimeline } = await import('../../progress/timeline.ts')
+  return withTimeline(shown, values.timeline, title)
+}
+
+function rendererName(values: Values<typeof progressFlags>): RendererName {
   if (values.quiet) return 'quiet'
   const asked = values.progress ?? process.env['BUILDKIT_PROGRESS'] ?? 'auto'
   if (!RENDERERS.includes(asked))
