@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { CairnError, streamOf, text, type Progress, type SourceLocation } from '#base'
-import { build, type BuildHost, type BuildOptions, type BuildResult } from '#build'
+import { build, openCacheMounts, type BuildHost, type BuildOptions, type BuildResult } from '#build'
 import { readTar } from '#codec'
 import { acquireLease, openDatabase, openLocalStore, unionProvider } from '#content'
 import { importImage, openImage } from '#image'
@@ -54,8 +54,11 @@ export interface BuildLab extends AsyncDisposable {
   /** Makes a context from a map of paths to contents. */
   context(files: Readonly<Record<string, string | Uint8Array>>): string
   build(...builds: readonly LabBuild[]): Promise<LabOutcome[]>
-  /** Starts a build and kills its process, without a chance to clean up, once its n-th RUN is under way. */
-  kill(build: LabBuild, nth: number): Promise<void>
+  /**
+   * Starts a build and kills its process, without a chance to clean up, once its n-th RUN is under way; `begun` is a
+   * file that the step makes where the runtime's state is out of sight.
+   */
+  kill(build: LabBuild, nth: number, begun?: string): Promise<void>
   /** What a build may not leave behind. */
   leftovers(): string[]
 }
@@ -89,14 +92,18 @@ export async function buildLab(image: ProcessConfig = { Cmd: ['sh'] }): Promise<
         throw new Error(`the build process ended with ${child.exitCode ?? child.signalCode}`)
       return JSON.parse(output) as LabOutcome[]
     },
-    async kill(request, nth) {
+    async kill(request, nth, begun) {
       const before = stepsOf(dir).length
       const child = start(request)
       const runtime = findRuntime(undefined, { run: join(dir, 'run') })
       for (;;) {
         if (child.exitCode !== null) throw new Error('the build ended before a step ran')
         const id = stepsOf(dir)[before + nth - 1]
-        if (id !== undefined && (await runtime.state(id))?.status === 'running') break
+        const isRunning = async (step: string): Promise<boolean> =>
+          begun === undefined
+            ? (await runtime.state(step))?.status === 'running'
+            : existsSync(join(dir, 'work', step, 'upper', begun))
+        if (id !== undefined && (await isRunning(id))) break
         await Bun.sleep(1)
       }
       child.kill(9)
@@ -159,11 +166,12 @@ async function open(dir: string): Promise<Opened> {
       },
     },
     workDir: join(dir, 'work'),
+    cacheMounts: openCacheMounts(join(dir, 'cachemounts')),
     resolveImage: async (ref, platform, call) => {
       if (ref !== 'busybox') throw new CairnError('not_found', `no image ${ref}`)
       return await openImage(both, base, platform, call)
     },
-    openNetwork: async (mode) => ({
+    openNetwork: async ({ mode }) => ({
       namespace: mode === 'host' ? 'host' : 'none',
       files: { hosts: join(dir, 'hosts'), resolvConf: join(dir, 'resolv.conf'), hostname: join(dir, 'hostname') },
       [Symbol.asyncDispose]: async () => {},

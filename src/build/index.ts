@@ -8,6 +8,7 @@ export type {
   CacheMap,
   CacheStorage,
   NetworkMode,
+  NetworkRequest,
   Op,
   Vertex,
 } from './types.ts'
@@ -17,10 +18,13 @@ export type { LanguageOptions } from './options/language.ts'
 export type { ResultOptions } from './options/result.ts'
 export type { StepOptions } from './options/step.ts'
 export { build } from './build.ts'
+export { openCacheMounts } from './cachemount/mounts.ts'
+export type { CacheMountInfo, CacheMountName, CacheMounts } from './cachemount/types.ts'
 export { cacheRecords, cacheRoots, openCache, pruneCache } from './cache.ts'
 export type { BuildCache, CacheFilter, CacheRecord } from './cache.ts'
 export { expand, expandWord } from './dockerfile/expand.ts'
 export type { Expansion, ExpandOptions, Lookup } from './dockerfile/expand.ts'
+export type { SecretSource, SshSource } from './options/step.ts'
 export { parseDockerfile } from './dockerfile/parse.ts'
 export { readInstruction } from './dockerfile/read.ts'
 export { readStages } from './dockerfile/stages.ts'

@@ -5,6 +5,7 @@ import type { Plan } from './dockerfile/plan/plan.ts'
 import type { Definition, Stack } from './ops/definition.ts'
 import { opOf } from './ops/ops.ts'
 import type { StepEnvironment } from './ops/step.ts'
+import { Secrets } from './secrets.ts'
 import { solveAll } from './solver/solve.ts'
 import type { LocalTrees } from './source/localtrees.ts'
 import type { BuildHost, BuildOptions } from './types.ts'
@@ -26,7 +27,14 @@ export async function solvePlans(
   const targets = plans.flatMap(({ state }) => state.vertex ?? [])
   const cache = openCache(host.db, host.layers, host.lease)
   const images = new Map(plans.flatMap((plan) => [...plan.images]))
-  const environment: StepEnvironment = { host, trees, images }
+  const environment: StepEnvironment = {
+    host,
+    trees,
+    images,
+    secrets: new Secrets(options.secrets),
+    ssh: options.ssh ?? {},
+    limits: options,
+  }
   try {
     const { results, ...counts } = await solveAll<Definition, Stack>(
       targets,

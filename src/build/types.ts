@@ -4,6 +4,7 @@ import type { OpenedImage } from '#image'
 import type { Descriptor, Digest, Platform } from '#oci'
 import type { Runtime } from '#runtime'
 import type { LayerStore, Snapshotter, Differ } from '#snapshot'
+import type { CacheMounts } from './cachemount/types.ts'
 import type { CacheOptions } from './options/cache.ts'
 import type { ContextOptions } from './options/context.ts'
 import type { LanguageOptions } from './options/language.ts'
@@ -72,7 +73,15 @@ export interface BuildHost {
   /** An image by reference; `not_found` when neither the store nor a registry has it. */
   resolveImage(ref: string, platform: Platform, call?: Call): Promise<OpenedImage>
   /** A network for one step, with the files of `/etc` that belong to it. */
-  openNetwork(mode: NetworkMode, call?: Call): Promise<BuildNetwork>
+  openNetwork(request: NetworkRequest, call?: Call): Promise<BuildNetwork>
+  readonly cacheMounts: CacheMounts
+}
+
+export interface NetworkRequest {
+  readonly mode: NetworkMode
+  readonly hostname: string
+  /** `name:address`; the address may be `host-gateway`. */
+  readonly extraHosts: readonly string[]
 }
 
 export type NetworkMode = 'default' | 'none' | 'host'

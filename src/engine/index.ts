@@ -1,5 +1,6 @@
 export { openNode } from './node.ts'
 export type { BuildRequest } from './image/buildrequest.ts'
+export type { SecretSource, SshSource } from '#build'
 export { anticipateMigration, formatPorts, parsePublish } from '#runtime'
 export { isTerminal } from '#sys'
 export type {

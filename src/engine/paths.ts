@@ -14,6 +14,8 @@ export interface Paths {
   volume(name: string): string
   /** Directories of builds and other work in progress, named by their process. */
   readonly work: string
+  /** What `RUN --mount=type=cache` keeps. */
+  readonly cacheMounts: string
 }
 
 export const DEFAULT_ROOT = '/var/lib/cairn'
@@ -32,5 +34,6 @@ export function pathsOf(options: { readonly root?: string; readonly run?: string
     log: (id) => join(root, 'containers', id, 'ctr.log'),
     volume: (name) => join(root, 'volumes', name),
     work: join(root, 'work'),
+    cacheMounts: join(root, 'cachemounts'),
   }
 }

@@ -56,6 +56,7 @@ export function createDriver(options: DriverOptions): RuntimeDriver {
   return {
     name: options.name,
     path: options.path,
+    stateDir: root,
     globals,
     prepare,
     abandon,

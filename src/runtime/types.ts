@@ -96,6 +96,8 @@ export interface Runtime {
   /** What `--runtime` calls it: `crun`, `runc` or a path. */
   readonly name: string
   readonly path: string
+  /** Where it remembers its containers, their config.json included. */
+  readonly stateDir: string
   /** Create, start, wait and delete in one, stdio passed on: no monitor. 127/126 when the command cannot be run. */
   run(id: string, bundle: Bundle, io: Stdio, call?: Call): Promise<Exit>
   /** Starts what a monitor created. */

@@ -52,6 +52,10 @@ export type CommandLine =
 export interface RunInstruction extends Base<'RUN'> {
   readonly command: CommandLine
   readonly network?: string
+  /** `--mount`, as written. */
+  readonly mounts: readonly string[]
+  /** `--security=insecure`. */
+  readonly insecure: boolean
 }
 
 export interface CommandInstruction extends Base<'CMD' | 'ENTRYPOINT'> {

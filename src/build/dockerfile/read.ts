@@ -13,6 +13,7 @@ import type {
   WorkdirInstruction,
 } from './instruction.ts'
 import { nearest } from './nearest.ts'
+import { mountFrom } from './runmount.ts'
 import { BLANKS, trim } from './space.ts'
 import type { Escape, Statement } from './syntax.ts'
 import { jsonArguments, plainWords, quotedWords } from './words.ts'
@@ -133,9 +134,12 @@ function readPair(name: string, text: string): Pair {
 }
 
 function readRun(statement: Statement): Instruction {
-  const flags = readFlags(statement, { network: 'text', mount: 'later', security: 'text', device: 'later' })
+  const flags = readFlags(statement, { network: 'text', mount: 'texts', security: 'text', device: 'later' })
   const security = flags.get('security')?.[0] ?? 'sandbox'
-  if (security !== 'sandbox') fail('unimplemented', `RUN --security=${security} is not supported yet`)
+  if (security !== 'sandbox' && security !== 'insecure')
+    fail('invalid_argument', `security ${JSON.stringify(security)} is not valid`, { hint: 'use sandbox or insecure' })
+  const mounts = flags.get('mount') ?? []
+  for (const mount of mounts) mountFrom(mount)
   const network = flags.get('network')?.[0]
   if (network !== undefined && !['default', 'none', 'host'].includes(network))
     fail('invalid_argument', `unsupported network mode ${JSON.stringify(network)}`, {
@@ -143,7 +147,8 @@ function readRun(statement: Statement): Instruction {
     })
   const command = commandLine(statement)
   if (command.form === 'exec' && command.args.length === 0) fail('invalid_argument', 'RUN [] names no command')
-  return { name: 'RUN', statement, command, ...(network === undefined ? {} : { network }) }
+  const insecure = security === 'insecure'
+  return { name: 'RUN', statement, command, mounts, insecure, ...(network === undefined ? {} : { network }) }
 }
 
 function readCommand(statement: Statement): Instruction {

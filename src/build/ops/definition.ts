@@ -1,4 +1,6 @@
 import type { Digest } from '#oci'
+import type { Rlimit } from '#runtime'
+import type { CacheSharing } from '../dockerfile/runmount.ts'
 import type { NetworkMode, Vertex } from '../types.ts'
 
 /** A result: the layers of a root filesystem by diff ID, from the base up. */
@@ -37,6 +39,76 @@ export interface RunDefinition extends Layered {
   readonly platform: string
   /** Files that the step finds at absolute paths and its layer does not get. */
   readonly files: readonly { readonly path: string; readonly mode: number; readonly text: string }[]
+  /** In order; absent for none. Those with an `input` read it: they follow the stack below. */
+  readonly mounts?: readonly StepMount[]
+  /** Run without a sandbox's limits. */
+  readonly insecure?: true
+  readonly hostname?: string
+  /** Names of extra hosts; where they are is the build's business. */
+  readonly hosts?: readonly string[]
+  /** Bytes of /dev/shm. */
+  readonly shmSize?: number
+  readonly ulimits?: readonly Rlimit[]
+}
+
+/** `RUN --mount`, with everything expanded. Targets are absolute and clean. */
+export type StepMount = BindMount | CacheMount | TmpfsMount | SecretMount | SshMount
+
+export interface BindMount {
+  readonly type: 'bind'
+  readonly target: string
+  /** Path inside of what is mounted. */
+  readonly source: string
+  /** A directory of this machine, by its context's name. */
+  readonly tree?: string
+  /** What an input made. */
+  readonly input?: true
+  readonly readonly: boolean
+}
+
+export interface CacheMount extends MountOwner {
+  readonly type: 'cache'
+  readonly target: string
+  readonly id: string
+  /** BUILDKIT_CACHE_MOUNT_NS: caches of different namespaces have nothing to do with each other. */
+  readonly namespace: string
+  readonly sharing: CacheSharing
+  /** Path inside the cache. */
+  readonly source: string
+  /** Begins with what is there. */
+  readonly tree?: string
+  readonly input?: true
+  readonly readonly: boolean
+}
+
+export interface TmpfsMount {
+  readonly type: 'tmpfs'
+  readonly target: string
+  /** Bytes. */
+  readonly size?: number
+  readonly readonly: boolean
+}
+
+export interface SecretMount extends MountOwner {
+  readonly type: 'secret'
+  readonly id: string
+  /** Absent where only a variable is wanted. */
+  readonly target?: string
+  readonly env?: string
+  readonly required: boolean
+}
+
+export interface SshMount extends MountOwner {
+  readonly type: 'ssh'
+  readonly id: string
+  readonly target: string
+  readonly required: boolean
+}
+
+export interface MountOwner {
+  readonly mode?: number
+  readonly uid?: number
+  readonly gid?: number
 }
 
 export interface MkdirDefinition extends Layered {

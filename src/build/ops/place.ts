@@ -115,7 +115,11 @@ function fileContent({ tree, digest, isLocal }: Origin, node: TreeNode): LayerCo
 const CHUNK = 1 << 20
 
 /** A file's bytes; an error when they are not those that the key was made from. */
-function* readFile(tree: SourceTree, node: TreeNode, expected: Digest | undefined): Generator<Uint8Array, void, void> {
+export function* readFile(
+  tree: SourceTree,
+  node: TreeNode,
+  expected: Digest | undefined,
+): Generator<Uint8Array, void, void> {
   const { size } = node.stat
   const hasher = expected === undefined ? undefined : new Bun.CryptoHasher('sha256')
   const buffer = new Uint8Array(Math.min(CHUNK, size))

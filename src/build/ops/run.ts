@@ -1,36 +1,34 @@
-import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { mkdirSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { fail, type Call, type LogProgress } from '#base'
-import {
-  buildSpec,
-  cgroupPath,
-  removeCgroups,
-  resolveUser,
-  type MountOption,
-  type ResolvedUser,
-  type RuntimeSpec,
-} from '#runtime'
+import { removeCgroups } from '#runtime'
 import { close, pipe, unmount } from '#sys'
 import { digestData } from '../digest.ts'
-import type { BuildHost, Op } from '../types.ts'
+import type { CacheDep, Op } from '../types.ts'
 import type { RunDefinition, Stack } from './definition.ts'
-import { addLayer, stackDep, stepStart, withStepDirectory, type StepEnvironment } from './step.ts'
+import { bindDep } from './mounts/bind.ts'
+import { contextDigest } from './mounts/contextcopy.ts'
+import { openMounts } from './mounts/mounts.ts'
+import { hideState, privateDirectory } from './mounts/private.ts'
+import type { Mounted } from './mounts/types.ts'
+import { addLayer, stackDep, stepCgroup, stepStart, withStepDirectory, type StepEnvironment } from './step.ts'
+import { networkRequest, specOf } from './stepspec.ts'
 import { mountWithStubs } from './stubs.ts'
 
-/** The same on every machine, as a step can see it. */
-const HOSTNAME = 'buildkitsandbox'
-
 /** RUN: a process in a sandbox on a writable root; the layer is what it changed. */
-export function runOp(def: RunDefinition, { host }: StepEnvironment): Op<Stack> {
-  const { proxy: _, ...keyed } = def
+export function runOp(def: RunDefinition, environment: StepEnvironment): Op<Stack> {
+  const { host } = environment
   return {
-    cacheMap: async () => ({ digest: digestData(keyed), deps: def.below ? [stackDep] : [] }),
-    exec: ([below = []], call) =>
+    cacheMap: async (call) => ({ digest: digestData(keyed(def, environment, call)), deps: depsOf(def, environment) }),
+    exec: (inputs, call) =>
       withStepDirectory(host, async (dir) => {
+        const below = def.below ? inputs[0]! : []
+        const step = { dir, inputs: def.below ? inputs.slice(1) : inputs }
+        await using mounted = await openMounts(def, environment, step, call)
         const root = await host.snapshots.prepare(dir, below, { volatile: true }, call)
-        mountWithStubs(root, join(dir, 'stubs'))
+        mountWithStubs(root, join(dir, 'stubs'), mounted.points)
         const started = stepStart()
-        await runStep(def, host, dir, root.path, call)
+        await runStep(def, environment, { dir, rootfs: root.path, mounted }, call)
         unmount(root.path, { lazy: true })
         const lower = root.mounts.flatMap((mount) => (mount.type === 'overlay' ? mount.lower : []))
         const times = def.epoch === undefined ? { clamp: 0, since: started } : { clamp: def.epoch }
@@ -40,36 +38,51 @@ export function runOp(def: RunDefinition, { host }: StepEnvironment): Op<Stack> 
   }
 }
 
-async function runStep(def: RunDefinition, host: BuildHost, dir: string, rootfs: string, call?: Call): Promise<void> {
-  const id = basename(dir)
+/** What of a step is in its key: docs/model/build.md. */
+function keyed(def: RunDefinition, environment: StepEnvironment, call?: Call): object {
+  const { proxy: _proxy, ...keyed } = def
+  if (!def.mounts) return keyed
+  return {
+    ...keyed,
+    mounts: def.mounts.map((mount) => {
+      const { sharing: _s, required: _r, tree, ...rest } = { sharing: '', required: false, tree: undefined, ...mount }
+      if (tree === undefined || !('source' in rest)) return rest
+      return { ...rest, content: contextDigest({ tree, source: rest.source }, environment, call) }
+    }),
+  }
+}
+
+function depsOf(def: RunDefinition, environment: StepEnvironment): CacheDep<Stack>[] {
+  const reading = (def.mounts ?? []).filter((mount) => mount.type === 'bind' || mount.type === 'cache')
+  const deps = reading.filter(({ input }) => input).map((mount) => bindDep(mount, environment))
+  return def.below ? [stackDep, ...deps] : deps
+}
+
+interface ReadyStep {
+  readonly dir: string
+  readonly rootfs: string
+  readonly mounted: Mounted
+}
+
+async function runStep(def: RunDefinition, environment: StepEnvironment, step: ReadyStep, call?: Call): Promise<void> {
+  const { host, limits } = environment
+  const { dir } = step
   const bundle = join(dir, 'bundle')
   mkdirSync(bundle)
-  await using network = await host.openNetwork(def.network, call)
-  // Not /etc/hostname: a step may write the image's, as with BuildKit.
-  const { hostname: _, ...files } = network.files
-  const spec = buildSpec({
-    rootfs,
-    args: def.args,
-    env: [...def.env, ...def.proxy],
-    cwd: def.cwd,
-    user: inOwnGroup(resolveUser(rootfs, def.user)),
-    hostname: HOSTNAME,
-    network: network.namespace,
-    files,
-    mounts: inlineFiles(def, dir),
-    cgroupsPath: cgroupPath(id),
-  })
+  await using cleanup = new AsyncDisposableStack()
+  if (environment.secrets.any) {
+    hideState(host.runtime.stateDir)
+    privateDirectory(bundle, cleanup)()
+  }
+  const network = cleanup.use(await host.openNetwork(networkRequest(def, limits), call))
+  const cgroup = stepCgroup(dir, limits.cgroupParent)
+  const spec = specOf(def, step, { network, cgroup, resources: limits.resources })
   const { code } = await withOutput(call, async (stdout, stderr) => {
     try {
-      return await host.runtime.run(
-        id,
-        { dir: bundle, spec: withoutHostname(spec) },
-        { stdin: 'null', stdout, stderr },
-        call,
-      )
+      return await host.runtime.run(basename(dir), { dir: bundle, spec }, { stdin: 'null', stdout, stderr }, call)
     } finally {
       // A runtime that is killed while it creates a container may leave its process behind.
-      if (call?.signal?.aborted) await removeCgroups(cgroupPath(id))
+      if (call?.signal?.aborted) await removeCgroups(cgroup)
     }
   })
   if (code !== 0)
@@ -77,32 +90,6 @@ async function runStep(def: RunDefinition, host: BuildHost, dir: string, rootfs:
       'failed_precondition',
       `process ${JSON.stringify(def.args.join(' '))} did not complete successfully: exit code: ${code}`,
     )
-}
-
-/** A user's group is one of their groups, also where it was named: as BuildKit has it. */
-function inOwnGroup(user: ResolvedUser): ResolvedUser {
-  return { ...user, additionalGids: [...new Set([user.gid, ...user.additionalGids])] }
-}
-
-/** The kernel's host name is enough: BuildKit's steps have no HOSTNAME either, unless the image sets it. */
-function withoutHostname(spec: RuntimeSpec): RuntimeSpec {
-  const env = spec.process.env.filter((item) => item !== `HOSTNAME=${HOSTNAME}`)
-  return { ...spec, process: { ...spec.process, env } }
-}
-
-/** Files from the Dockerfile, in directories that the step finds at their places and its root does not have. */
-function inlineFiles(def: RunDefinition, dir: string): MountOption[] {
-  const sources = new Map<string, string>()
-  for (const { path, mode, text } of def.files) {
-    const target = dirname(path)
-    const source = sources.get(target) ?? mkdtempSync(join(dir, 'inline-'))
-    sources.set(target, source)
-    // Seen from inside, by whatever user the step runs as.
-    chmodSync(source, 0o755)
-    writeFileSync(join(source, basename(path)), text)
-    chmodSync(join(source, basename(path)), mode)
-  }
-  return [...sources].map(([target, source]) => ({ type: 'bind', source, target, readonly: true }))
 }
 
 /** Gives a process two pipes and passes on what it writes; returns when both are at their end. */

@@ -1,11 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join, posix } from 'node:path'
 import type { Call } from '#base'
 import type { OpenedImage } from '#image'
 import type { Digest } from '#oci'
 import { cgroupPath, removeCgroups, type Runtime } from '#runtime'
 import { applyMounts, enterPrivateMounts, mountPoints, unmount, type Mount } from '#sys'
 import { digestData } from '../digest.ts'
+import type { SshSource, StepOptions } from '../options/step.ts'
+import type { Secrets } from '../secrets.ts'
 import type { LocalTrees } from '../source/localtrees.ts'
 import { SourceTree } from '../source/tree.ts'
 import type { BuildHost, CacheDep } from '../types.ts'
@@ -18,7 +20,13 @@ export interface StepEnvironment {
   readonly trees: LocalTrees
   /** By manifest digest. */
   readonly images: ReadonlyMap<Digest, OpenedImage>
+  readonly secrets: Secrets
+  readonly ssh: Readonly<Record<string, SshSource>>
+  /** What steps run with and no key says. */
+  readonly limits: StepLimits
 }
+
+export type StepLimits = Pick<StepOptions, 'extraHosts' | 'cgroupParent' | 'resources'>
 
 /** The stack below counts whole, by its diff IDs: the same layers are the same files. */
 export const stackDep: CacheDep<Stack> = { contentDigest: async (stack) => digestData(stack) }
@@ -45,14 +53,14 @@ export async function withStepDirectory<T>(host: BuildHost, work: (dir: string) 
 export async function withView<T>(
   host: BuildHost,
   stack: Stack,
-  work: (view: SourceTree) => Promise<T>,
+  work: (view: SourceTree, path: string) => Promise<T>,
   call?: Call,
 ): Promise<T> {
   return await withStepDirectory(host, async (dir) => {
     const view = await host.snapshots.view(dir, stack, call)
     mountOnce(view.mounts)
     using tree = new SourceTree(view.path)
-    return await work(tree)
+    return await work(tree, view.path)
   })
 }
 
@@ -111,8 +119,23 @@ export async function reapSteps(workDir: string, runtime: () => Promise<Runtime>
     if (!name.startsWith(STEP)) continue
     if (existsSync(join(workDir, name, 'bundle'))) {
       await (await runtime()).delete(name, { force: true })
-      await removeCgroups(cgroupPath(name))
+      await removeCgroups(recordedCgroup(join(workDir, name)))
     }
     rmSync(join(workDir, name), { recursive: true, force: true })
   }
+}
+
+const CGROUP = 'cgroup'
+
+/** The control group of a step, written down for whoever has to clean up after it. */
+export function stepCgroup(dir: string, parent: string | undefined): string {
+  const own = cgroupPath(basename(dir))
+  const path = parent === undefined ? own : posix.join('/', parent, own)
+  writeFileSync(join(dir, CGROUP), path)
+  return path
+}
+
+function recordedCgroup(dir: string): string {
+  const file = join(dir, CGROUP)
+  return existsSync(file) ? readFileSync(file, 'utf8') : cgroupPath(basename(dir))
 }

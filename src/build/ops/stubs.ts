@@ -1,29 +1,84 @@
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { RootFs } from '#snapshot'
-import { unmount, type Mount } from '#sys'
-import { parentOf, SourceTree } from '../source/tree.ts'
+import { AT_FDCWD, setTimesAt, setXattr, unmount, type Mount } from '#sys'
+import { xattrsOf } from '../source/contentdigest.ts'
+import { parentOf, SourceTree, type TreeNode } from '../source/tree.ts'
 import { mountOnce } from './step.ts'
 import { LayerTarget } from './target.ts'
 
 const DIRECTORIES = ['proc', 'sys', 'dev'] as const
 const FILES = ['etc/resolv.conf', 'etc/hosts'] as const
 
+/** What must be there for something to be mounted over it. */
+export interface MountPoint {
+  /** Absolute. */
+  readonly path: string
+  readonly isFile: boolean
+}
+
+const SANDBOX: readonly MountPoint[] = [
+  ...DIRECTORIES.map((path) => ({ path: `/${path}`, isFile: false })),
+  ...FILES.map((path) => ({ path: `/${path}`, isFile: true })),
+]
+
 /**
- * Mounts a step's root over a directory that holds the sandbox's mount points. It lies below the image, so what the
- * image has hides it, and what the image lacks is there without being written: nothing of it gets into the layer.
+ * Mounts a step's root over a directory that holds the mount points. It lies below the image, so what the image has
+ * hides it, and what the image lacks is there without being written: nothing of it gets into the layer. Where that is
+ * not enough, because a symlink leads elsewhere or a layer has removed the path, what is missing lies above the image,
+ * its parents as they are in the image.
  */
-export function mountWithStubs(root: RootFs, stubs: string): void {
-  for (const path of DIRECTORIES) stubDirectory(stubs, path)
-  for (const path of FILES) writeStub(stubs, path)
-  mountOnce(root.mounts.map((mount) => over(mount, stubs)))
-  const missing = dangling(root.path)
-  if (missing.length === 0) return
-  // Links to nowhere (/etc/resolv.conf to a file of systemd's): the runtime would make what they point at.
+export function mountWithStubs(root: RootFs, stubs: string, points: readonly MountPoint[] = []): void {
+  const all = [...SANDBOX, ...points]
+  for (const point of all) writeStub(stubs, point)
+  mountOnce(root.mounts.map((mount) => withLower(mount, (lower) => [...lower, stubs])))
+  const above = `${stubs}-above`
+  if (!writeMissing(root.path, above, all)) return
   unmount(root.path)
-  for (const path of missing) writeStub(stubs, path)
   for (const mount of root.mounts) if (mount.type === 'overlay' && mount.work !== undefined) renew(mount.work)
-  mountOnce(root.mounts.map((mount) => over(mount, stubs)))
+  mountOnce(root.mounts.map((mount) => withLower(mount, (lower) => [above, ...lower, stubs])))
+}
+
+/** Mount points that the root lacks, in a directory to lie over it; false when there are none. */
+function writeMissing(root: string, above: string, points: readonly MountPoint[]): boolean {
+  using tree = new SourceTree(root)
+  const target = new LayerTarget(tree)
+  const missing = points.filter(({ path }) => tree.resolve(path) === undefined)
+  for (const point of missing) writeAbove(tree, above, { ...point, path: target.resolve(point.path) })
+  return missing.length > 0
+}
+
+function writeAbove(tree: SourceTree, above: string, { path, isFile }: MountPoint): void {
+  const parts = path.split('/')
+  const parents = parts.slice(0, -1).map((_, i) => parts.slice(0, i + 1).join('/'))
+  mkdirSync(above, { recursive: true })
+  for (const parent of parents) {
+    const there = join(above, parent)
+    if (existsSync(there)) continue
+    const node = tree.node(parent)
+    // The runtime says what is wrong.
+    if (node && node.type !== 'directory') return
+    mkdirSync(there)
+    chmodSync(there, 0o755)
+    if (node) repeat(tree, node, there)
+  }
+  const stub = join(above, path)
+  if (existsSync(stub)) return
+  if (isFile) writeFileSync(stub, '')
+  else mkdirSync(stub)
+  chmodSync(stub, isFile ? 0o644 : 0o755)
+  // What was made below changed the times of those above.
+  for (const parent of parents.toReversed()) {
+    const node = tree.node(parent)
+    if (node) setTimesAt(AT_FDCWD, join(above, parent), node.stat.mtime)
+  }
+}
+
+/** A step that writes into a directory takes its attributes from the topmost layer. */
+function repeat(tree: SourceTree, node: TreeNode, path: string): void {
+  chownSync(path, node.stat.uid, node.stat.gid)
+  chmodSync(path, node.stat.mode & 0o7777)
+  for (const [name, value] of xattrsOf(tree, node)) setXattr(path, name, value)
 }
 
 /** A volatile overlay refuses the work directory of one before it. */
@@ -32,22 +87,13 @@ function renew(work: string): void {
   mkdirSync(work)
 }
 
-function over(mount: Mount, stubs: string): Mount {
-  return mount.type === 'overlay' ? { ...mount, lower: [...mount.lower, stubs] } : mount
+function withLower(mount: Mount, change: (lower: readonly string[]) => readonly string[]): Mount {
+  return mount.type === 'overlay' ? { ...mount, lower: change(mount.lower) } : mount
 }
 
-/** Where the sandbox's files would be made, because a symlink of the image's leads there. */
-function dangling(root: string): string[] {
-  using tree = new SourceTree(root)
-  const target = new LayerTarget(tree)
-  return FILES.filter((path) => tree.resolve(path) === undefined)
-    .map((path) => target.resolve(path))
-    .filter((path) => parentOf(path) !== path)
-}
-
-function writeStub(stubs: string, path: string): void {
-  stubDirectory(stubs, dirname(path))
-  writeFileSync(join(stubs, path), '')
+function writeStub(stubs: string, { path, isFile }: MountPoint): void {
+  stubDirectory(stubs, isFile ? dirname(path) : path)
+  if (isFile && !existsSync(join(stubs, path))) writeFileSync(join(stubs, path), '')
 }
 
 /** A step that writes into one takes its mode into the layer, so the caller's umask has no say. */

@@ -1,15 +1,10 @@
 import { fail } from '#base'
-import {
-  parsePublish,
-  type ContainerOptions,
-  type PullPolicy,
-  type DeviceRequest,
-  type Resources,
-  type Ulimit,
-} from '#engine'
+import { parsePublish, type ContainerOptions, type PullPolicy, type DeviceRequest, type Resources } from '#engine'
 import type { Values } from '../command.ts'
 import { environment, pairs } from './environment.ts'
+import { parseUlimit } from './limits.ts'
 import { parseMount, parseTmpfs, parseVolume } from './mounts.ts'
+import { extraHost } from './hosts.ts'
 import { parseBytes, parseDecimal, parseInteger } from './quantities.ts'
 
 /** The flags that `run` and `create` share. */
@@ -288,14 +283,6 @@ function exposed(text: string): readonly string[] {
   return Array.from({ length: count }, (_, i) => `${Number(from) + i}/${protocol}`)
 }
 
-function extraHost(text: string): string {
-  const [, name, address] = /^([^:=]+)[:=](.+)$/.exec(text) ?? []
-  const ip = address?.replace(/^\[|\]$/g, '')
-  if (name === undefined || ip === undefined || !(ip === 'host-gateway' || /^[\d.]+$|:/.test(ip)))
-    fail('invalid_argument', `bad format for add-host: ${JSON.stringify(text)}`, { hint: 'name:address is meant' })
-  return `${name}:${ip}`
-}
-
 function parseDevice(text: string): DeviceRequest {
   const [source = '', second, third] = text.split(':')
   const mode = /^[rwm]+$/.test(second ?? '') ? second : third
@@ -305,17 +292,4 @@ function parseDevice(text: string): DeviceRequest {
       hint: '/dev/x[:/dev/y[:rwm]] is meant',
     })
   return { source, target, permissions: mode ?? 'rwm' }
-}
-
-function parseUlimit(text: string): Ulimit {
-  const [, name, soft, hard = soft] = /^([a-z]+)=(-?\d+)(?::(-?\d+))?$/.exec(text) ?? []
-  if (name === undefined)
-    fail('invalid_argument', `invalid ulimit argument: ${text}`, { hint: 'name=soft[:hard] is meant' })
-  const limit = { name, soft: Number(soft), hard: Number(hard) }
-  if (limit.hard >= 0 && limit.soft > limit.hard)
-    fail(
-      'invalid_argument',
-      `ulimit soft limit must be less than or equal to hard limit: ${limit.soft} > ${limit.hard}`,
-    )
-  return limit
 }

@@ -1,5 +1,6 @@
 import { fail } from '#base'
 import type { MountRequest } from '#engine'
+import { csvFields } from './csv.ts'
 import { parseBytes } from './quantities.ts'
 
 const PROPAGATION = new Set(['shared', 'slave', 'private', 'rshared', 'rslave', 'rprivate'])
@@ -50,7 +51,7 @@ export function parseVolume(text: string, cwd: string): MountRequest {
 /** `--mount type=bind,source=…,target=…`: comma-separated members, quoted as CSV where they hold commas. */
 export function parseMount(text: string, cwd: string): MountRequest {
   const members = new Map<string, string>()
-  for (const field of csv(text)) {
+  for (const field of csvFields(text)) {
     const equals = field.indexOf('=')
     members.set(equals < 0 ? field : field.slice(0, equals), equals < 0 ? '' : field.slice(equals + 1))
   }
@@ -104,10 +105,4 @@ export function parseTmpfs(text: string): MountRequest {
 function tmpfsOptions(size: string | undefined, mode: string | undefined): string {
   const parts = size === undefined ? [] : [`size=${parseBytes(size, 'tmpfs-size')}`]
   return [...parts, ...(mode === undefined ? [] : [`mode=${mode}`])].join(',')
-}
-
-function csv(text: string): readonly string[] {
-  return [...text.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(
-    ([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain ?? '',
-  )
 }

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { BuildHost } from '#build'
+import { openCacheMounts, type BuildHost } from '#build'
 import type { Lease } from '#content'
 import { openBuildNetwork } from '../network/build.ts'
 import type { Parts } from '../parts.ts'
@@ -37,14 +37,15 @@ export async function openBuildHost(parts: Parts, session: BuildSession): Promis
     lease,
     resolveImage: await imageResolver(parts, session),
     openNetwork: networkOpener(parts, workDir),
+    cacheMounts: openCacheMounts(parts.paths.cacheMounts),
   }
 }
 
 function networkOpener(parts: Parts, workDir: string): BuildHost['openNetwork'] {
-  return async (mode) => {
+  return async (request) => {
     const dir = join(workDir, `network-${crypto.randomUUID()}`)
     mkdirSync(dir, { recursive: true, mode: 0o700 })
-    const network = await openBuildNetwork(parts, mode, dir)
+    const network = await openBuildNetwork(parts, request, dir)
     return {
       ...network,
       [Symbol.asyncDispose]: async () => {

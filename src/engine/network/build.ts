@@ -1,16 +1,18 @@
-import type { BuildNetwork, NetworkMode } from '#build'
+import type { BuildNetwork, NetworkRequest } from '#build'
 import { createNetns, networkFiles, writeNetworkFiles } from '#runtime'
 import { newId } from '../container/name.ts'
 import type { Parts } from '../parts.ts'
+import type { Attached } from '../types.ts'
 import { endpointOf, networkFor, reserveFor } from './endpoint.ts'
 
-/** What steps call themselves. */
-const HOSTNAME = 'buildkitsandbox'
+/** What `host-gateway` means to a step that is on no bridge. */
+const LOOPBACK = '127.0.0.1'
 
 /** A network for one build step: the default bridge, the host's own, or nothing but loopback. */
-export async function openBuildNetwork(parts: Parts, mode: NetworkMode, dir: string): Promise<BuildNetwork> {
+export async function openBuildNetwork(parts: Parts, request: NetworkRequest, dir: string): Promise<BuildNetwork> {
+  const { mode, ...names } = request
   if (mode !== 'default') {
-    const files = writeNetworkFiles(dir, networkFiles({ hostname: HOSTNAME, hostNetwork: mode === 'host' }))
+    const files = writeNetworkFiles(dir, networkFiles({ ...names, gateway: LOOPBACK, hostNetwork: mode === 'host' }))
     return { namespace: mode, files, [Symbol.asyncDispose]: async () => undefined }
   }
   const driver = await parts.networkDriver()
@@ -26,10 +28,14 @@ export async function openBuildNetwork(parts: Parts, mode: NetworkMode, dir: str
     driver.ensure(network)
     driver.connect({ fd: netns.fd }, network, endpointOf(id, reserved.attached))
     const addresses = [reserved.attached.ipv4, reserved.attached.ipv6].filter((address) => address !== undefined)
-    const files = writeNetworkFiles(dir, networkFiles({ hostname: HOSTNAME, addresses }))
+    const files = writeNetworkFiles(dir, networkFiles({ ...names, addresses, ...gatewayOf(reserved.attached) }))
     return { namespace: { path: netns.path }, files, [Symbol.asyncDispose]: async () => release() }
   } catch (error) {
     release()
     throw error
   }
+}
+
+function gatewayOf({ gateway }: Attached): { readonly gateway?: string } {
+  return gateway === undefined ? {} : { gateway }
 }

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { posix } from 'node:path'
 import { fail } from '#base'
 import type { SpecMount } from '../types.ts'
@@ -90,9 +91,14 @@ function bind(mount: BindOption, destination: string, recursiveReadonly: boolean
   if (!mount.source.startsWith('/')) fail('invalid_argument', `bind source must be absolute: "${mount.source}"`)
   const propagation = mount.propagation || 'rprivate'
   if (!PROPAGATIONS.has(propagation)) fail('invalid_argument', `unknown mount propagation: "${propagation}"`)
-  const readonly = recursiveReadonly && !mount.nonRecursive ? ['ro', 'rro'] : ['ro']
+  const readonly = recursiveReadonly && !mount.nonRecursive && !isFile(mount.source) ? ['ro', 'rro'] : ['ro']
   const options = [mount.nonRecursive ? 'bind' : 'rbind', propagation, ...(mount.readonly ? readonly : [])]
   return { destination, type: 'bind', source: mount.source, options }
+}
+
+/** Nothing is mounted below a file, and crun 1.8 refuses `rro` for one. */
+function isFile(source: string): boolean {
+  return statSync(source, { throwIfNoEntry: false })?.isDirectory() === false
 }
 
 const TMPFS_VALUES = /^(?:size=\d+[kmg%]?|mode=[0-7]{1,4}|[ug]id=\d+|nr_(?:inodes|blocks)=\d+[kmg]?|mpol=\S+)$/i

@@ -3,27 +3,29 @@ import type { OpenedImage } from '#image'
 import { formatPlatform, hostPlatform, matchPlatform, type Digest, type Platform } from '#oci'
 import { withLocation } from '../../location.ts'
 import type { BuildVertex, Definition } from '../../ops/definition.ts'
+import type { StepOptions } from '../../options/step.ts'
 import { vertex } from '../../solver/vertex.ts'
 import { MAIN_CONTEXT } from '../../source/localtrees.ts'
-import type { NetworkMode } from '../../types.ts'
-import { isCopy, isRun, isWorkdir, type CopyInstruction, type Instruction, type Stage } from '../instruction.ts'
+import { isCopy, isRun, isWorkdir, type Instruction, type RunInstruction, type Stage } from '../instruction.ts'
 import { parseDockerfile } from '../parse.ts'
 import { readInstruction } from '../read.ts'
+import { mountFrom, mountType } from '../runmount.ts'
 import { readStages } from '../stages.ts'
 import type { Dockerfile, Statement } from '../syntax.ts'
 import { applyCopy, type CopyFrom } from './copy.ts'
-import { applyRun, applyWorkdir, type LayerContext } from './files.ts'
+import { applyWorkdir, type LayerContext } from './files.ts'
+import { applyRun } from './run.ts'
 import { applySetting } from './settings.ts'
 import { BuildArgs, expander, globalScope, platformArgs, type Variables } from './scope.ts'
 import { checkSources, findStage, stageTable, type StageRow } from './stagetable.ts'
+import { stepDefaults, type StepDefaults } from './stepdefaults.ts'
 import { childState, imageState, scratchState, type StageState } from './state.ts'
 
-export interface PlanOptions {
+export interface PlanOptions extends StepOptions {
   readonly target?: string
   readonly buildArgs?: Readonly<Record<string, string>>
   readonly platform?: Platform
   readonly epoch?: number
-  readonly network?: NetworkMode
   /** One of several platforms: the names of steps say which. */
   readonly oneOfSeveral?: boolean
   /** Why a step of a platform cannot run here; undefined when it can. Default: nothing but the host's own can. */
@@ -53,6 +55,7 @@ class Planner {
   private readonly options: PlanOptions
   private readonly call: Call | undefined
   private readonly buildArgs: BuildArgs
+  private readonly steps: StepDefaults
   private readonly platform: Platform
   private readonly global: Variables
   private readonly stages: readonly StageRow[]
@@ -66,6 +69,7 @@ class Planner {
     this.options = options
     this.call = call
     this.buildArgs = new BuildArgs(options.buildArgs ?? {})
+    this.steps = stepDefaults(options, this.buildArgs)
     this.platform = options.platform ?? hostPlatform()
     const name = options.target ?? stages.at(-1)!.from.stage
     const defaults = platformArgs(hostPlatform(), this.platform, name)
@@ -99,9 +103,7 @@ class Planner {
     seen.add(row)
     if (row.base === undefined && row.image !== 'scratch') this.image(row.image, this.platformOf(row)).catch(() => {})
     const inputs = row.stage.instructions.flatMap((instruction) =>
-      instruction.name === 'COPY' && instruction.from !== undefined
-        ? (findStage(this.stages, row, instruction.from, true) ?? [])
-        : [],
+      sourcesOf(instruction).flatMap((from) => findStage(this.stages, row, from, true) ?? []),
     )
     for (const input of [...inputs, ...(row.base ? [row.base] : [])]) this.prefetch(input, seen)
   }
@@ -144,16 +146,15 @@ class Planner {
       expand,
       name,
       epoch: this.options.epoch,
-      network: this.options.network ?? 'default',
-      proxy: this.buildArgs.proxyEnvironment(),
+      steps: this.steps,
     }
     for (const instruction of instructions)
       await this.at(instruction.statement, async () => {
         checkCanceled(this.call)
         if (isRun(instruction)) {
           this.checkRunnable(state.platform)
-          applyRun(instruction, layer)
-        } else if (isCopy(instruction)) applyCopy(instruction, await this.source(row, instruction), layer)
+          applyRun(instruction, await this.mounted(row, instruction), layer)
+        } else if (isCopy(instruction)) applyCopy(instruction, await this.source(row, instruction.from), layer)
         else if (isWorkdir(instruction)) applyWorkdir(instruction, layer)
         else applySetting(instruction, { state, expand, escape, buildArgs: this.buildArgs, global: this.global })
       })
@@ -188,8 +189,18 @@ class Planner {
     )
   }
 
-  /** What `COPY --from` reads: a stage by name or number, else an image. */
-  private async source(row: StageRow, { from }: CopyInstruction): Promise<CopyFrom> {
+  /** What the mounts of a step read, in their order. */
+  private async mounted(row: StageRow, { mounts }: RunInstruction): Promise<(CopyFrom | undefined)[]> {
+    return await Promise.all(
+      mounts.map(async (text) => {
+        const from = mountFrom(text)
+        return from !== undefined || mountType(text) === 'bind' ? await this.source(row, from) : undefined
+      }),
+    )
+  }
+
+  /** What `--from` reads: a stage by name or number, else an image; without it the context. */
+  private async source(row: StageRow, from: string | undefined): Promise<CopyFrom> {
     if (from === undefined) return { tree: MAIN_CONTEXT }
     const stage = findStage(this.stages, row, from)
     if (stage) {
@@ -236,6 +247,7 @@ class Planner {
 
 /** The stages and images that an instruction reads, as it names them. */
 function sourcesOf(instruction: Instruction): readonly string[] {
+  if (isRun(instruction)) return instruction.mounts.flatMap((text) => mountFrom(text) ?? [])
   return instruction.name === 'COPY' && instruction.from !== undefined ? [instruction.from] : []
 }
 

@@ -21,11 +21,14 @@ export class BuildArgs {
     return this.values.get(name)
   }
 
+  /** An argument that the builder itself reads, whether or not an ARG declares it. */
+  builtin(name: string): string | undefined {
+    return this.values.get(name)
+  }
+
   /** Arguments that nothing in the Dockerfile declares. */
   unused(): string[] {
-    return [...this.values.keys()].filter(
-      (name) => !this.asked.has(name) && !isProxy(name) && name !== 'SOURCE_DATE_EPOCH',
-    )
+    return [...this.values.keys()].filter((name) => !this.asked.has(name) && !isProxy(name) && !BUILTIN.has(name))
   }
 
   /** `HTTP_PROXY` and its kin as environment, in both spellings. */
@@ -36,6 +39,20 @@ export class BuildArgs {
       .flatMap(([name, value]) => [`${name.toUpperCase()}=${value}`, `${name.toLowerCase()}=${value}`])
   }
 }
+
+/** Arguments for the builder, not for the Dockerfile. */
+const BUILTIN: ReadonlySet<string> = new Set([
+  'BUILDKIT_BUILD_NAME',
+  'BUILDKIT_CACHE_MOUNT_NS',
+  'BUILDKIT_CONTEXT_KEEP_GIT_DIR',
+  'BUILDKIT_INLINE_CACHE',
+  'BUILDKIT_MULTI_PLATFORM',
+  'BUILDKIT_SANDBOX_HOSTNAME',
+  'BUILDKIT_SBOM_SCAN_CONTEXT',
+  'BUILDKIT_SBOM_SCAN_STAGE',
+  'BUILDKIT_SYNTAX',
+  'SOURCE_DATE_EPOCH',
+])
 
 function isProxy(name: string): boolean {
   return /^(?:https?|ftp|no|all)_proxy$/i.test(name)
