@@ -43,6 +43,7 @@ export type {
 } from './dockerfile/syntax.ts'
 export { planBuild } from './dockerfile/plan/plan.ts'
 export type { Plan, PlanOptions } from './dockerfile/plan/plan.ts'
+export { withRootTar } from './export/files.ts'
 export { reapSteps } from './ops/step.ts'
 export { solve, solveAll } from './solver/solve.ts'
 export type { Solution, Solutions, SolveOptions } from './solver/solve.ts'

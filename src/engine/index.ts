@@ -1,4 +1,6 @@
 export { openNode } from './node.ts'
+export type { BuildOutput } from './image/outputs/types.ts'
+export type { AnnotationPlace, ImageAnnotation } from './pack/types.ts'
 export type { BuildRequest } from './image/buildrequest.ts'
 export type { SecretSource, SshSource } from '#build'
 export { anticipateMigration, formatPorts, parsePublish } from '#runtime'

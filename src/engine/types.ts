@@ -80,7 +80,9 @@ export interface ImportOptions {
 export interface Built {
   /** Digest of the config. */
   readonly id: Digest
+  /** Of the image or index as the outside has it: pushed or archived, else the local one. */
   readonly digest: Digest
+  readonly descriptor: Descriptor
   readonly names: readonly string[]
 }
 

@@ -1,15 +1,14 @@
-import { fail, type Call } from '#base'
-import { build as buildImage } from '#build'
+import type { Call } from '#base'
+import { build as buildImage, type BuildResult } from '#build'
 import { acquireLease } from '#content'
 import {
   familiarName,
   formatPlatform,
-  formatReference,
   hostPlatform,
+  isIndex,
   matchPlatform,
   parsePlatform,
   parseReference,
-  withDefaultTag,
   type Platform,
 } from '#oci'
 import type { Parts } from '../parts.ts'
@@ -17,12 +16,16 @@ import { createWorkDir } from '../system/workdir.ts'
 import type { Built } from '../types.ts'
 import { openBuildHost } from './buildhost.ts'
 import type { BuildRequest } from './buildrequest.ts'
+import { imageContent } from './content.ts'
+import { fullName } from './names.ts'
+import { checkOutputs, sendOutputs } from './outputs/outputs.ts'
 
-/** Builds an image and names it. */
+/** Builds an image and sends it where it is to go: without any wish, under its names into the local store. */
 export async function build(parts: Parts, request: BuildRequest, call?: Call): Promise<Built> {
-  const { tags = [], pull, platforms: wanted, ...options } = request
-  const names = tags.map(tagOf)
+  const { tags = [], pull, platforms: wanted, outputs, ...options } = request
+  const names = tags.map(fullName)
   const platforms = wanted?.map((text) => parsePlatform(text))
+  checkOutputs(outputs ?? [])
   await using lease = acquireLease(parts.db, `build ${names[0] ?? request.context}`)
   using work = await createWorkDir(parts, 'build')
   const host = await openBuildHost(parts, { lease, workDir: work.path, policy: pull ? 'always' : 'missing' })
@@ -31,23 +34,21 @@ export async function build(parts: Parts, request: BuildRequest, call?: Call): P
     { ...options, ...(platforms?.length && { platforms: distinct(platforms) }) },
     call,
   )
-  const here = result.images.find(({ platform }) => matchPlatform(hostPlatform(), platform) !== undefined)
-  const table = await parts.names()
-  const now = Date.now()
-  for (const name of names) table.tag(result.root, name, now)
-  if (names.length === 0) table.keep(result.root, now)
+  const content = await imageContent(parts)
+  const session = { parts, host, lease, content, result, root: result.root, names }
+  const descriptor = await sendOutputs(session, outputs, call)
   return {
-    id: (here ?? result.images[0]!).imageId,
-    digest: result.root.digest,
+    id: idOf(result),
+    digest: descriptor.digest,
+    descriptor,
     names: names.map((name) => familiarName(parseReference(name))),
   }
 }
 
-function tagOf(text: string): string {
-  const reference = parseReference(text)
-  if (reference.digest !== undefined)
-    fail('invalid_argument', `invalid tag ${JSON.stringify(text)}: a digest cannot be given to an image`)
-  return formatReference(withDefaultTag(reference))
+/** Docker's image ID; an index has that of the image that runs here, else of the first. */
+function idOf({ images, root }: BuildResult): Built['id'] {
+  const here = isIndex(root.mediaType) && images.find(({ platform }) => matchPlatform(hostPlatform(), platform) === 0)
+  return (here || images[0]!).imageId
 }
 
 function distinct(platforms: readonly Platform[]): readonly Platform[] {

@@ -1,6 +1,6 @@
 import { unionProvider, type ContentProvider } from '#content'
 import type { Parts } from '../parts.ts'
-import { recompressed } from '../registry/compress.ts'
+import { recompressed } from '../pack/layerforms.ts'
 
 /**
  * Everything that an image is read from: the store's blobs, layers' tars out of their files, and layers

@@ -1,15 +1,12 @@
-import { fail, streamOf, text, type Call } from '#base'
+import { fail, type Call } from '#base'
 import { acquireLease, onlyPresent, readDocument, unionProvider, type ContentProvider, type Lease } from '#content'
-import { chooseImage, openImage } from '#image'
+import { chooseImage } from '#image'
 import {
-  encodeDocument,
   familiarName,
   familiarRepository,
   formatReference,
-  isImageConfig,
   isIndex,
   parseIndex,
-  parseManifest,
   parseReference,
   withDefaultTag,
   type Descriptor,
@@ -18,10 +15,9 @@ import {
 } from '#oci'
 import { copyImage } from '#registry/client'
 import { imageContent } from '../image/content.ts'
-import { eachLayer } from '../image/eachlayer.ts'
 import type { Parts } from '../parts.ts'
 import type { PushOptions, Pushed } from '../types.ts'
-import { compressedLayer, isPlainLayer } from './compress.ts'
+import { pack } from '../pack/pack.ts'
 import { wasPulled } from './pulledtable.ts'
 
 /** Repositories of the same registry that are asked to lend their blobs. */
@@ -106,39 +102,14 @@ interface Source {
  */
 export async function sourceOf(parts: Parts, root: Descriptor, lease: Lease, call?: Call): Promise<Source> {
   const content = await imageContent(parts)
-  if (!isIndex(root.mediaType)) return compressed(parts, content, root, lease, call)
+  const packed = (of: Descriptor): Promise<Source> =>
+    pack(parts, of, { content, lease, options: { compression: 'gzip' } }, call)
+  if (!isIndex(root.mediaType)) return packed(root)
   const { manifests } = parseIndex(await readDocument(content, root, call), root.mediaType)
   const here = await onlyPresent(content)(manifests, root)
-  if (here.length === manifests.length) return { root, content }
+  if (here.length === manifests.length) return packed(root)
   // Registries refuse an index that names what they do not have.
-  return { root: await chooseImage(content, root, undefined, call), content, partOf: root.digest }
-}
-
-/** The image with its plain layers compressed; everything else of its manifest stays. */
-async function compressed(
-  parts: Parts,
-  content: ContentProvider,
-  root: Descriptor,
-  lease: Lease,
-  call?: Call,
-): Promise<Source> {
-  const bytes = await readDocument(content, root, call)
-  const manifest = parseManifest(bytes, root.mediaType)
-  if (!isImageConfig(manifest.config.mediaType) || wasPulled(parts.db, root.digest)) return { root, content }
-  const plain = (await openImage(content, root, undefined, call)).layers.filter((l) => isPlainLayer(l.descriptor))
-  if (plain.length === 0) return { root, content }
-  const made = new Map<Digest, Descriptor>()
-  const compress = async ({ descriptor }: (typeof plain)[number], inner: Call): Promise<void> =>
-    void made.set(descriptor.digest, await compressedLayer(parts, descriptor, lease, inner))
-  await eachLayer(plain, compress, call)
-  const layers = manifest.layers.map((layer) => (isPlainLayer(layer) ? (made.get(layer.digest) ?? layer) : layer))
-  const document = JSON.parse(text(bytes)) as object
-  const encoded = await encodeDocument(root.mediaType, { ...document, layers })
-  const own: ContentProvider = {
-    has: async ({ digest }) => digest === encoded.descriptor.digest,
-    open: async () => streamOf(encoded.bytes),
-  }
-  return { root: encoded.descriptor, content: unionProvider(own, content) }
+  return { ...(await packed(await chooseImage(content, root, undefined, call))), partOf: root.digest }
 }
 
 function lacking(reference: Reference): never {

@@ -1,0 +1,59 @@
+import { fail, type Call } from '#base'
+import type { Descriptor } from '#oci'
+import type { OutputSession } from './session.ts'
+import type { BuildOutput } from './types.ts'
+
+/** An image in the local store, which is also what a build without any output makes. */
+const DEFAULT: BuildOutput = { type: 'image' }
+
+/**
+ * Sends a result everywhere it is to go, one place after another. Answers with the image as the outside knows it:
+ * the last registry's or archive's, else the local one.
+ */
+export async function sendOutputs(
+  session: OutputSession,
+  outputs: readonly BuildOutput[] = [DEFAULT],
+  call?: Call,
+): Promise<Descriptor> {
+  let local = session.root
+  let outside: Descriptor | undefined
+  for (const output of outputs) {
+    if (output.type === 'image') {
+      const { imageOutput } = await import('./image.ts')
+      const root = await imageOutput(session, output, call)
+      if (output.push) outside = root
+      else local = root
+    } else if (output.type === 'oci' || output.type === 'docker') {
+      const { archiveOutput } = await import('./archive.ts')
+      outside = await reported(`exporting to ${output.type} archive`, call, () => archiveOutput(session, output, call))
+    } else if (output.type === 'local' || output.type === 'tar') {
+      const { directoryOutput, tarOutput } = await import('./files.ts')
+      const extras = async (): Promise<ReadonlyMap<string, Uint8Array>> => new Map()
+      await reported(`exporting to ${output.type === 'tar' ? 'tar' : 'directory'}`, call, () =>
+        output.type === 'local'
+          ? directoryOutput(session, output, extras, call)
+          : tarOutput(session, output, extras, call),
+      )
+    }
+  }
+  return outside ?? local
+}
+
+/** Places that several outputs cannot share, found before anything is built. */
+export function checkOutputs(outputs: readonly BuildOutput[]): void {
+  const places = new Set<string>()
+  for (const output of outputs) {
+    if (!('dest' in output)) continue
+    const place = typeof output.dest === 'string' ? output.dest : 'standard output'
+    if (places.has(place)) fail('invalid_argument', `two outputs go to ${place}`)
+    places.add(place)
+  }
+}
+
+async function reported<T>(name: string, call: Call | undefined, work: () => Promise<T>): Promise<T> {
+  const step = { kind: 'vertex', id: `output ${name}`, name, started: Date.now() } as const
+  call?.progress?.(step)
+  const result = await work()
+  call?.progress?.({ ...step, completed: Date.now() })
+  return result
+}

@@ -1,0 +1,17 @@
+import type { BuildHost, BuildResult } from '#build'
+import type { ContentProvider, Lease } from '#content'
+import type { Descriptor } from '#oci'
+import type { Parts } from '../../parts.ts'
+
+/** A result on its way out. */
+export interface OutputSession {
+  readonly parts: Parts
+  readonly host: BuildHost
+  readonly lease: Lease
+  readonly content: ContentProvider
+  readonly result: BuildResult
+  /** The image or index, its attestations included. */
+  readonly root: Descriptor
+  /** Full names: those of the build's tags. */
+  readonly names: readonly string[]
+}

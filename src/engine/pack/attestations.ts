@@ -1,0 +1,62 @@
+import { collect, text, type Call } from '#base'
+import { readDocument } from '#content'
+import { Annotation, hexOf, isDigest, parseManifest, type Descriptor, type Digest } from '#oci'
+import type { Packing } from './pack.ts'
+
+/** Bytes of one statement: an SBOM of a large image has some. */
+export const STATEMENT_LIMIT: number = 64 << 20
+export const STATEMENT_TYPE = 'application/vnd.in-toto+json'
+
+/**
+ * An index's entry that is about one of its images, made to be about that image as it leaves: its manifest's
+ * subject and its statements' name the new digest. Anything else stays as it is.
+ */
+export async function repointed(
+  packing: Packing,
+  entry: Descriptor,
+  packed: ReadonlyMap<Digest, Descriptor>,
+  call?: Call,
+): Promise<Descriptor> {
+  const about = entry.annotations?.[Annotation.dockerReferenceDigest]
+  const image = about !== undefined && isDigest(about) ? packed.get(about) : undefined
+  if (about === undefined || !image || image.digest === about) return entry
+  const { content, made } = packing
+  const bytes = await readDocument(content, entry, call)
+  const manifest = parseManifest(bytes, entry.mediaType)
+  const layers: Descriptor[] = []
+  for (const layer of manifest.layers)
+    layers.push(
+      layer.mediaType === STATEMENT_TYPE
+        ? await restated(packing, layer, [about as Digest, image.digest], call)
+        : layer,
+    )
+  const { mediaType, digest, size } = image
+  const document = JSON.parse(text(bytes)) as object
+  const own = await made.add(entry.mediaType, {
+    ...document,
+    layers,
+    ...(manifest.subject ? { subject: { mediaType, digest, size } } : {}),
+  })
+  const annotations = { ...entry.annotations, [Annotation.dockerReferenceDigest]: digest }
+  return { ...own, ...(entry.platform && { platform: entry.platform }), annotations }
+}
+
+interface Statement {
+  readonly subject?: readonly { readonly digest?: Readonly<Record<string, string>> }[]
+}
+
+/** A statement with one subject's digest replaced; the rest of it is none of our business. */
+async function restated(
+  { content, made }: Packing,
+  layer: Descriptor,
+  [before, after]: readonly [Digest, Digest],
+  call?: Call,
+): Promise<Descriptor> {
+  const bytes = await collect(await content.open(layer, call), Math.min(layer.size, STATEMENT_LIMIT))
+  const statement = JSON.parse(text(bytes)) as Statement
+  const subject = (statement.subject ?? []).map((item) =>
+    item.digest?.['sha256'] === hexOf(before) ? { ...item, digest: { sha256: hexOf(after) } } : item,
+  )
+  const { digest: _digest, size: _size, ...rest } = layer
+  return { ...rest, ...(await made.add(layer.mediaType, { ...statement, subject })) }
+}
