@@ -83,7 +83,12 @@ export interface Built {
   /** Of the image or index as the outside has it: pushed or archived, else the local one. */
   readonly digest: Digest
   readonly descriptor: Descriptor
+  /** As people write them. */
   readonly names: readonly string[]
+  /** In full: `docker.io/library/app:latest`. */
+  readonly references: readonly string[]
+  /** Names this build among all. */
+  readonly ref: string
 }
 
 /** Where an archive is read: a file can be read in parallel and twice, a stream once. */

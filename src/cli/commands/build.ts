@@ -1,9 +1,9 @@
-import { writeFileSync } from 'node:fs'
 import type { BuildRequest } from '#engine'
 import { command, type Command, type Values } from '../command.ts'
 import { cacheFlags, cacheRequest, refusedCacheFlags } from '../flags/build/cache.ts'
 import { contextFlags, contextRequest, refusedContextFlags } from '../flags/build/context.ts'
 import { languageFlags, languageRequest, refusedLanguageFlags } from '../flags/build/language.ts'
+import { writeResult } from '../flags/build/metadata.ts'
 import { progressFlags, progressOf } from '../flags/build/progress.ts'
 import { refusedResultFlags, resultFlags, resultRequest } from '../flags/build/result.ts'
 import { refusedStepFlags, stepFlags, stepRequest } from '../flags/build/step.ts'
@@ -56,7 +56,7 @@ export const build: Command = command({
     using progress = await progressOf(values, `cairn build ${path!}`)
     const built = await node.images.build(request, { signal: context.signal, progress: progress.report })
     progress.end()
-    if (values.iidfile !== undefined) writeFileSync(values.iidfile, built.id)
+    writeResult(values, built)
     if (values.quiet || values.progress === 'quiet') print(built.id)
   },
 })

@@ -11,6 +11,7 @@ import {
   parseReference,
   type Platform,
 } from '#oci'
+import { newId } from '../container/name.ts'
 import type { Parts } from '../parts.ts'
 import { createWorkDir } from '../system/workdir.ts'
 import type { Built } from '../types.ts'
@@ -42,6 +43,8 @@ export async function build(parts: Parts, request: BuildRequest, call?: Call): P
     digest: descriptor.digest,
     descriptor,
     names: names.map((name) => familiarName(parseReference(name))),
+    references: names,
+    ref: newId().slice(0, 25),
   }
 }
 
