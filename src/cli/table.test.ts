@@ -28,6 +28,7 @@ test('docker’s management forms are found', () => {
   expect(find(['ps', '-a'])).toMatchObject({ entry: { name: 'ps' }, length: 1 })
   expect(find(['image'])).toBeUndefined()
   const known = [
+    'artifact',
     'builder',
     'buildx',
     'container',

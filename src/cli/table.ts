@@ -128,7 +128,7 @@ export const table: readonly Entry[] = [
   },
   {
     name: 'attach',
-    summary: 'Attach local standard input, output, and error streams to a running container',
+    summary: 'Attach to a running container; with --artifact-type, attach files to an image',
     also: ['container attach'],
     load: async () => (await import('./commands/attach.ts')).attach,
   },
@@ -207,6 +207,16 @@ export const table: readonly Entry[] = [
     load: async () => (await import('./commands/tags.ts')).tags,
   },
   {
+    name: 'discover',
+    summary: 'Show the tree of what refers to an image',
+    load: async () => (await import('./commands/discover.ts')).discover,
+  },
+  {
+    name: 'referrers',
+    summary: 'List what refers to an image',
+    load: async () => (await import('./commands/discover.ts')).referrers,
+  },
+  {
     name: 'doctor',
     summary: 'Check everything Cairn needs of this machine, with the cure for what is missing',
     load: async () => (await import('./commands/doctor.ts')).doctor,
@@ -246,6 +256,21 @@ export const table: readonly Entry[] = [
     summary: 'Remove build cache',
     also: ['buildx prune'],
     load: async () => (await import('./commands/prune.ts')).builderPrune,
+  },
+  {
+    name: 'artifact attach',
+    summary: 'Attach files to an image: an SBOM, a signature, a scan report',
+    load: async () => (await import('./commands/artifact.ts')).artifactAttach,
+  },
+  {
+    name: 'artifact push',
+    summary: 'Push files to a registry under a name of their own',
+    load: async () => (await import('./commands/artifact.ts')).artifactPush,
+  },
+  {
+    name: 'artifact pull',
+    summary: 'Write the files of an artifact into a directory',
+    load: async () => (await import('./commands/artifact.ts')).artifactPull,
   },
   {
     name: 'manifest create',

@@ -7,6 +7,10 @@ export { anticipateMigration, formatPorts, parsePublish } from '#runtime'
 export { isTerminal } from '#sys'
 export type {
   ArchiveSource,
+  ArtifactFile,
+  ArtifactPulled,
+  Artifacts,
+  AttachRequest,
   Attached,
   Built,
   CallerIo,
@@ -20,6 +24,8 @@ export type {
   CopyRequest,
   CreateIndex,
   DeviceRequest,
+  DiscoveredImage,
+  DiscoverRequest,
   Drafts,
   EditedIndex,
   EditIndex,
@@ -47,6 +53,7 @@ export type {
   PullPolicy,
   Pulled,
   PushOptions,
+  PutArtifactRequest,
   Pushed,
   Registries,
   ServeRequest,

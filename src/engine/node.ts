@@ -2,6 +2,7 @@ import { anticipateMigration } from '#runtime'
 import { openParts, type Parts } from './parts.ts'
 import { containerOf } from './container/table.ts'
 import type {
+  Artifacts,
   Containers,
   Drafts,
   Images,
@@ -29,6 +30,7 @@ export function openNode(options: NodeOptions = {}): Node {
     networks: networks(parts),
     registries: registries(parts),
     indexes: indexes(parts),
+    artifacts: artifacts(parts),
     system: system(parts),
     leave: () => parts.leave(),
     [Symbol.asyncDispose]: async () => parts.close(),
@@ -148,6 +150,15 @@ function indexes(parts: Parts): Indexes {
     create: async (name, request, call) =>
       (await import('./imageindex/edit.ts')).createIndex(parts, name, request, call),
     edit: async (name, request, call) => (await import('./imageindex/edit.ts')).changeIndex(parts, name, request, call),
+  }
+}
+
+function artifacts(parts: Parts): Artifacts {
+  return {
+    attach: async (name, request, call) => (await import('./artifact/put.ts')).attach(parts, name, request, call),
+    push: async (name, request, call) => (await import('./artifact/put.ts')).push(parts, name, request, call),
+    pull: async (name, options, call) => (await import('./artifact/read.ts')).pull(parts, name, options, call),
+    discover: async (name, request, call) => (await import('./artifact/read.ts')).discover(parts, name, request, call),
   }
 }
 

@@ -2,6 +2,7 @@ import type { ByteStream, Call } from '#base'
 import type { Descriptor, Digest, History } from '#oci'
 import type { RemoteDocument, StoredLogin } from '#registry/client'
 import type { CheckReport, CheckResult, RegistryConfig, RunningRegistry, StorageConfig } from '#registry/server'
+import type { Artifacts } from './artifact/types.ts'
 import type { ContainerState, Containers } from './container/types.ts'
 import type { BuildRequest } from './image/buildrequest.ts'
 import type { Indexes } from './imageindex/types.ts'
@@ -31,6 +32,7 @@ export interface Node extends AsyncDisposable {
   readonly networks: Networks
   readonly registries: Registries
   readonly indexes: Indexes
+  readonly artifacts: Artifacts
   readonly system: System
   /**
    * Instead of disposing, for a process that calls `process.exit` now: the database's log stays as it is, for a later
@@ -292,3 +294,12 @@ export type {
   IndexTarget,
 } from './imageindex/types.ts'
 export type { Copied, CopyRequest } from './transport/request.ts'
+export type {
+  ArtifactFile,
+  ArtifactPulled,
+  Artifacts,
+  AttachRequest,
+  DiscoveredImage,
+  DiscoverRequest,
+  PutArtifactRequest,
+} from './artifact/types.ts'

@@ -1,18 +1,25 @@
+import { fail } from '#base'
+import { attachFlags, attachFiles } from './artifact.ts'
 import { callerIo, proxySignals } from '../attend.ts'
 import { command, type Command } from '../command.ts'
 
 export const attach: Command = command({
-  usage: '[OPTIONS] CONTAINER',
-  summary: 'Attach local standard input, output, and error streams to a running container',
+  usage: '[OPTIONS] CONTAINER | --artifact-type TYPE NAME [FILE[:MEDIA_TYPE]...]',
+  summary: 'Attach to a running container; with --artifact-type, attach files to an image',
   options: {
+    ...attachFlags,
     'detach-keys': { type: 'string', help: 'Override the key sequence for detaching a container' },
     'no-stdin': { type: 'boolean', help: 'Do not attach STDIN' },
     'sig-proxy': { type: 'boolean', help: 'Proxy all received signals to the process (default true)' },
   },
   min: 1,
-  max: 1,
   completes: 'container',
   run: async (context, values, words) => {
+    if (values['artifact-type'] !== undefined) return attachFiles(context, values, words)
+    if (words.length > 1)
+      fail('invalid_argument', 'one container is attached to', { hint: 'files need --artifact-type' })
+    for (const flag of ['annotation', 'annotation-file', 'insecure', 'platform'] as const)
+      if (values[flag] !== undefined) fail('invalid_argument', `--${flag} goes with --artifact-type`)
     const node = await context.node()
     const container = await node.containers.get(words[0]!)
     const { tty, stdin } = container.config.options

@@ -1,62 +1,82 @@
 import { checkCanceled, streamOf, utf8 } from '#base'
-import type { Call } from '#base'
+import type { ByteStream, Call } from '#base'
 import { readDocument } from '#content'
 import type { ReadOnlyTarget, Target } from '#content'
 import { describe, encodeDocument, isIndex, isManifest, MediaType, parseIndex, parseManifest } from '#oci'
 import type { Descriptor, Digest } from '#oci'
 
-export interface Attachment {
+/** An artifact: anything but an image that a registry keeps (image-spec manifest.md, guidelines for artifact usage). */
+export interface Artifact {
   /** What it is: `application/spdx+json`. */
   readonly artifactType: string
-  /** Each with its media type. */
   readonly files: readonly AttachedFile[]
   readonly annotations?: Readonly<Record<string, string>>
+  /** What it belongs to; that must be there. */
+  readonly subject?: Descriptor
 }
 
-export interface AttachedFile {
-  readonly mediaType: string
-  readonly bytes: Uint8Array
-  readonly annotations?: Readonly<Record<string, string>>
+export type Attachment = Omit<Artifact, 'subject'>
+
+/** A file in memory, or one that is read when the other side does not have it. */
+export type AttachedFile =
+  | {
+      readonly mediaType: string
+      readonly bytes: Uint8Array
+      readonly annotations?: Readonly<Record<string, string>>
+    }
+  | {
+      /** With its annotations. */
+      readonly descriptor: Descriptor
+      open(): ByteStream
+    }
+
+/** Puts an artifact beside an image: a manifest whose subject is the image. The same attachment gives the same digest. */
+export function attach(to: Target, subject: Descriptor, attachment: Attachment, call?: Call): Promise<Descriptor> {
+  return putArtifact(to, { ...attachment, subject }, call)
 }
 
-/**
- * Puts an artifact beside an image: a manifest whose subject is the image (image-spec manifest.md,
- * guidelines for artifact usage). The same attachment gives the same digest. The image must be there.
- */
-export async function attach(
-  to: Target,
-  subject: Descriptor,
-  attachment: Attachment,
-  call?: Call,
-): Promise<Descriptor> {
-  const { artifactType, annotations } = attachment
-  const config = await describe(MediaType.ociEmpty, utf8('{}'))
-  const files =
-    attachment.files.length > 0 ? attachment.files : [{ mediaType: MediaType.ociEmpty, bytes: config.bytes }]
+/** Puts an artifact. The same files, annotations and subject give the same digest. */
+export async function putArtifact(to: Target, artifact: Artifact, call?: Call): Promise<Descriptor> {
+  const { artifactType, annotations, subject } = artifact
+  const empty = await describe(MediaType.ociEmpty, utf8('{}'))
   const layers: Descriptor[] = []
-  for (const file of files) {
-    const { descriptor, bytes } = await describe(file.mediaType, file.bytes)
-    layers.push(file.annotations ? { ...descriptor, annotations: file.annotations } : descriptor)
-    await putMissing(to, descriptor, bytes, call)
-  }
-  await putMissing(to, config.descriptor, config.bytes, call)
+  for (const file of artifact.files) layers.push(await putFile(to, file, call))
+  const config = empty.descriptor
+  if (!(await to.has(config, call))) await to.put(config, streamOf(empty.bytes), call)
   const { descriptor, bytes } = await encodeDocument(MediaType.ociManifest, {
     schemaVersion: 2,
     mediaType: MediaType.ociManifest,
     artifactType,
-    config: config.descriptor,
-    layers,
-    subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.size },
+    config,
+    layers: layers.length > 0 ? layers : [config],
+    ...(subject ? { subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.size } } : {}),
     ...(annotations ? { annotations } : {}),
   })
   await to.put(descriptor, streamOf(bytes), call)
   return { ...descriptor, artifactType }
 }
 
+async function putFile(to: Target, file: AttachedFile, call?: Call): Promise<Descriptor> {
+  if ('open' in file) {
+    if (!(await to.has(file.descriptor, call))) await to.put(file.descriptor, file.open(), call)
+    return file.descriptor
+  }
+  const { descriptor, bytes } = await describe(file.mediaType, file.bytes)
+  if (!(await to.has(descriptor, call))) await to.put(descriptor, streamOf(bytes), call)
+  return file.annotations ? { ...descriptor, annotations: file.annotations } : descriptor
+}
+
 /** A referrer with what refers to it. */
 export interface Discovered {
   readonly descriptor: Descriptor
   readonly referrers: readonly Discovered[]
+}
+
+export interface DiscoverCall extends Call {
+  /** Of the image's own referrers those of this type alone; what refers to them is of any. */
+  readonly artifactType?: string
+  /** Levels of the tree. Default 16, which is the most. */
+  readonly depth?: number
 }
 
 /** Depth and number of a tree of referrers; signatures of SBOMs of images make two levels. */
@@ -67,13 +87,19 @@ const NODES_LIMIT = 10_000
  * The tree of everything that refers to an image. Each manifest appears once, so that lists which
  * name each other come to an end; only what the manifest itself confirms is in it.
  */
-export async function discover(from: ReadOnlyTarget, subject: Descriptor, call?: Call): Promise<readonly Discovered[]> {
+export async function discover(
+  from: ReadOnlyTarget,
+  subject: Descriptor,
+  call: DiscoverCall = {},
+): Promise<readonly Discovered[]> {
+  const { artifactType, depth: limit = DEPTH_LIMIT } = call
   const seen = new Set<Digest>([subject.digest])
   const level = async (parent: Descriptor, depth: number): Promise<readonly Discovered[]> => {
-    if (depth >= DEPTH_LIMIT || !from.referrers) return []
+    if (depth >= Math.min(limit, DEPTH_LIMIT) || !from.referrers) return []
     const confirmed: Descriptor[] = []
     for await (const d of from.referrers(parent, call)) {
       checkCanceled(call)
+      if (depth === 0 && artifactType !== undefined && d.artifactType !== artifactType) continue
       if (seen.has(d.digest) || seen.size >= NODES_LIMIT || !(await refersTo(from, d, parent, call))) continue
       seen.add(d.digest)
       confirmed.push(d)
@@ -96,8 +122,4 @@ export async function refersTo(
   const bytes = await readDocument(from, referrer, call)
   const { subject: named } = isIndex(referrer.mediaType) ? parseIndex(bytes) : parseManifest(bytes)
   return named?.digest === subject.digest
-}
-
-async function putMissing(to: Target, d: Descriptor, bytes: Uint8Array, call?: Call): Promise<void> {
-  if (!(await to.has(d, call))) await to.put(d, streamOf(bytes), call)
 }
