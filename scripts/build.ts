@@ -18,6 +18,7 @@ const { status } = spawnSync(
     '--format',
     'esm',
     '--sourcemap=linked',
+    '--compile-jit-policy=20',
     '--no-compile-autoload-bunfig',
     '--no-compile-autoload-dotenv',
     ...entries,

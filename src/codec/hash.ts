@@ -1,4 +1,3 @@
-import type { Hash } from 'node:crypto'
 import { fail } from '#base'
 import type { ByteStream } from '#base'
 import { algorithmOf } from '#oci'
@@ -21,12 +20,23 @@ export interface Measured {
 }
 
 export function createHasher(algorithm: HashAlgorithm = 'sha256'): Hasher {
-  // Loaded on first use: importing node:crypto costs milliseconds that most commands need not pay.
-  const hash: Hash = process.getBuiltinModule('node:crypto').createHash(algorithm)
+  const hash = nativeHash(algorithm)
   return {
     update: (chunk) => void hash.update(chunk),
     digest: () => `${algorithm}:${hash.digest('hex')}`,
   }
+}
+
+/** What the hashes of Bun and Node have in common. */
+interface NativeHash {
+  update(chunk: Uint8Array): unknown
+  digest(encoding: 'hex'): string
+}
+
+/** Bun's own hash where there is Bun: node:crypto brings node:stream along, 4 ms to load in a command of 30. */
+function nativeHash(algorithm: HashAlgorithm): NativeHash {
+  const { Bun } = globalThis as { readonly Bun?: { readonly CryptoHasher: new (name: string) => NativeHash } }
+  return Bun ? new Bun.CryptoHasher(algorithm) : process.getBuiltinModule('node:crypto').createHash(algorithm)
 }
 
 /** The same bytes, measured as they pass. `result` is known once the stream has been read to its end. */

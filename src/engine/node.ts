@@ -39,7 +39,7 @@ export function openNode(options: NodeOptions = {}): Node {
 
 /** Before a verb looks at containers: what a crash left unfinished is finished. One query when nothing runs. */
 async function settled(parts: Parts): Promise<void> {
-  const records = parts.containers.inState('starting', 'running', 'paused', 'removing', 'removed')
+  const records = parts.containers.inState('starting', 'running', 'paused', 'removing')
   if (records.length > 0) await (await import('./container/reconcile.ts')).reconcile(parts, records)
 }
 

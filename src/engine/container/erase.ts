@@ -21,8 +21,7 @@ export function removeFiles(parts: Parts, record: ContainerRecord, options: { re
 export function completeRemoval(parts: Parts, record: ContainerRecord): void {
   const { autoRemove } = record.config.options
   removeFiles(parts, record, { volumes: autoRemove === true })
-  if (autoRemove && record.exitCode !== undefined)
-    parts.containers.update(record.id, { state: 'removed', name: record.id })
+  if (autoRemove && record.exitCode !== undefined) parts.containers.bury(record.id)
   else parts.containers.delete(record.id)
 }
 

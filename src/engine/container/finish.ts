@@ -50,8 +50,7 @@ export async function finishLocked(parts: Parts, record: ContainerRecord, outcom
   if (config.options.autoRemove) {
     parts.containers.update(id, { ...changes, state: 'removing' })
     removeFiles(parts, record, { volumes: true })
-    // The name is free from here on; the code stays a while for those who wait for it.
-    parts.containers.update(id, { state: 'removed', name: id })
+    parts.containers.bury(id)
     return
   }
   parts.containers.update(id, { ...changes, state: 'exited' })

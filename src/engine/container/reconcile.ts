@@ -7,8 +7,6 @@ import { fromEarlierBoot, identityOf, processLives } from './identity.ts'
 import { completeRemoval } from './erase.ts'
 import type { ContainerRecord } from './table.ts'
 
-/** How long the exit code of an auto-removed container is kept for those who wait for it, milliseconds. */
-const TOMBSTONE = 60_000
 /** 128 + SIGKILL. */
 const KILLED = 137
 
@@ -18,11 +16,7 @@ const KILLED = 137
  * of /proc and is left alone.
  */
 export async function reconcile(parts: Parts, records: readonly ContainerRecord[]): Promise<void> {
-  for (const record of records) {
-    if (record.state === 'removed') {
-      if ((record.finished ?? 0) < Date.now() - TOMBSTONE) parts.containers.delete(record.id)
-    } else if (!(await isAnsweredFor(parts, record))) await settle(parts, record.id)
-  }
+  for (const record of records) if (!(await isAnsweredFor(parts, record))) await settle(parts, record.id)
 }
 
 async function isAnsweredFor(parts: Parts, record: ContainerRecord): Promise<boolean> {

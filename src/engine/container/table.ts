@@ -25,7 +25,11 @@ CREATE TABLE IF NOT EXISTS container (
   attached TEXT
 ) STRICT;
 CREATE INDEX IF NOT EXISTS container_state ON container (state);
-CREATE INDEX IF NOT EXISTS container_manifest ON container (manifest);`
+CREATE INDEX IF NOT EXISTS container_manifest ON container (manifest);
+CREATE INDEX IF NOT EXISTS container_removed ON container (finished) WHERE state = 'removed';`
+
+/** How long the exit code of an auto-removed container is kept for those who wait for it, milliseconds. */
+const TOMBSTONE = 60_000
 
 /**
  * A container's states as they are recorded. Beyond Docker's: `starting` belongs to the process that
@@ -108,6 +112,8 @@ export interface ContainerTable {
   inState(...states: readonly RecordedState[]): readonly ContainerRecord[]
   /** Undefined clears a column. */
   update(id: string, changes: { readonly [K in keyof Changes]: Changes[K] | undefined }): void
+  /** Of an auto-removed container only the exit code stays, for a while. Its name is free. */
+  bury(id: string): void
   delete(id: string): void
   usingManifest(manifest: string): readonly ContainerRecord[]
 }
@@ -128,6 +134,12 @@ export function openContainers(db: Database): ContainerTable {
         .all<Row>(`SELECT * FROM container WHERE state IN (${states.map(() => '?').join(',')})`, ...states)
         .map(recordOf),
     update: (id, changes) => update(db, id, changes),
+    bury: (id) => {
+      db.immediate(() => {
+        table.update(id, { state: 'removed', name: id })
+        db.run("DELETE FROM container WHERE state = 'removed' AND finished < ?", Date.now() - TOMBSTONE)
+      })
+    },
     delete: (id) => void db.run('DELETE FROM container WHERE id = ?', id),
     usingManifest: (manifest) =>
       db.all<Row>("SELECT * FROM container WHERE manifest = ? AND state <> 'removed'", manifest).map(recordOf),
