@@ -17,6 +17,6 @@ export function epochs(options: BuildOptions, context: string): Epochs {
   if (explicit !== undefined && !(Number.isSafeInteger(explicit) && explicit >= 0 && explicit < 253402300800))
     fail('invalid_argument', `SOURCE_DATE_EPOCH must be seconds since 1970, not ${JSON.stringify(text ?? explicit)}`)
   if (explicit !== undefined && !isContext) return { explicit, created: explicit }
-  const head = gitHeadTime(context)
+  const head = gitHeadTime(options.gitDirectory ?? context)
   return { explicit: isContext ? (head ?? 0) : undefined, created: head ?? 0 }
 }

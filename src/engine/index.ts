@@ -3,6 +3,7 @@ export type { BuildOutput } from './image/outputs/types.ts'
 export type { AnnotationPlace, ImageAnnotation } from './pack/types.ts'
 export type { BuildRequest } from './image/buildrequest.ts'
 export type { SecretSource, SshSource } from '#build'
+export type { BuildDifference, Verification } from './image/verification.ts'
 export { anticipateMigration, formatPorts, parsePublish } from '#runtime'
 export { isTerminal } from '#sys'
 export type {

@@ -100,6 +100,7 @@ function images(parts: Parts): Images {
     load: async (archive, call) => (await import('./image/load.ts')).load(parts, archive, call),
     import: async (tar, options, call) => (await import('./image/import.ts')).importRoot(parts, tar, options, call),
     build: async (request, call) => (await import('./image/build.ts')).build(parts, request, call),
+    verify: async (request, call) => (await import('./image/verify.ts')).verifyBuild(parts, request, call),
     copy: async (request, call) => (await import('./transport/copy.ts')).copy(parts, request, call),
     prune: async (options, call) => (await import('./image/prune.ts')).prune(parts, options, call),
     pull: async (ref, options, call) => (await import('./registry/pull.ts')).pull(parts, ref, options, call),

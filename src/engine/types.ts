@@ -5,6 +5,7 @@ import type { CheckReport, CheckResult, RegistryConfig, RunningRegistry, Storage
 import type { Artifacts } from './artifact/types.ts'
 import type { ContainerState, Containers } from './container/types.ts'
 import type { BuildRequest } from './image/buildrequest.ts'
+import type { Verification } from './image/verification.ts'
 import type { Indexes } from './imageindex/types.ts'
 import type { Pruned } from './pruned.ts'
 import type { Copied, CopyRequest } from './transport/request.ts'
@@ -109,6 +110,8 @@ export interface Images {
   load(archive: ArchiveSource, call?: Call): Promise<readonly string[]>
   import(tar: ByteStream, options?: ImportOptions, call?: Call): Promise<Digest>
   build(request: BuildRequest, call?: Call): Promise<Built>
+  /** Builds twice, the second time elsewhere and from nothing, and compares. Names nothing. */
+  verify(request: BuildRequest, call?: Call): Promise<Verification>
   pull(ref: string, options?: PullOptions, call?: Call): Promise<readonly Pulled[]>
   push(ref: string, options?: PushOptions, call?: Call): Promise<readonly Pushed[]>
   /** Between any two places: registries, layouts, archives, daemons, the store. Digests stay. */

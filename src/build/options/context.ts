@@ -6,4 +6,6 @@ export interface ContextOptions {
   readonly dockerfile?: string
   /** The Dockerfile's bytes themselves (`-f -`); `dockerfile` then only names them in messages. */
   readonly dockerfileBytes?: Uint8Array
+  /** Directory whose git HEAD gives config and history their time; default the context. */
+  readonly gitDirectory?: string
 }

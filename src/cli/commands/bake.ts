@@ -6,12 +6,12 @@ import { parseArguments } from '../arguments.ts'
 import { readBakeFiles } from '../bake/files.ts'
 import { buildWords } from '../bake/flags.ts'
 import { listTargets, listVariables } from '../bake/listing.ts'
-import { ofTarget } from '../bake/progress.ts'
 import { schedule } from '../bake/schedule.ts'
 import { command, type Command, type Context, type Values } from '../command.ts'
 import { pairs } from '../flags/environment.ts'
 import { progressFlags, progressOf } from '../flags/build/progress.ts'
 import { print } from '../output.ts'
+import { labelled } from '../progress/labelled.ts'
 import { build, requestOf } from './build.ts'
 
 const GRANTS = ['network.host', 'security.insecure']
@@ -103,7 +103,7 @@ async function buildAll(context: Context, plan: Plan, values: Values<typeof opti
         name,
         {
           after: linked(plan.targets.get(name)!),
-          run: () => buildOne(node, request, context, ofTarget(name, progress.report)),
+          run: () => buildOne(node, request, context, labelled(name, progress.report)),
         },
       ]),
     ),

@@ -8,6 +8,7 @@ import { progressFlags, progressOf } from '../flags/build/progress.ts'
 import { refusedResultFlags, resultFlags, resultRequest } from '../flags/build/result.ts'
 import { refusedStepFlags, stepFlags, stepRequest } from '../flags/build/step.ts'
 import { print } from '../output.ts'
+import { labelled } from '../progress/labelled.ts'
 
 const REFUSED = [
   ...refusedCacheFlags,
@@ -42,6 +43,7 @@ export const build: Command = command({
     ...progressFlags,
     ...resultFlags,
     ...stepFlags,
+    verify: { type: 'boolean', help: 'Build a second time, elsewhere and without cache, and compare' },
     // What scripts pass to docker out of habit, and what is always so here.
     rm: { type: 'boolean', help: 'Accepted: steps never leave containers' },
     'force-rm': { type: 'boolean', help: 'Accepted: steps never leave containers' },
@@ -55,8 +57,11 @@ export const build: Command = command({
     const node = await context.node()
     using progress = await progressOf(values, `cairn build ${path!}`)
     const built = await node.images.build(request, { signal: context.signal, progress: progress.report })
+    const again = { signal: context.signal, progress: labelled('again', progress.report) }
+    const verified = values.verify ? await node.images.verify(request, again) : undefined
     progress.end()
     writeResult(values, built)
     if (values.quiet || values.progress === 'quiet') print(built.id)
+    return verified && (await import('../verified.ts')).reportVerification(verified)
   },
 })

@@ -1,12 +1,12 @@
 import type { Progress } from '#base'
 
-/** One target's records beside those of others: ids of their own, names that say whose they are. */
-export function ofTarget(target: string, report: (record: Progress) => void): (record: Progress) => void {
-  const own = (id: string): string => `${target}\0${id}`
+/** One build’s records beside those of another: ids of their own, names that say whose they are. */
+export function labelled(label: string, report: (record: Progress) => void): (record: Progress) => void {
+  const own = (id: string): string => `${label}\0${id}`
   return (record) => {
     switch (record.kind) {
       case 'vertex': {
-        const name = record.name.startsWith('[') ? `[${target} ${record.name.slice(1)}` : `[${target}] ${record.name}`
+        const name = record.name.startsWith('[') ? `[${label} ${record.name.slice(1)}` : `[${label}] ${record.name}`
         report({ ...record, id: own(record.id), name, ...(record.inputs && { inputs: record.inputs.map(own) }) })
         break
       }
