@@ -57,7 +57,18 @@ export function isCode(error: unknown, code: ErrorCode): error is CairnError {
   return error instanceof CairnError && error.code === code
 }
 
-/** The text of anything thrown. */
+/** The text of anything thrown. What Node says of a failed call is put as every other program puts it: `/x: no such file or directory`. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  if (!(error instanceof Error)) return String(error)
+  const { path } = error as { readonly path?: unknown }
+  return typeof path === 'string' && SYSTEM.test(error.message) ? `${path}: ${reasonOf(error)}` : error.message
 }
+
+/** The same without the path, for a line that has named it. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return SYSTEM.exec(error.message)?.[1] ?? error.message
+}
+
+/** `ENOENT: no such file or directory, open '/x'`. */
+const SYSTEM = /^E[A-Z0-9]+: ([^,]+), \w+/

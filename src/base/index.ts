@@ -1,4 +1,4 @@
-export { CairnError, fail, isCode, messageOf } from './errors.ts'
+export { CairnError, fail, isCode, messageOf, reasonOf } from './errors.ts'
 export type { ErrorCode, ErrorDetails, SourceLocation } from './errors.ts'
 export { checkCanceled } from './call.ts'
 export type { Call } from './call.ts'

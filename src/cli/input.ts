@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { fail, messageOf, type ByteStream } from '#base'
+import { fail, reasonOf, type ByteStream } from '#base'
 import type { ArchiveSource } from '#engine'
 
 const CHUNK = 1 << 20
@@ -10,7 +10,7 @@ export function openInput(path: string): ArchiveSource {
   try {
     if (statSync(path).isDirectory()) return { directory: path }
   } catch (error) {
-    return fail('not_found', `${path}: ${messageOf(error)}`, { cause: error })
+    return fail('not_found', `${path}: ${reasonOf(error)}`, { cause: error })
   }
   return { file: path }
 }
@@ -23,7 +23,7 @@ export async function* readInput(path: string): AsyncGenerator<Uint8Array, void,
   }
   const { open } = await import('node:fs/promises')
   const file = await open(path, 'r').catch((error: unknown) =>
-    fail('not_found', `${path}: ${messageOf(error)}`, { cause: error }),
+    fail('not_found', `${path}: ${reasonOf(error)}`, { cause: error }),
   )
   try {
     const buffer = new Uint8Array(CHUNK)

@@ -50,16 +50,18 @@ describe.skipIf(cannotRun).each(runtimes)('%s in the foreground', (runtime) => {
     expect(code).toMatchObject({ exitCode, error })
     expect(err).toBe('')
   })
-  test('the same when a mount keeps us from knowing before', async () => {
-    const spec = { mounts: [{ type: 'tmpfs', target: '/opt' }] }
-    expect((await run(['nosuch'], spec)).code).toMatchObject({
-      exitCode: 127,
-      error: 'exec: "nosuch": executable file not found in $PATH',
-    })
-    expect((await run(['/etc/passwd'], spec)).code).toMatchObject({
-      exitCode: 126,
-      error: 'exec: "/etc/passwd": permission denied',
-    })
+  test('the same beside a mount that cannot bring the command', async () => {
+    const { code, err } = await run(['nosuch'], { mounts: [{ type: 'tmpfs', target: '/opt' }] })
+    expect(code).toMatchObject({ exitCode: 127 })
+    expect(err).toBe('')
+  })
+  test.each([
+    [['nosuch'], 127, 'exec: "nosuch": executable file not found in $PATH'],
+    [['/opt/passwd'], 126, 'exec: "/opt/passwd": permission denied'],
+  ])('%j when a mount keeps us from knowing before: %d', async (args, exitCode, error) => {
+    const mounts = [{ type: 'bind', source: '/etc', target: '/opt', readonly: true }]
+    const { code } = await run(args, { mounts, env: ['PATH=/bin:/opt'] })
+    expect(code).toMatchObject({ exitCode, error })
   })
   test('a command that only a mount brings is run', async () => {
     const bin = join(lab.run, 'brought')

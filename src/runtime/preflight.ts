@@ -1,7 +1,8 @@
 import { posix } from 'node:path'
 import { close, FileType, isErrno, O, openIn, openPath, statAt, type Stat } from '#sys'
-import { commandNotFound, commandOf, notExecutable, type StartFailure } from './failure.ts'
-import type { RuntimeSpec } from './types.ts'
+import { commandNotFound, commandOf, notExecutable, StartFailure } from './failure.ts'
+import { mayPass } from './lookup.ts'
+import type { ProcessSpec, RuntimeSpec } from './types.ts'
 
 /** Places where a mount cannot bring or hide a command. */
 const HARMLESS =
@@ -13,16 +14,45 @@ const HARMLESS =
  * there, or when a mount could bring it: then the runtime decides.
  */
 export function preflight(spec: RuntimeSpec): StartFailure | undefined {
-  const { env, cwd } = spec.process
-  const command = commandOf(spec.process)
-  if (!command || spec.mounts.some((mount) => !HARMLESS.test(mount.destination))) return undefined
-  const root = openPath(spec.root.path, O.PATH | O.DIRECTORY)
+  const mounts = spec.mounts.map(({ destination }) => destination).filter((path) => !HARMLESS.test(path))
+  return look(spec.root.path, spec.process, mounts)
+}
+
+/** The same in a running container, whose mounts are all there; its working directory must be there as well. */
+export function preflightExec(rootfs: string, process: ProcessSpec): StartFailure | undefined {
   try {
-    const found = candidates(command, env, cwd).map((path) => stat(root, path))
+    return look(rootfs, process, []) ?? missingDirectory(rootfs, process)
+  } catch (error) {
+    // It has just ended: the runtime says so.
+    if (isErrno(error, 'ENOENT', 'ESRCH')) return undefined
+    throw error
+  }
+}
+
+function look(rootfs: string, process: ProcessSpec, mounts: readonly string[]): StartFailure | undefined {
+  const command = commandOf(process)
+  if (!command) return undefined
+  const root = openPath(rootfs, O.PATH | O.DIRECTORY)
+  try {
+    const paths = candidates(command, process.env, process.cwd)
+    const found = paths.map((path) => stat(root, path))
     if (found.some((file) => file && isExecutable(file))) return undefined
+    if (mounts.length > 0 && paths.some((path) => mayPass(root, path, mounts))) return undefined
     const file = found.find((entry) => entry !== undefined)
     if (!file) return commandNotFound(command)
     return notExecutable(command, isDirectory(file) ? 'is a directory' : 'permission denied')
+  } finally {
+    close(root)
+  }
+}
+
+function missingDirectory(rootfs: string, { cwd }: ProcessSpec): StartFailure | undefined {
+  const root = openPath(rootfs, O.PATH | O.DIRECTORY)
+  try {
+    const file = stat(root, cwd)
+    if (file && isDirectory(file)) return undefined
+    const why = file ? 'not a directory' : 'no such file or directory'
+    return new StartFailure(126, 'failed_precondition', `the working directory "${cwd}": ${why}`)
   } finally {
     close(root)
   }

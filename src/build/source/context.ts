@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { CairnError, fail } from '#base'
 import { withLocation } from '../location.ts'
@@ -24,11 +24,19 @@ export function readDockerfile(
   if (bytes) return { bytes, name: path ?? 'Dockerfile' }
   const where = path === undefined ? join(context, 'Dockerfile') : resolve(path)
   const found = readSmall(where)
+  if (!found) checkContext(context)
   if (!found)
     fail('not_found', `no Dockerfile at ${where}`, {
       hint: path === undefined ? 'name it with -f, or give another context' : 'check the path after -f',
     })
   return { bytes: found, name: path ?? 'Dockerfile', path: where }
+}
+
+/** Without a directory, its Dockerfile is not what is missing. */
+function checkContext(context: string): void {
+  const found = statSync(context, { throwIfNoEntry: false })
+  if (!found) fail('not_found', `the build context ${context} does not exist`)
+  if (!found.isDirectory()) fail('invalid_argument', `the build context ${context} is not a directory`)
 }
 
 /** The rules of `<Dockerfile>.dockerignore`, else of `.dockerignore` in the context. */

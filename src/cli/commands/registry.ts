@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { fail, messageOf } from '#base'
+import { fail, reasonOf } from '#base'
 import type { ServeRequest } from '#engine'
 import { command, type Command, type Options, type Values } from '../command.ts'
 import { print } from '../output.ts'
@@ -80,7 +80,7 @@ function readConfig(path: string): ServeRequest {
     if (typeof config !== 'object' || config === null || Array.isArray(config)) throw new Error('not an object')
     return config
   } catch (error) {
-    return fail('invalid_argument', `cannot read ${path}: ${messageOf(error)}`, { cause: error })
+    return fail('invalid_argument', `cannot read ${path}: ${reasonOf(error)}`, { cause: error })
   }
 }
 

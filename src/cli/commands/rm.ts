@@ -1,6 +1,7 @@
 import { isCode } from '#base'
 import { command, type Command } from '../command.ts'
 import { each } from '../each.ts'
+import { report } from '../report.ts'
 
 export const rm: Command = command({
   usage: '[OPTIONS] CONTAINER [CONTAINER...]',
@@ -19,9 +20,12 @@ export const rm: Command = command({
       try {
         await node.containers.remove(word, options, { signal: context.signal })
       } catch (error) {
-        // docker rm -f of what is not there succeeds.
         if (!(options.force && isCode(error, 'not_found'))) throw error
+        // As with docker, that is said and counts as done.
+        report(error, { failure: 0, debug: context.debug })
+        return null
       }
+      return word
     })
   },
 })

@@ -1,4 +1,4 @@
-import { closeSync, openSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { fail } from '#base'
 import { command, type Command } from '../command.ts'
 import { drain } from '../output.ts'
@@ -23,20 +23,27 @@ export const save: Command = command({
   },
 })
 
-/** Writes to standard output, or to a file that appears only when it is whole. */
+/** Writes to standard output, or to a file that appears only when it is whole; a device or fifo is written to as it is. */
 export async function toFile(stream: AsyncIterable<Uint8Array>, path: string | undefined): Promise<void> {
   if (path === undefined || path === '-') return drain(stream, 1)
+  const there = statSync(path, { throwIfNoEntry: false })
+  if (there?.isDirectory()) fail('invalid_argument', `${path} is a directory`, { hint: 'give the name of a file' })
+  if (there && !there.isFile()) return intoFile(stream, path, 'w')
   const partial = `${path}.partial-${process.pid}`
   try {
-    const fd = openSync(partial, 'wx', 0o644)
-    try {
-      await drain(stream, fd)
-    } finally {
-      closeSync(fd)
-    }
+    await intoFile(stream, partial, 'wx')
     renameSync(partial, path)
   } catch (error) {
     rmSync(partial, { force: true })
     throw error
+  }
+}
+
+async function intoFile(stream: AsyncIterable<Uint8Array>, path: string, flags: 'w' | 'wx'): Promise<void> {
+  const fd = openSync(path, flags, 0o644)
+  try {
+    await drain(stream, fd)
+  } finally {
+    closeSync(fd)
   }
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { fail, messageOf } from '#base'
+import { fail, reasonOf } from '#base'
 
 /** `-e NAME=value` as it is; `-e NAME` takes the caller's value, and nothing when there is none. */
 export function environment(given: readonly string[], files: readonly string[], flag = '--env'): readonly string[] {
@@ -20,7 +20,7 @@ export function envFile(path: string): readonly string[] {
   try {
     content = readFileSync(path, 'utf8')
   } catch (error) {
-    return fail('invalid_argument', `env file ${path}: ${messageOf(error)}`, { cause: error })
+    return fail('invalid_argument', `env file ${path}: ${reasonOf(error)}`, { cause: error })
   }
   const lines: string[] = []
   for (const [index, raw] of content

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { unmount } from '#sys'
 import type { Parts } from '../parts.ts'
 import { usersByVolume } from '../volume/users.ts'
+import { forgetLock } from './lock.ts'
 import type { ContainerRecord } from './table.ts'
 
 /** Everything on disk, the record aside. Safe to repeat. */
@@ -14,7 +15,7 @@ export function removeFiles(parts: Parts, record: ContainerRecord, options: { re
   rmSync(parts.paths.running(id), { recursive: true, force: true })
   rmSync(dir, { recursive: true, force: true })
   if (options.volumes) removeAnonymousVolumes(parts, record, config.mounts)
-  rmSync(parts.paths.lock(id), { force: true })
+  forgetLock(parts, id)
 }
 
 /** Finishes a removal whose process died. */

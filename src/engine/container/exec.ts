@@ -1,7 +1,16 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { fail, type Call } from '#base'
-import { capabilitySets, hostFacts, resolveUser, type Exit, type ProcessSpec, type RuntimeSpec } from '#runtime'
+import { fail, isCode, messageOf, type Call } from '#base'
+import {
+  capabilitySets,
+  hostFacts,
+  preflightExec,
+  resolveUser,
+  StartFailure,
+  type Exit,
+  type ProcessSpec,
+  type RuntimeSpec,
+} from '#runtime'
 import { windowSize } from '#sys'
 import type { Parts } from '../parts.ts'
 import type { CallerIo, ExecOptions } from '../types.ts'
@@ -17,7 +26,10 @@ export async function exec(parts: Parts, ref: string, options: ExecOptions, io: 
   if (record.state === 'paused')
     fail('failed_precondition', `container ${record.name} is paused, unpause the container before exec`)
   if (record.state !== 'running') fail('failed_precondition', `container ${record.name} is not running`)
-  const process = await processOf(parts, record, options, io)
+  const root = await rootOf(parts, record)
+  const process = processOf(parts, record, root, options, io)
+  const early = preflightExec(root, process)
+  if (early) throw early
   if (options.tty || options.detach) return monitored(parts, record, process, options, io, call)
   const runtime = await parts.runtime(record.config.options.runtime)
   using stdio = passStdio(io)
@@ -73,14 +85,15 @@ async function monitored(
 }
 
 /** The container's own process with another command, as Docker's exec has it. */
-async function processOf(
+function processOf(
   parts: Parts,
   record: ContainerRecord,
+  root: string,
   options: ExecOptions,
   io: CallerIo,
-): Promise<ProcessSpec> {
+): ProcessSpec {
   const own = readSpec(parts, record).process
-  const user = options.user === undefined ? undefined : resolveUser(await rootOf(parts, record), options.user)
+  const user = options.user === undefined ? undefined : userIn(root, options.user)
   const uid = user?.uid ?? own.user.uid
   const capabilities = options.privileged ? hostFacts().capabilities : (own.capabilities?.bounding ?? [])
   const size = options.tty && io.terminal ? windowSize(io.terminal.fd) : undefined
@@ -98,6 +111,16 @@ async function processOf(
     cwd,
     user: user ? { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids } : own.user,
     capabilities: capabilitySets(capabilities, uid),
+  }
+}
+
+/** 126, as Docker has it: the command cannot be invoked as that user. */
+function userIn(root: string, name: string): ReturnType<typeof resolveUser> {
+  try {
+    return resolveUser(root, name)
+  } catch (error) {
+    if (!isCode(error, 'invalid_argument')) throw error
+    throw new StartFailure(126, 'invalid_argument', messageOf(error), error)
   }
 }
 

@@ -4,7 +4,7 @@ import { cgroupPath, readExit, removeCgroups, type Exit } from '#runtime'
 import { release } from '../network/endpoint.ts'
 import type { Parts } from '../parts.ts'
 import { removeFiles } from './erase.ts'
-import { lockContainer } from './lock.ts'
+import { forgetLock, lockContainer } from './lock.ts'
 import type { ContainerRecord } from './table.ts'
 
 /** For a container whose monitor died with it: nobody saw how it ended. Docker's word for that. */
@@ -20,6 +20,7 @@ export async function finish(parts: Parts, id: string, outcome: Outcome = {}, ca
   using _ = await lockContainer(parts, id, call)
   const record = parts.containers.get(id)
   if (record && isUnfinished(record)) await finishLocked(parts, record, outcome)
+  else if (!record || record.state === 'removed') forgetLock(parts, id)
 }
 
 /** What is known of an end. */

@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Call } from '#base'
-import { lock, type FileLock } from '#sys'
+import { lock, tryLock, type FileLock } from '#sys'
 import type { Parts } from '../parts.ts'
 
 /**
@@ -12,4 +12,19 @@ export async function lockContainer(parts: Parts, id: string, call?: Call): Prom
   const path = parts.paths.lock(id)
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   return lock(path, {}, call)
+}
+
+/** Takes the lock's file away, under the lock: the container is gone, so whoever still waits for it finds no record. */
+export function forgetLock(parts: Parts, id: string): void {
+  rmSync(parts.paths.lock(id), { force: true })
+}
+
+/** Files of locks whose containers are gone: of a command that waited, or was killed, while another removed. */
+export function sweepLocks(parts: Parts): void {
+  const directory = dirname(parts.paths.lock('-'))
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  for (const id of readdirSync(directory)) {
+    using held = parts.containers.get(id) ? undefined : tryLock(parts.paths.lock(id))
+    if (held) forgetLock(parts, id)
+  }
 }

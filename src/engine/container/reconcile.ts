@@ -5,6 +5,7 @@ import type { Parts } from '../parts.ts'
 import { finishLocked, recordedExit } from './finish.ts'
 import { fromEarlierBoot, identityOf, processLives } from './identity.ts'
 import { completeRemoval } from './erase.ts'
+import { forgetLock } from './lock.ts'
 import type { ContainerRecord } from './table.ts'
 
 /** 128 + SIGKILL. */
@@ -46,9 +47,11 @@ async function directRuns(parts: Parts, record: ContainerRecord): Promise<boolea
 /** Does what is left to do, unless somebody else is at it. */
 async function settle(parts: Parts, id: string): Promise<void> {
   using lock = tryLock(parts.paths.lock(id))
-  const record = lock && parts.containers.get(id)
+  if (!lock) return
+  const record = parts.containers.get(id)
   // Looked at again under the lock: the work may have been done a moment ago.
-  if (!record || (await isAnsweredFor(parts, record))) return
+  if (!record || record.state === 'removed') return forgetLock(parts, id)
+  if (await isAnsweredFor(parts, record)) return
   if (record.state === 'removing') return completeRemoval(parts, record)
   if (record.state === 'starting') return (await hasStarted(parts, record)) ? undefined : abandonStart(parts, record)
   if (record.state !== 'running' && record.state !== 'paused') return

@@ -6,7 +6,7 @@ import { removeFiles } from './erase.ts'
 import { isUnfinished } from './finish.ts'
 import { monitorGone } from './identity.ts'
 import { sendSignal } from './kill.ts'
-import { lockContainer } from './lock.ts'
+import { forgetLock, lockContainer } from './lock.ts'
 import type { ContainerRecord } from './table.ts'
 
 /** Removes a container with all it wrote. A running one only by force, and then it is killed first. */
@@ -26,7 +26,18 @@ export async function remove(parts: Parts, ref: string, options: RemoveOptions =
     await ended(parts, id, {}, call)
   }
   await removeStopped(parts, found, options, call)
+  await dropImage(parts, found, call)
+  await dropImage(parts, found, call)
   if (!found.direct && found.state !== 'created') await monitorGone(found)
+}
+
+/** An image that was forced away while the container needed it goes with the container. */
+async function dropImage(parts: Parts, { manifest }: ContainerRecord, call?: Call): Promise<void> {
+  await parts.names()
+  const named = parts.db.get('SELECT 1 FROM image WHERE digest = ?', manifest)
+  if (named || parts.containers.usingManifest(manifest).length > 0) return
+  const { collect } = await import('../system/collect.ts')
+  await collect(parts, {}, call)
 }
 
 async function removeStopped(
@@ -37,7 +48,7 @@ async function removeStopped(
 ): Promise<void> {
   using _ = await lockContainer(parts, id, call)
   const record = parts.containers.get(id)
-  if (!record || record.state === 'removed') return
+  if (!record || record.state === 'removed') return forgetLock(parts, id)
   if (isUnfinished(record)) fail('failed_precondition', `cannot remove container "${name}": it has been started again`)
   parts.containers.update(id, { state: 'removing' })
   removeFiles(parts, record, { volumes: options.volumes === true })

@@ -51,6 +51,24 @@ export async function allFacts(parts: Parts, call?: Call): Promise<ReadonlyMap<D
   return facts
 }
 
+/** Images that containers alone keep, since their names were taken away by force. */
+export async function heldFacts(
+  parts: Parts,
+  named: ReadonlyMap<Digest, ImageFacts>,
+  call?: Call,
+): Promise<ReadonlyMap<Descriptor, ImageFacts>> {
+  const seen = new Set<Digest>([...named.values()].map(({ manifest }) => manifest))
+  const held = new Map<Descriptor, ImageFacts>()
+  for (const { config } of parts.containers.list()) {
+    const { manifest } = config
+    if (seen.has(manifest.digest)) continue
+    seen.add(manifest.digest)
+    const found = await readable(() => factsFor(parts, manifest, call))
+    if (found) held.set(manifest, found)
+  }
+  return held
+}
+
 /** One image's facts. */
 export async function factsFor(parts: Parts, root: Descriptor, call?: Call): Promise<ImageFacts> {
   parts.db.schema(SCHEMA)

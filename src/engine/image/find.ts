@@ -15,7 +15,7 @@ import {
   type ImageConfig,
 } from '#oci'
 import type { Parts } from '../parts.ts'
-import { allFacts, noSuchImage } from './facts.ts'
+import { allFacts, heldFacts, noSuchImage } from './facts.ts'
 
 /** An image of the store, by name or ID. */
 export interface Located {
@@ -63,6 +63,8 @@ async function byId(parts: Parts, matches: (id: Digest) => boolean, call?: Call)
     const { id } = facts.get(root.digest) ?? {}
     if (id !== undefined && matches(id)) found.set(id, root)
   }
+  for (const [root, { id }] of found.size > 0 ? [] : await heldFacts(parts, facts, call))
+    if (matches(id)) found.set(id, root)
   return [...found.values()]
 }
 
@@ -80,7 +82,9 @@ export async function findImage(parts: Parts, ref: string, call?: Call): Promise
   const { root } = await locate(parts, ref, call)
   const [store, names] = await Promise.all([parts.store(), parts.names()])
   const image = readNow(store, root) ?? (await readIndexed(store, root, call))
-  return { ...image, exists: () => names.withDigest(root.digest).length > 0 }
+  const kept = (): boolean =>
+    names.withDigest(root.digest).length > 0 || parts.containers.usingManifest(image.manifest.digest).length > 0
+  return { ...image, exists: kept }
 }
 
 type Documents = Pick<FoundImage, 'imageId' | 'manifest' | 'config'>

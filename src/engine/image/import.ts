@@ -68,6 +68,7 @@ async function configOf(changes: readonly string[]): Promise<ProcessConfig> {
   const empty = await planBuild(parseDockerfile('FROM scratch'), { resolveImage })
   const before = new Set(empty.state.config.Env)
   const env = (plan.state.config.Env ?? []).filter((entry) => !before.has(entry))
-  const { Env: _, ...config } = plan.state.config
+  // ArgsEscaped tells how a build wrote its CMD; docker import says nothing of it.
+  const { Env: _, ArgsEscaped: __, ...config } = plan.state.config
   return { ...(env.length > 0 && { Env: env }), ...config }
 }

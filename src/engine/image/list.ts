@@ -1,10 +1,10 @@
 import { familiarName, parseReference, type Digest } from '#oci'
 import type { Parts } from '../parts.ts'
 import type { ImageSummary } from '../types.ts'
-import { allFacts } from './facts.ts'
+import { allFacts, heldFacts } from './facts.ts'
 
-/** The store's images, newest first, each with all its names. */
-export async function list(parts: Parts, _options: { readonly all?: boolean } = {}): Promise<readonly ImageSummary[]> {
+/** The store's images, newest first, each with all its names; `all` adds those that only a container keeps. */
+export async function list(parts: Parts, options: { readonly all?: boolean } = {}): Promise<readonly ImageSummary[]> {
   const names = await parts.names()
   const facts = await allFacts(parts)
   const users = new Map<string, number>()
@@ -24,6 +24,11 @@ export async function list(parts: Parts, _options: { readonly all?: boolean } = 
     }
     if (name !== undefined) image.names.push(familiarName(parseReference(name)))
     images.set(root.digest, image)
+  }
+  for (const [{ digest }, known] of options.all ? await heldFacts(parts, facts) : []) {
+    const [user] = parts.containers.usingManifest(known.manifest)
+    const { id, size, labels, manifest, created = user?.created ?? 0 } = known
+    images.set(digest, { id, digest, names: [], created, size, labels, containers: users.get(manifest) ?? 0 })
   }
   return [...images.values()].toSorted((a, b) => b.created - a.created)
 }

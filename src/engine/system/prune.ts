@@ -1,5 +1,6 @@
 import type { Call } from '#base'
 import { cacheRecords, pruneCache as forgetRecords } from '#build'
+import { sweepLocks } from '../container/lock.ts'
 import { prune as pruneContainers } from '../container/prune.ts'
 import { prune as pruneImages } from '../image/prune.ts'
 import { endpointOf, isUsed } from '../network/endpoint.ts'
@@ -21,6 +22,7 @@ export async function prune(parts: Parts, request: PruneRequest = {}, call?: Cal
   const cache = await pruneCache(parts, { all }, call)
   const images = await pruneImages(parts, { all }, call)
   await sweepWorkDirs(parts)
+  sweepLocks(parts)
   await sweepPorts(parts)
   await removeIdleNetworks(parts)
   return {

@@ -19,7 +19,7 @@ export async function usage(parts: Parts): Promise<readonly UsageRow[]> {
 }
 
 async function imageRow(parts: Parts): Promise<UsageRow> {
-  const images = await listImages(parts)
+  const images = await listImages(parts, { all: true })
   const all = await diskSizes(
     parts,
     images.map((image) => image.digest),
@@ -43,10 +43,10 @@ async function diskSizes(parts: Parts, roots: readonly Digest[]): Promise<Map<Di
   const [store, layers, names] = await Promise.all([parts.store(), parts.layers(), parts.names()])
   const sizes = new Map<Digest, number>()
   for (const digest of roots) {
-    const [named] = names.withDigest(digest)
-    if (!named) continue
-    const image = await openImage(store, named.root)
-    for (const blob of [named.root, image.descriptor, image.manifest.config, ...image.manifest.layers])
+    const root = names.withDigest(digest)[0]?.root ?? parts.containers.usingManifest(digest)[0]?.config.manifest
+    if (!root) continue
+    const image = await openImage(store, root)
+    for (const blob of [root, image.descriptor, image.manifest.config, ...image.manifest.layers])
       sizes.set(blob.digest, store.stat(blob.digest)?.size ?? 0)
     for (const { diffId } of image.layers) sizes.set(diffId, layers.stat(diffId)?.diskSize ?? 0)
   }
@@ -84,7 +84,7 @@ async function cacheRow(parts: Parts): Promise<UsageRow> {
   const layers = await parts.layers()
   const images = await diskSizes(
     parts,
-    (await listImages(parts)).map((image) => image.digest),
+    (await listImages(parts, { all: true })).map((image) => image.digest),
   )
   const bytes = cacheRoots(parts.db)
     .filter((digest) => !images.has(digest))
@@ -93,7 +93,7 @@ async function cacheRow(parts: Parts): Promise<UsageRow> {
 }
 
 export async function details(parts: Parts): Promise<UsageDetails> {
-  const images = await listImages(parts)
+  const images = await listImages(parts, { all: true })
   const sizes = await Promise.all(images.map((image) => diskSizes(parts, [image.digest])))
   const holders = new Map<Digest, number>()
   for (const one of sizes) for (const digest of one.keys()) holders.set(digest, (holders.get(digest) ?? 0) + 1)

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { fail, messageOf } from '#base'
+import { fail, reasonOf } from '#base'
 import { asProfile, type Profile } from '../seccomp/profile.ts'
 
 /** What `--security-opt` decided. */
@@ -48,6 +48,6 @@ function readProfile(path: string): Profile {
   try {
     return asProfile(JSON.parse(readFileSync(path, 'utf8')))
   } catch (error) {
-    return fail('invalid_argument', `seccomp profile ${path}: ${messageOf(error)}`, { cause: error })
+    return fail('invalid_argument', `seccomp profile ${path}: ${reasonOf(error)}`, { cause: error })
   }
 }
