@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   busyboxRootfs,
@@ -40,6 +40,9 @@ afterAll(async () => {
 const build = (...args: string[]): Promise<string> => node.must(['build', '-q', '--network', 'none', ...args, context])
 const names = async (): Promise<string[]> =>
   (await node.must(['images', '--format', '{{.Repository}}:{{.Tag}}'])).trim().split('\n').toSorted()
+
+const layerFiles = ({ root }: TestNode): number =>
+  [...new Bun.Glob('layers/sha256/**/*').scanSync({ cwd: root, onlyFiles: true })].length
 
 describe.skipIf(skip)('images', () => {
   test('build answers with the ID, names it several times, and again the same', async () => {
@@ -101,12 +104,16 @@ describe.skipIf(skip)('images', () => {
   test('forced away, an image still runs the container that has it', async () => {
     await build('-t', 'app')
     await node.must(['run', '--name', 'user', '--network', 'none', 'app'])
+    const id = await node.must(['images', '-q', 'app'])
     await node.must(['rmi', '-f', 'app'])
     await node.must(['image', 'prune', '-f'])
     await node.must(['builder', 'prune', '-af'])
+    expect(await node.must(['images', '-q'])).not.toContain(id)
+    expect(await node.must(['images', '-aq'])).toContain(id)
     expect(await node.must(['start', '-a', 'user'])).toBe('content\n')
     await node.must(['rm', 'user'])
-    await node.must(['image', 'prune', '-f'])
+    expect(await node.must(['images', '-aq'])).not.toContain(id)
+    expect(layerFiles(node)).toBe(1)
   })
 
   test('prune -a empties the store down to nothing', async () => {
@@ -120,7 +127,8 @@ describe.skipIf(skip)('images', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as { Size: string })
     expect(usage.map((row) => row.Size)).toEqual(['0B', '0B', '0B', '0B'])
-    const files = new Bun.Glob('{content,layers}/sha256/**/*').scanSync({ cwd: own.root, onlyFiles: true })
+    expect(layerFiles(own)).toBe(0)
+    const files = new Bun.Glob('content/sha256/**/*').scanSync({ cwd: own.root, onlyFiles: true })
     expect([...files]).toEqual([])
   })
 
@@ -153,6 +161,10 @@ describe.skipIf(skip)('images', () => {
     ])
     expect(await node.must(['images', '-q', '--no-trunc', 'app'])).toBe(id)
     await node.must(['rmi', 'app', 'app:again'])
+    await node.must(['save', '-o', '/dev/null', 'busybox'])
+    expect(statSync('/dev/null').isCharacterDevice()).toBe(true)
+    expect((await node.cairn(['save', '-o', dir.path, 'busybox'])).stderr).toContain('is a directory')
+    expect((await node.cairn(['load', '-i', '/no/such'])).stderr).toBe('cairn: /no/such: no such file or directory\n')
     const piped = await run(node.argv(['load']), { stdin: await Bun.file(file).bytes() })
     expect(piped.code).toBe(0)
     expect(await node.must(['images', '-q', '--no-trunc', 'app'])).toBe(id)

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { cairnNode, lacking, must, needsRoot, run, skipReason, tempDir, type TestNode } from '#testkit'
 
@@ -64,7 +64,9 @@ describe.skipIf(skip)('a container’s life', () => {
     const { code, stderr } = await node.cairn(['rm', 'kept'])
     expect(code).toBe(1)
     expect(stderr).toContain('container is running')
-    await node.must(['rm', '-f', 'kept', 'never-was'])
+    const forced = await node.cairn(['rm', '-f', 'kept', 'never-was'])
+    expect(forced).toMatchObject({ code: 0, stdout: 'kept\n', stderr: 'cairn: no such container: never-was\n' })
+    expect(readdirSync(join(node.runDir, 'locks'))).toEqual([])
   })
 
   test('--rm goes by itself, detached too; whoever waits learns its code', async () => {
@@ -146,8 +148,20 @@ describe.skipIf(skip)('exec', () => {
       script,
     ])
     expect({ code, stdout }).toEqual({ code: 3, stdout: 'container exec /tmp 1000 /home/user\n' })
-    expect((await node.cairn(['exec', 'host', 'nowhere'])).code).toBe(127)
-    expect((await node.cairn(['exec', 'host', '/etc'])).code).toBe(126)
+    expect(await node.cairn(['exec', 'host', 'nowhere'])).toMatchObject({
+      code: 127,
+      stderr: 'cairn: exec: "nowhere": executable file not found in $PATH\n',
+    })
+    for (const refused of [
+      ['host', '/etc'],
+      ['-w', '/nowhere', 'host', 'true'],
+      ['-u', 'nobody-here', 'host', 'true'],
+    ]) {
+      const { code, stderr } = await node.cairn(['exec', ...refused])
+      expect(code).toBe(126)
+      expect(stderr.trim().split('\n')).toHaveLength(1)
+    }
+    expect((await node.cairn(['exec', '-d', 'host', 'nowhere'])).code).toBe(127)
     expect((await run(node.argv(['exec', '-i', 'host', 'cat']), { stdin: 'in\n' })).stdout).toBe('in\n')
     await node.must(['exec', '-d', 'host', 'sh', '-c', 'echo done > /done'])
     await node.must(['exec', 'host', 'sh', '-c', 'while [ ! -s /done ]; do sleep 0.02; done; cat /done'])
