@@ -25,10 +25,14 @@ const ways = {
   'zstd ahead': (bytes: Uint8Array, step: number) => ahead('zstd', bytes, step),
 }
 
-/** The input's buffer is spoilt as soon as it may be. */
+/** The input's buffer is spoilt as soon as it may be, and the output is read as late as it may be. */
 async function ahead(compression: 'gzip' | 'zstd', bytes: Uint8Array, step: number): Promise<Uint8Array> {
   const parts: Uint8Array[] = []
-  const inflater = await createAheadInflater(compression, (part) => void parts.push(part.slice()))
+  const inflater = await createAheadInflater(compression, async (part, lasting) => {
+    const place = parts.push(part) - 1
+    if (lasting) await new Promise((resolve) => setImmediate(resolve))
+    parts[place] = part.slice()
+  })
   for (const chunk of cut(bytes, step)) {
     const lent = chunk.slice()
     await inflater.write(lent)

@@ -5,16 +5,17 @@ import {
   createAheadInflater,
   createErofsWriter,
   detectCompression,
-  fileSink,
   type ErofsInput,
   type ErofsSummary,
   type ErofsWriter,
   type AheadInflater,
+  type TakeBytes,
   writeErofs,
 } from '#codec'
 import type { Digest } from '#oci'
-import { close, isErrno, O, openPath, startWriteback } from '#sys'
+import { close, isErrno, O, openPath } from '#sys'
 import { syncData } from './read.ts'
+import { writeBehind } from './writebehind.ts'
 
 /** A layer file being written under a temporary name. */
 export interface LayerFile extends AsyncDisposable {
@@ -28,9 +29,6 @@ export interface LayerFile extends AsyncDisposable {
   publish(path: string): void
 }
 
-/** Bytes after which the kernel is asked to begin writing: the sync at the end is then short. */
-const WRITEBACK = 16 << 20
-
 /** Six bytes tell every compression. */
 const MAGIC = 6
 
@@ -40,20 +38,14 @@ export function createLayerFile(temporary: string): LayerFile {
   rmSync(temporary, { force: true })
   const fd = openPath(temporary, O.RDWR | O.CREAT | O.EXCL)
   let published = false
-  let begun = 0
-  let written = 0
-  const sink = fileSink(fd)
-  const image: ErofsWriter = createErofsWriter({
-    read: (bytes, position) => sink.read(bytes, position),
-    write(bytes, position) {
-      sink.write(bytes, position)
-      written = Math.max(written, position + bytes.length)
-      if (written - begun < WRITEBACK) return
-      startWriteback(fd, begun, written - begun)
-      begun = written
-    },
+  const sink = writeBehind(fd)
+  const image: ErofsWriter = createErofsWriter(sink)
+  const input = createInput((bytes, lasting) => {
+    if (!lasting) return image.write(bytes)
+    sink.lend(bytes.buffer)
+    image.write(bytes)
+    return sink.lent()
   })
-  const input = createInput((bytes) => image.write(bytes))
   const synced = async (make: () => Promise<ErofsSummary>): Promise<ErofsSummary> => {
     const summary = await explained(temporary, make)
     await syncData(fd).catch((error: unknown) => refuse(temporary, error))
@@ -76,6 +68,8 @@ export function createLayerFile(temporary: string): LayerFile {
     },
     async [Symbol.asyncDispose]() {
       input.close()
+      // The descriptor's number may be another file's a moment later.
+      await sink.settled()
       close(fd)
       if (!published) rmSync(temporary, { force: true })
     },
@@ -83,7 +77,7 @@ export function createLayerFile(temporary: string): LayerFile {
 }
 
 /** Inflates by what the first bytes say: media types are sometimes wrong, magic numbers never. */
-function createInput(onBytes: (bytes: Uint8Array) => void): AheadInflater {
+function createInput(onBytes: TakeBytes): AheadInflater {
   let head = new Uint8Array()
   let inflater: AheadInflater | undefined
   const begin = async (): Promise<AheadInflater> => {
