@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { lacking, must, skipReason, tempDir } from '#testkit'
+import { busyboxRootfs, lacking, must, needsRoot, skipReason, tempDir } from '#testkit'
 
 // The portable rooms are a library for Node as well: imported there by their public names, from
 // what `tsc -b` wrote, and put to work.
@@ -39,4 +39,26 @@ test.skipIf(skip)('Node reads and writes what the library says', async () => {
   expect(lines.slice(0, 2)).toEqual(['debian:12', 'hello world'])
   expect(lines[2]).toMatch(/^sha256:[0-9a-f]{64}$/)
   expect(lines[3]).toBe('true function')
+})
+
+const program = `
+import { image } from 'cairn/build'
+import { openNode } from 'cairn/engine'
+
+await using node = openNode({ root: process.argv[1] + '/root', run: process.argv[1] + '/run' })
+await node.images.import(Bun.file(process.argv[2]).stream(), { name: 'busybox' })
+const app = image('busybox').run('echo made > /made').cmd(['cat', '/made'])
+const request = { context: process.argv[1], dockerfileBytes: new TextEncoder().encode(app.dockerfile()), tags: ['app'] }
+console.log((await node.images.build(request)).names.join(), (await node.images.list()).length)
+`
+
+test.skipIf(skipReason('the engine as a library', needsRoot()))('a program builds an image', async () => {
+  const dir = (await must(['mktemp', '-d', '-p', '/var/tmp'])).trim()
+  try {
+    const argv = [process.execPath, '--eval', program, dir, await busyboxRootfs()]
+    const said = await must(argv, { cwd: join(import.meta.dir, '..') })
+    expect(said.trim()).toBe('app:latest 2')
+  } finally {
+    await must(['rm', '-rf', dir])
+  }
 })

@@ -18,6 +18,19 @@ export type { LanguageOptions } from './options/language.ts'
 export type { ResultOptions } from './options/result.ts'
 export type { StepOptions } from './options/step.ts'
 export { build } from './build.ts'
+export { image } from './define/image.ts'
+export { expanded } from './define/quote.ts'
+export type { Expanded, Value } from './define/quote.ts'
+export type {
+  AddOptions,
+  CommandLine,
+  CopyOptions,
+  CopySource,
+  HealthcheckOptions,
+  ImageDefinition,
+  RunMount,
+  RunOptions,
+} from './define/types.ts'
 export { openCacheMounts } from './cachemount/mounts.ts'
 export type { CacheMountInfo, CacheMountName, CacheMounts } from './cachemount/types.ts'
 export { leakAt } from './leaks.ts'
