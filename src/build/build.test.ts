@@ -354,6 +354,63 @@ COPY --from=a /d /e`,
     expect(outcomes[2]!.error?.location).toMatchObject({ line: 4, excerpt: 'a[' })
   })
 
+  test('what is done with a failed step: a command in its file system, with its environment and mounts', async () => {
+    await using lab = await buildLab()
+    const text = `FROM busybox
+WORKDIR /w
+ENV A=b
+RUN --mount=type=cache,target=/t echo half > done && echo x > /t/f && false`
+    const [outcome, ill] = await lab.build(
+      { context: lab.context({}), text, onError: { command: 'pwd; echo $A; cat done /t/f; exit 7' } },
+      { context: lab.context({}), text: 'FROM scratch\nRUN ["/nope"]', onError: { command: 'true' } },
+    )
+    expect(outcome!.output).toBe('/w\nb\nhalf\nx\n')
+    expect(outcome!.error?.message).toContain('exit code: 1')
+    expect(ill!.error?.message).toContain('/nope')
+    expect(lab.leftovers()).toEqual([])
+  })
+
+  test('stopping at a step: the image is what is there then', async () => {
+    await using lab = await buildLab()
+    const context = lab.context({})
+    const text = `FROM busybox AS one
+RUN echo 1 > /a
+ENV A=1
+RUN echo 2 > /b
+ENV B=2
+FROM one
+RUN false`
+    const steps = (targetStep: number, target = 'one'): Promise<LabOutcome[]> =>
+      lab.build({ context, text, target, targetStep })
+    const [base] = await steps(1)
+    expect(base).toMatchObject({ layers: { length: 1 }, ran: ['FROM busybox'] })
+    const [two] = await steps(2)
+    expect(two!.layers).toHaveLength(2)
+    expect(two!.config!.config!.Env?.join()).not.toContain('A=1')
+    const [three] = await steps(3)
+    expect(three).toMatchObject({ layers: { length: 3 }, cached: { length: 2 } })
+    expect(three!.config!.config!.Env).toContain('A=1')
+    expect(three!.config!.config!.Env).not.toContain('B=2')
+    expect((await steps(4))[0]!.error).toMatchObject({ code: 'not_found', hint: 'its steps are 1 to 3' })
+  })
+
+  test('without cache for some stages: they run again, and others only where something changed', async () => {
+    await using lab = await buildLab()
+    const context = lab.context({})
+    const text = `FROM busybox AS dep
+RUN echo same > /f
+FROM busybox AS other
+RUN true
+FROM busybox
+COPY --from=dep /f /
+COPY --from=other /etc/passwd /
+RUN cat /f`
+    await lab.build({ context, text })
+    const [again] = await lab.build({ context, text, noCacheFilter: ['DEP', 'nobody'] })
+    expect(again!.ran).toEqual(['FROM busybox', '[dep 2/2] RUN echo same > /f'])
+    expect(again!.warnings.join()).toContain('no stage is called nobody')
+  })
+
   test('cancelling in a step leaves nothing', async () => {
     await using lab = await buildLab()
     const context = lab.context({})

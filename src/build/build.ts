@@ -70,6 +70,11 @@ function warn(dockerfile: Dockerfile, plan: Plan, call: Call | undefined): void 
       kind: 'warning',
       message: `build arguments that no ARG declares: ${plan.unusedArgs.join(', ')}`,
     })
+  if (plan.unusedFilters.length > 0)
+    call?.progress?.({
+      kind: 'warning',
+      message: `no stage is called ${plan.unusedFilters.join(', ')}: --no-cache-filter has no effect there`,
+    })
 }
 
 const EXPORTING = 'export'

@@ -30,6 +30,19 @@ export interface Vertex<D = unknown> {
   readonly location?: SourceLocation
   /** A part of another step: neither shown nor counted. */
   readonly internal?: boolean
+  /** No record counts for it: it is run again, and recorded. */
+  readonly fresh?: boolean
+  /** Where in the Dockerfile it stands, for whoever compares one build with the next. */
+  readonly step?: StepPlace
+}
+
+export interface StepPlace {
+  /** The stage's name, or `stage-1`. */
+  readonly stage: string
+  /** As people count: those that make layers, the base image first. */
+  readonly index: number
+  /** The instruction as it is shown. */
+  readonly text: string
 }
 
 /** Evaluates one vertex. `R` is a result: for images a stack of layers. */

@@ -21,6 +21,8 @@ afterAll(async () => {
   dir[Symbol.dispose]()
 })
 
+const words = (text: string): string[] => text.split(' ')
+
 let contexts = 0
 
 function context(dockerfile: string, files: Readonly<Record<string, string>> = {}): string {
@@ -53,17 +55,8 @@ describe.skipIf(skip)('build steps', () => {
     const said = await output(
       `FROM busybox
 RUN grep -E 'box|six' /etc/hosts; df -k /dev/shm | tail -n 1; ulimit -n; hostname; cat /proc/self/cgroup | grep -c cairn-under`,
-      ...[
-        '--add-host',
-        'box:192.0.2.7',
-        '--add-host',
-        'six:[2001:db8::1]',
-        '--shm-size',
-        '3m',
-        '--ulimit',
-        'nofile=77:99',
-      ],
-      ...['--build-arg', 'BUILDKIT_SANDBOX_HOSTNAME=builder', '--cgroup-parent', '/cairn-under', '--memory', '64m'],
+      ...words('--add-host box:192.0.2.7 --add-host six:[2001:db8::1] --shm-size 3m --ulimit nofile=77:99'),
+      ...words('--build-arg BUILDKIT_SANDBOX_HOSTNAME=builder --cgroup-parent /cairn-under --memory 64m'),
     )
     expect(said).toContain('192.0.2.7\tbox')
     expect(said).toContain('2001:db8::1\tsix')
@@ -95,7 +88,7 @@ RUN grep -E 'box|six' /etc/hosts; df -k /dev/shm | tail -n 1; ulimit -n; hostnam
     const path = context('FROM busybox\nRUN echo "got $http_proxy $HTTP_PROXY"')
     const build = (proxy: string, ...flags: string[]): ReturnType<TestNode['cairn']> =>
       node.cairn([
-        ...['build', '--progress', 'plain', '--network', 'none', '--build-arg', `http_proxy=${proxy}`, '-t', 'proxied'],
+        ...words(`build --progress plain --network none --build-arg http_proxy=${proxy} -t proxied`),
         ...flags,
         path,
       ])

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { cairnNode, lacking, needsRoot, skipReason, type TestNode } from '#testkit'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { cairnNode, lacking, needsRoot, skipReason, tempDir, type TestNode } from '#testkit'
 
 const skip = skipReason('terminal', needsRoot(), lacking('crun', 'conmon'))
 
@@ -179,5 +181,26 @@ describe.skipIf(skip)('a terminal', () => {
     expect(await again.exited).toBe(0)
     expect(again.screen()).toContain('CACHED')
     rmSync(context, { recursive: true })
+  }, 20_000)
+
+  test('a failed build step can be looked at from inside', async () => {
+    using dir = tempDir()
+    const dockerfile = `FROM busybox\nENV WHAT=ever\nWORKDIR /w\nRUN --mount=type=cache,target=/c echo half > done; touch /c/f; false`
+    writeFileSync(join(dir.path, 'Dockerfile'), dockerfile)
+    await using person = sitDown(['build', '--network', 'none', '--on-error=shell', dir.path])
+    await person.sees(/# /)
+    person.type('echo "<$(cat done) $(ls /c) $WHAT $PWD $(tty) $(stty size)>"\n')
+    await person.sees(/<half f ever \/w \/dev\/pts\/0 30 100>/)
+    // What is typed goes to the shell, not to the build.
+    person.type('echo go$((6*7)); sleep 100\n')
+    await person.sees(/go42/)
+    person.type('\x03')
+    person.type('echo still $((40+2))\n')
+    await person.sees(/still 42/)
+    person.type('exit 5\n')
+    expect(await person.exited).toBe(1)
+    expect(person.screen()).toContain('exit code: 1')
+    const { stderr } = await node.cairn(['build', '--on-error=shell', dir.path])
+    expect(stderr).toContain('needs a terminal')
   }, 20_000)
 })

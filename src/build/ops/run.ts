@@ -1,13 +1,14 @@
 import { mkdirSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fail, type Call, type LogProgress } from '#base'
-import { removeCgroups } from '#runtime'
+import { removeCgroups, type Bundle, type Exit, type RuntimeSpec, type Stdio } from '#runtime'
 import { close, pipe, unmount } from '#sys'
 import { digestData } from '../digest.ts'
-import type { CacheDep, Op } from '../types.ts'
+import type { BuildHost, CacheDep, Op } from '../types.ts'
 import type { RunDefinition, Stack } from './definition.ts'
 import { bindDep } from './mounts/bind.ts'
 import { contextDigest } from './mounts/contextcopy.ts'
+import { afterError } from './onerror.ts'
 import { openMounts } from './mounts/mounts.ts'
 import { hideState, privateDirectory } from './mounts/private.ts'
 import type { Mounted } from './mounts/types.ts'
@@ -77,19 +78,26 @@ async function runStep(def: RunDefinition, environment: StepEnvironment, step: R
   const network = cleanup.use(await host.openNetwork(networkRequest(def, limits), call))
   const cgroup = stepCgroup(dir, limits.cgroupParent)
   const spec = specOf(def, step, { network, cgroup, resources: limits.resources })
-  const { code } = await withOutput(call, async (stdout, stderr) => {
-    try {
-      return await host.runtime.run(basename(dir), { dir: bundle, spec }, { stdin: 'null', stdout, stderr }, call)
-    } finally {
-      // A runtime that is killed while it creates a container may leave its process behind.
-      if (call?.signal?.aborted) await removeCgroups(cgroup)
-    }
-  })
-  if (code !== 0)
-    fail(
-      'failed_precondition',
-      `process ${JSON.stringify(def.args.join(' '))} did not complete successfully: exit code: ${code}`,
-    )
+  const run = (ran: RuntimeSpec, io: Stdio): Promise<Exit> => runIn(host, { dir: bundle, spec: ran }, io, call)
+  const logged = (ran: RuntimeSpec): Promise<Exit> =>
+    withOutput(call, (stdout, stderr) => run(ran, { stdin: 'null', stdout, stderr }))
+  const { code } = await logged(spec)
+  if (code === 0) return
+  if (limits.onError) await afterError(limits.onError, { spec, run, logged }, call)
+  fail(
+    'failed_precondition',
+    `process ${JSON.stringify(def.args.join(' '))} did not complete successfully: exit code: ${code}`,
+  )
+}
+
+/** Runs a step's process; the directory of its bundle is in the step's own, which names it. */
+async function runIn(host: BuildHost, bundle: Bundle, io: Stdio, call?: Call): Promise<Exit> {
+  try {
+    return await host.runtime.run(basename(dirname(bundle.dir)), bundle, io, call)
+  } finally {
+    // A runtime that is killed while it creates a container may leave its process behind.
+    if (call?.signal?.aborted) await removeCgroups(bundle.spec.linux.cgroupsPath!)
+  }
 }
 
 /** Gives a process two pipes and passes on what it writes; returns when both are at their end. */

@@ -26,7 +26,7 @@ export interface StepEnvironment {
   readonly limits: StepLimits
 }
 
-export type StepLimits = Pick<StepOptions, 'extraHosts' | 'cgroupParent' | 'resources'>
+export type StepLimits = Pick<StepOptions, 'extraHosts' | 'cgroupParent' | 'resources' | 'onError'>
 
 /** The stack below counts whole, by its diff IDs: the same layers are the same files. */
 export const stackDep: CacheDep<Stack> = { contentDigest: async (stack) => digestData(stack) }

@@ -2,4 +2,6 @@
 export interface CacheOptions {
   /** Run every step again. Results are still recorded. */
   readonly noCache?: boolean
+  /** Run the steps of these stages again. */
+  readonly noCacheFilter?: readonly string[]
 }

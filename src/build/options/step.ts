@@ -22,7 +22,12 @@ export interface StepOptions {
   readonly cgroupParent?: string
   /** Limits of each step. */
   readonly resources?: ResourceOptions
+  /** What is done with a step that failed, before its file system is gone. */
+  readonly onError?: OnError
 }
+
+/** A command for `/bin/sh -c`, whose output is the step's; or a shell, opened when somebody is there to use it. */
+export type OnError = { readonly command: string } | { readonly shell: (open: () => Promise<void>) => Promise<void> }
 
 /** Where a secret's bytes are. */
 export type SecretSource = { readonly file: string } | { readonly env: string }

@@ -223,3 +223,16 @@ test('any graph gives what arithmetic gives, cold, warm and after a change', asy
     { numRuns: 150 },
   )
 })
+
+test('what is to run again runs, and what reads it only when that made something else', async () => {
+  const bench = new Bench()
+  const graph = (fresh: boolean): Vertex<Sum> => {
+    const base = make<Sum>({ op: 'sum', add: 1 }, [constant(2)], { name: '+1', ...(fresh ? { fresh } : {}) })
+    return sum(10, parity(base), constant(5))
+  }
+  await solve(graph(false), bench.options())
+  bench.runs.length = 0
+  expect((await solve(graph(true), bench.options())).result).toBe((await solve(graph(false), bench.options())).result)
+  expect(bench.runs).toContain('+1')
+  expect(bench.runs).not.toContain('odd?')
+})

@@ -57,6 +57,7 @@ class Solver<D, R> {
   private readonly maps = new Map<Digest, Promise<CacheMap<R>>>()
   private readonly keys = new Map<Digest, Promise<Digest>>()
   private readonly results = new Map<Digest, Promise<R>>()
+  private readonly tainted = new Map<Digest, boolean>()
   private failure: { readonly error: unknown } | undefined
 
   constructor(options: SolveOptions<D, R>, call: Call | undefined) {
@@ -95,14 +96,14 @@ class Solver<D, R> {
     const { cache } = this.options
     const map = await this.map(vertex)
     const key = await this.key(vertex)
-    const known = await this.load(map, key)
+    const known = this.isTainted(vertex) ? undefined : await this.load(vertex, map, key)
     if (known !== undefined) {
       this.report.hit(vertex)
       return known
     }
     const inputs = await Promise.all(vertex.inputs.map((input) => this.result(input)))
     const contentKey = await this.contentKey(vertex, map, inputs)
-    const same = contentKey === undefined ? undefined : await this.load(map, contentKey)
+    const same = contentKey === undefined ? undefined : await this.load(vertex, map, contentKey)
     if (same !== undefined) {
       await cache.save(key, same, { name: vertex.name })
       this.report.hit(vertex)
@@ -119,8 +120,19 @@ class Solver<D, R> {
     return result
   }
 
-  private async load(map: CacheMap<R>, key: Digest): Promise<R | undefined> {
-    return this.options.noCache || map.transient ? undefined : await this.options.cache.load(key)
+  private async load(vertex: Vertex<D>, map: CacheMap<R>, key: Digest): Promise<R | undefined> {
+    const isFresh = this.options.noCache === true || vertex.fresh === true
+    return isFresh || map.transient ? undefined : await this.options.cache.load(key)
+  }
+
+  /** Something that it reads, however far below, is to run again: only content can tell whether it has to as well. */
+  private isTainted(vertex: Vertex<D>): boolean {
+    let tainted = this.tainted.get(vertex.digest)
+    if (tainted === undefined) {
+      tainted = vertex.inputs.some((input) => input.fresh === true || this.isTainted(input))
+      this.tainted.set(vertex.digest, tainted)
+    }
+    return tainted
   }
 
   private op(vertex: Vertex<D>): Op<R> {

@@ -1,4 +1,3 @@
-import type { SourceLocation } from '#base'
 import { digestData } from '../digest.ts'
 import type { Vertex } from '../types.ts'
 
@@ -6,7 +5,7 @@ import type { Vertex } from '../types.ts'
 export function vertex<D>(
   def: D,
   inputs: readonly Vertex<D>[],
-  about: { readonly name: string; readonly location?: SourceLocation; readonly internal?: boolean },
+  about: Omit<Vertex<D>, 'def' | 'inputs' | 'digest'>,
 ): Vertex<D> {
   return { def, inputs, digest: digestData({ def, inputs: inputs.map((input) => input.digest) }), ...about }
 }

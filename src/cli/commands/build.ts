@@ -4,6 +4,7 @@ import { cacheFlags, cacheRequest, refusedCacheFlags } from '../flags/build/cach
 import { contextFlags, contextRequest, refusedContextFlags } from '../flags/build/context.ts'
 import { languageFlags, languageRequest, refusedLanguageFlags } from '../flags/build/language.ts'
 import { writeResult } from '../flags/build/metadata.ts'
+import { onErrorFlags, onErrorRequest } from '../flags/build/onerror.ts'
 import { progressFlags, progressOf } from '../flags/build/progress.ts'
 import { refusedResultFlags, resultFlags, resultRequest } from '../flags/build/result.ts'
 import { refusedStepFlags, stepFlags, stepRequest } from '../flags/build/step.ts'
@@ -40,6 +41,7 @@ export const build: Command = command({
     ...cacheFlags,
     ...contextFlags,
     ...languageFlags,
+    ...onErrorFlags,
     ...progressFlags,
     ...resultFlags,
     ...stepFlags,
@@ -56,7 +58,8 @@ export const build: Command = command({
     const request = await requestOf(values, path!)
     const node = await context.node()
     using progress = await progressOf(values, `cairn build ${path!}`)
-    const built = await node.images.build(request, { signal: context.signal, progress: progress.report })
+    const asked = { ...request, ...onErrorRequest(values, progress) }
+    const built = await node.images.build(asked, { signal: context.signal, progress: progress.report })
     const again = { signal: context.signal, progress: labelled('again', progress.report) }
     const verified = values.verify ? await node.images.verify(request, again) : undefined
     progress.end()

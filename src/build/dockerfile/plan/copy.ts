@@ -34,10 +34,8 @@ export function applyCopy(instruction: CopyInstruction, from: CopyFrom, context:
     ...(chmod === '' ? {} : { chmod }),
     ...(instruction.exclude.length === 0 ? {} : { exclude: instruction.exclude }),
   }
-  const about = {
-    name: context.name(attempt(() => expand(statement.text, { keepUnset: true }), statement.text)),
-    location: statement.location,
-  }
+  const shown = attempt(() => expand(statement.text, { keepUnset: true }), statement.text)
+  const about = context.about(shown, statement)
   // As BuildKit has it, a mode undoes --link: directories made on the way would get it too, and hide those below.
   if (instruction.link && chmod === '' && state.vertex) {
     const linked = vertex<Definition>({ ...def, ...layered(context), below: false }, inputs, about)

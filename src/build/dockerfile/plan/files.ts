@@ -3,6 +3,7 @@ import type { BuildVertex, Definition } from '../../ops/definition.ts'
 import { cleanPath } from '../../source/cleanpath.ts'
 import { vertex } from '../../solver/vertex.ts'
 import type { WorkdirInstruction } from '../instruction.ts'
+import type { Statement } from '../syntax.ts'
 import type { expander } from './scope.ts'
 import type { StageState } from './state.ts'
 import type { StepDefaults } from './stepdefaults.ts'
@@ -14,9 +15,11 @@ export interface LayerContext {
   readonly expand: ReturnType<typeof expander>
   readonly epoch: number | undefined
   readonly steps: StepDefaults
-  /** `[build 2/5] RUN make`. */
-  readonly name: (text: string) => string
+  /** What is known of an instruction's vertex besides its definition. */
+  readonly about: (text: string, statement: Statement) => About
 }
+
+export type About = Omit<Vertex, 'def' | 'inputs' | 'digest'>
 
 const DEFAULT_SHELL = ['/bin/sh', '-c']
 
@@ -27,12 +30,7 @@ export function shellArgs(state: StageState, text: string): string[] {
 }
 
 /** Adds a vertex over the stage's stack. */
-export function push(
-  context: LayerContext,
-  def: Definition,
-  others: readonly BuildVertex[],
-  about: Pick<Vertex, 'name' | 'location' | 'internal'>,
-): void {
+export function push(context: LayerContext, def: Definition, others: readonly BuildVertex[], about: About): void {
   const { state } = context
   state.vertex = vertex<Definition>(def, [...(state.vertex ? [state.vertex] : []), ...others], about)
 }
@@ -47,10 +45,12 @@ export function applyWorkdir(instruction: WorkdirInstruction, context: LayerCont
   const workdir = workdirAfter(state.config.WorkingDir || '/', expand(instruction.text))
   state.config.WorkingDir = workdir
   if (workdir !== '/')
-    push(context, { op: 'mkdir', ...layered(context), path: cleanPath(workdir), user: state.config.User ?? '' }, [], {
-      name: context.name(`WORKDIR ${workdir}`),
-      location: statement.location,
-    })
+    push(
+      context,
+      { op: 'mkdir', ...layered(context), path: cleanPath(workdir), user: state.config.User ?? '' },
+      [],
+      context.about(`WORKDIR ${workdir}`, statement),
+    )
   state.history.push({ created_by: `WORKDIR ${workdir}`, ...(workdir === '/' ? { empty_layer: true } : {}) })
 }
 

@@ -26,6 +26,8 @@ export interface PlanOptions extends StepOptions {
   readonly buildArgs?: Readonly<Record<string, string>>
   readonly platform?: Platform
   readonly epoch?: number
+  readonly targetStep?: number
+  readonly noCacheFilter?: readonly string[]
   /** One of several platforms: the names of steps say which. */
   readonly oneOfSeveral?: boolean
   /** Why a step of a platform cannot run here; undefined when it can. Default: nothing but the host's own can. */
@@ -40,6 +42,8 @@ export interface Plan {
   /** Images that the graph reads, by manifest digest. */
   readonly images: ReadonlyMap<Digest, OpenedImage>
   readonly unusedArgs: readonly string[]
+  /** Stages that `noCacheFilter` names and nobody defines. */
+  readonly unusedFilters: readonly string[]
 }
 
 /**
@@ -82,7 +86,13 @@ class Planner {
     const target = this.target()
     this.prefetch(target, new Set())
     const state = await this.state(target)
-    return { state, images: this.images, unusedArgs: this.buildArgs.unused() }
+    const names = new Set(this.stages.map((row) => row.stage.from.stage))
+    return {
+      state,
+      images: this.images,
+      unusedArgs: this.buildArgs.unused(),
+      unusedFilters: (this.options.noCacheFilter ?? []).filter((name) => !names.has(name.toLowerCase())),
+    }
   }
 
   private target(): StageRow {
@@ -138,17 +148,18 @@ class Planner {
     const state = await this.at(stage.from.statement, () => this.begin(row))
     const triggers = await this.triggers(row, state)
     const instructions = [...triggers, ...stage.instructions]
-    const name = this.namer(row, instructions, triggers.length)
+    const about = this.describer(row, instructions, triggers.length)
+    const last = this.lastOf(row, instructions)
     const { escape } = this.dockerfile
     const expand = expander(state.variables, escape)
     const layer: LayerContext = {
       state,
       expand,
-      name,
+      about,
       epoch: this.options.epoch,
       steps: this.steps,
     }
-    for (const instruction of instructions)
+    for (const instruction of instructions.slice(0, last))
       await this.at(instruction.statement, async () => {
         checkCanceled(this.call)
         if (isRun(instruction)) {
@@ -220,20 +231,41 @@ class Planner {
   }
 
   /** Names as people count steps: those that make layers, the base image first. */
-  private namer(row: StageRow, instructions: Stage['instructions'], triggers: number): (text: string) => string {
-    const layers = new Set(['ADD', 'COPY', 'RUN', 'WORKDIR'])
-    const base = row.base === undefined && row.image !== 'scratch' ? 1 : 0
-    const total = base + instructions.filter((instruction) => layers.has(instruction.name)).length
-    const ofTriggers = instructions.slice(0, triggers).filter((instruction) => layers.has(instruction.name)).length
+  private describer(row: StageRow, instructions: Stage['instructions'], triggers: number): LayerContext['about'] {
+    const base = baseSteps(row)
+    const total = base + instructions.filter(makesLayer).length
+    const ofTriggers = instructions.slice(0, triggers).filter(makesLayer).length
     const platform = this.options.oneOfSeveral ? `${formatPlatform(this.platformOf(row))} ` : ''
-    const stage = this.stages.length === 1 ? '' : `${row.stage.from.stage ?? `stage-${row.stage.index}`} `
-    const label = platform + stage
+    const stage = nameOf(row)
+    const label = platform + (this.stages.length === 1 ? '' : `${stage} `)
+    const fresh = this.isFresh(row) ? { fresh: true } : {}
     let index = base
-    return (text) => {
+    return (given, { location }) => {
       index++
       const number = String(index).padStart(String(total).length)
-      return `[${label}${number}/${total}] ${index - base <= ofTriggers ? 'ONBUILD ' : ''}${capitalised(text)}`
+      const text = `${index - base <= ofTriggers ? 'ONBUILD ' : ''}${capitalised(given)}`
+      return { name: `[${label}${number}/${total}] ${text}`, location, step: { stage, index, text }, ...fresh }
     }
+  }
+
+  /** Whether no record counts for the steps of a stage. */
+  private isFresh({ stage }: StageRow): boolean {
+    const name = stage.from.stage
+    return name !== undefined && (this.options.noCacheFilter ?? []).some((wanted) => wanted.toLowerCase() === name)
+  }
+
+  /** How many of a stage's instructions are done: all, or those up to the step at which the target is to stop. */
+  private lastOf(row: StageRow, instructions: Stage['instructions']): number {
+    const { targetStep } = this.options
+    if (targetStep === undefined || row !== this.target()) return instructions.length
+    const base = baseSteps(row)
+    const layers = instructions.flatMap((instruction, i) => (makesLayer(instruction) ? [i] : []))
+    if (targetStep === base) return 0
+    const at = layers[targetStep - base - 1]
+    if (at !== undefined) return at + 1
+    return fail('not_found', `the target stage has no step ${targetStep}`, {
+      hint: `its steps are ${Math.min(1, base + layers.length)} to ${base + layers.length}`,
+    })
   }
 
   private async at<T>({ location }: Pick<Statement, 'location'>, work: () => Promise<T>): Promise<T> {
@@ -243,6 +275,21 @@ class Planner {
       throw withLocation(error, location)
     }
   }
+}
+
+const LAYERS: ReadonlySet<string> = new Set(['ADD', 'COPY', 'RUN', 'WORKDIR'])
+
+function makesLayer({ name }: Instruction): boolean {
+  return LAYERS.has(name)
+}
+
+/** A base image counts as the first step. */
+function baseSteps(row: StageRow): number {
+  return row.base === undefined && row.image !== 'scratch' ? 1 : 0
+}
+
+function nameOf({ stage }: StageRow): string {
+  return stage.from.stage ?? `stage-${stage.index}`
 }
 
 /** The stages and images that an instruction reads, as it names them. */

@@ -41,7 +41,7 @@ export function applyRun(
       ...steps.keyed,
     },
     sources.flatMap((source, i) => ('input' in mounts[i]! && source && 'vertex' in source ? source.vertex : [])),
-    { name: context.name(shown), location: statement.location },
+    context.about(shown, statement),
   )
   const values = new Map(state.args.map((key) => [key, state.variables.get(key) ?? '']))
   const shownArgs = values.size > 0 ? [`|${values.size}`, ...[...values].map(([key, value]) => `${key}=${value}`)] : []
