@@ -20,8 +20,10 @@ import { createSnapshotter, differ, openLayerStore, probeFormat } from '#snapsho
 import { busyboxRootfs } from './fixtures.ts'
 
 /** One build for the lab's process to do. */
-export interface LabBuild extends Omit<BuildOptions, 'context' | 'dockerfileBytes'> {
+export interface LabBuild extends Omit<BuildOptions, 'context' | 'contextStream' | 'dockerfileBytes'> {
   readonly context: string
+  /** A file that is the stream of a context `-`. */
+  readonly stream?: string
   /** The Dockerfile's text; without it the context's file is read. */
   readonly text?: string
   /** Give up after this many vertices have started. */
@@ -196,7 +198,7 @@ async function busybox(dir: string, layers: BuildHost['layers'], content: BuildH
 }
 
 async function once({ host, content }: Opened, request: LabBuild): Promise<LabOutcome> {
-  const { text: dockerfile, cancelAfter, ...options } = request
+  const { text: dockerfile, cancelAfter, stream, ...options } = request
   const stop = new AbortController()
   const ran: string[] = []
   const cached: string[] = []
@@ -215,7 +217,8 @@ async function once({ host, content }: Opened, request: LabBuild): Promise<LabOu
   const started = performance.now()
   try {
     const bytes = dockerfile === undefined ? {} : { dockerfileBytes: new TextEncoder().encode(dockerfile) }
-    const result = await build(host, { ...options, ...bytes }, { progress, signal: stop.signal })
+    const input = stream === undefined ? {} : { contextStream: streamOf(readFileSync(stream)) }
+    const result = await build(host, { ...options, ...bytes, ...input }, { progress, signal: stop.signal })
     const milliseconds = performance.now() - started
     const image = await openImage(content, result.root)
     const layers: string[][] = []

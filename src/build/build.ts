@@ -1,14 +1,14 @@
-import { resolve } from 'node:path'
 import type { Call } from '#base'
 import { whyNotEmulated } from '#runtime'
+import { openMainContext } from './context/main.ts'
+import { openNamedContexts } from './context/named.ts'
 import { parseDockerfile } from './dockerfile/parse.ts'
 import { planBuild, type Plan } from './dockerfile/plan/plan.ts'
+import type { PlannedContexts } from './dockerfile/plan/sources.ts'
 import type { Dockerfile } from './dockerfile/syntax.ts'
 import { epochs } from './epochs.ts'
 import { exportImages } from './export/images.ts'
-import { solvePlans } from './solveplans.ts'
-import { readDockerfile } from './source/context.ts'
-import { LocalTrees, MAIN_CONTEXT } from './source/localtrees.ts'
+import { BuildSession } from './session.ts'
 import type { BuildHost, BuildOptions, BuildResult } from './types.ts'
 
 /**
@@ -18,10 +18,9 @@ import type { BuildHost, BuildOptions, BuildResult } from './types.ts'
  * Dockerfile caused carry its place.
  */
 export async function build(host: BuildHost, options: BuildOptions, call?: Call): Promise<BuildResult> {
-  const context = resolve(options.context)
-  const source = readDockerfile(context, options.dockerfile, options.dockerfileBytes)
-  const dockerfile = parseDockerfile(source.bytes, source.name)
-  const times = epochs(options, context)
+  using session = new BuildSession(host, options)
+  const { dockerfile, planned, head } = await openContexts(host, options, session, call)
+  const times = epochs(options, head)
   const platforms = options.platforms ?? [undefined]
   const plans = await Promise.all(
     platforms.map((platform) =>
@@ -33,6 +32,7 @@ export async function build(host: BuildHost, options: BuildOptions, call?: Call)
           oneOfSeveral: platforms.length > 1,
           whyNotRunnable: whyNotEmulated,
           ...(times.explicit === undefined ? {} : { epoch: times.explicit }),
+          planned,
           resolveImage: (ref, wanted, inner) => host.resolveImage(ref, wanted, inner),
         },
         call,
@@ -40,13 +40,7 @@ export async function build(host: BuildHost, options: BuildOptions, call?: Call)
     ),
   )
   warn(dockerfile, plans[0]!, call)
-  using trees = new LocalTrees(
-    host.db,
-    new Map([[MAIN_CONTEXT, { path: context, ...(source.path === undefined ? {} : { dockerfile: source.path }) }]]),
-  )
-  // A context that is missing or has a malformed ignore file is told of even where nothing reads it.
-  trees.get(MAIN_CONTEXT)
-  const { stacks, ...counts } = await solvePlans(host, options, { plans, trees }, call)
+  const { stacks, ...counts } = await session.solve(plans, call)
   const made = plans.map(({ state }, i) => ({
     state,
     layers: stacks[i]!,
@@ -56,6 +50,29 @@ export async function build(host: BuildHost, options: BuildOptions, call?: Call)
   }))
   const asIndex = made.length > 1 || isTrue(options.buildArgs?.['BUILDKIT_MULTI_PLATFORM'])
   return { ...(await exported(call, () => exportImages(host, made, asIndex, call))), ...counts }
+}
+
+interface Opened {
+  readonly dockerfile: Dockerfile
+  readonly planned: PlannedContexts
+  readonly head: number | undefined
+}
+
+async function openContexts(
+  host: BuildHost,
+  options: BuildOptions,
+  session: BuildSession,
+  call?: Call,
+): Promise<Opened> {
+  const named = openNamedContexts(options.contexts ?? {}, {
+    directories: session.directories,
+    resolveImage: (ref, platform, inner) => host.resolveImage(ref, platform, inner),
+  })
+  const main = await openMainContext(options, session, call)
+  // A context that is missing or has a malformed ignore file is told of even where nothing reads it.
+  if ('tree' in main.from) session.trees.get(main.from.tree)
+  const dockerfile = parseDockerfile(main.dockerfile.bytes, main.dockerfile.name)
+  return { dockerfile, planned: { ...named, main: main.from }, head: main.commitTime }
 }
 
 /** As Go reads truth. */

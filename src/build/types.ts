@@ -114,6 +114,15 @@ export interface BuildNetwork extends AsyncDisposable {
 /** Everything that a build is asked for; one file of `options/` per subject. */
 export interface BuildOptions extends LanguageOptions, ContextOptions, StepOptions, CacheOptions, ResultOptions {}
 
+/** Something from outside that a build read, pinned. */
+export interface ResolvedSource {
+  readonly kind: 'git' | 'http'
+  /** Without credentials. */
+  readonly uri: string
+  /** Digest of a file, or a commit. */
+  readonly digest: string
+}
+
 /** The image of one platform, its layers uncompressed but for those of its base. */
 export interface BuiltImage {
   readonly platform: Platform

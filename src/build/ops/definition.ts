@@ -1,13 +1,21 @@
 import type { Digest } from '#oci'
 import type { Rlimit } from '#runtime'
 import type { CacheSharing } from '../dockerfile/runmount.ts'
+import type { GitSource } from '../source/git/giturl.ts'
 import type { NetworkMode, Vertex } from '../types.ts'
 
 /** A result: the layers of a root filesystem by diff ID, from the base up. */
 export type Stack = readonly Digest[]
 
 /** What is asked, as plain data. Input 0 is the stack below, where `below` says so. */
-export type Definition = ImageDefinition | RunDefinition | MkdirDefinition | CopyDefinition | MergeDefinition
+export type Definition =
+  | ImageDefinition
+  | RunDefinition
+  | MkdirDefinition
+  | CopyDefinition
+  | MergeDefinition
+  | HttpDefinition
+  | GitDefinition
 
 export type BuildVertex = Vertex<Definition>
 
@@ -156,4 +164,22 @@ export type FileSource =
 /** `--link`: the layers of the second input over the stack of the first. */
 export interface MergeDefinition {
   readonly op: 'merge'
+}
+
+/** One file from a URL. */
+export interface HttpDefinition {
+  readonly op: 'http'
+  readonly url: string
+  /** What the file is called in its layer. */
+  readonly name: string
+  /** What it must hold. */
+  readonly checksum?: Digest
+}
+
+/** The files of a git repository. */
+export interface GitDefinition {
+  readonly op: 'git'
+  readonly source: GitSource
+  /** SOURCE_DATE_EPOCH, if somebody gave one. */
+  readonly epoch?: number
 }

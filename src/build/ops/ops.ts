@@ -1,6 +1,8 @@
 import type { Op } from '../types.ts'
 import { copyOp } from './copy.ts'
 import type { BuildVertex, Stack } from './definition.ts'
+import { gitOp } from './git.ts'
+import { httpOp } from './http.ts'
 import { imageOp } from './image.ts'
 import { mergeOp } from './merge.ts'
 import { mkdirOp } from './mkdir.ts'
@@ -20,5 +22,9 @@ export function opOf({ def }: BuildVertex, environment: StepEnvironment): Op<Sta
       return copyOp(def, environment)
     case 'merge':
       return mergeOp(def)
+    case 'http':
+      return httpOp(def, environment)
+    case 'git':
+      return gitOp(def, environment)
   }
 }

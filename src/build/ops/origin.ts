@@ -2,7 +2,8 @@ import type { Digest } from '#oci'
 import { hashFile } from '../source/filedigests.ts'
 import { select, type Selected } from '../source/select.ts'
 import type { SourceTree, TreeNode } from '../source/tree.ts'
-import { MAIN_CONTEXT, type LocalTree } from '../source/localtrees.ts'
+import type { LocalTree } from '../source/localtrees.ts'
+import { MAIN_CONTEXT } from '../source/maincontext.ts'
 import type { CopyDefinition, CopyItem, CopyPath, FileSource } from './definition.ts'
 
 /** A tree that a copy reads, and what of its entries is copied. */

@@ -105,7 +105,8 @@ export class Placement {
   }
 }
 
-function fileContent({ tree, digest, isLocal }: Origin, node: TreeNode): LayerContent {
+/** The bytes of an origin's file, checked on the way where they may change. */
+export function fileContent({ tree, digest, isLocal }: Origin, node: TreeNode): LayerContent {
   const expected = isLocal ? digest(node) : undefined
   // Hard links in a context are an accident of the machine; in a stage they are what keeps it small.
   const link = !isLocal && node.stat.nlink > 1 ? { link: `${node.stat.dev}:${node.stat.ino}` } : {}

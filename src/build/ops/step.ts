@@ -10,8 +10,8 @@ import type { SshSource, StepOptions } from '../options/step.ts'
 import type { Secrets } from '../secrets.ts'
 import type { LocalTrees } from '../source/localtrees.ts'
 import { SourceTree } from '../source/tree.ts'
-import type { BuildHost, CacheDep } from '../types.ts'
-import type { Stack } from './definition.ts'
+import type { BuildHost, CacheDep, ResolvedSource } from '../types.ts'
+import type { Definition, Stack } from './definition.ts'
 
 /** What the ops of one build share. */
 export interface StepEnvironment {
@@ -24,6 +24,8 @@ export interface StepEnvironment {
   readonly ssh: Readonly<Record<string, SshSource>>
   /** What steps run with and no key says. */
   readonly limits: StepLimits
+  /** Told of everything that came from outside, by what it turned out to be. */
+  readonly resolved: (def: Definition, source: ResolvedSource) => void
 }
 
 export type StepLimits = Pick<StepOptions, 'extraHosts' | 'cgroupParent' | 'resources' | 'onError'>

@@ -3,6 +3,7 @@ import { CairnError, fail, type ByteStream, type Call } from '#base'
 import { decompress, detectCompression, parseWhiteout, readTar, writeTar, type TarInput } from '#codec'
 import { close } from '#sys'
 import { SourceTree, type TreeNode } from '../source/tree.ts'
+import { readHead } from '../source/treefile.ts'
 import type { BuildHost } from '../types.ts'
 import type { CopyDefinition, Stack } from './definition.ts'
 import type { CopyStep } from './origin.ts'
@@ -72,7 +73,7 @@ async function archiveOf(step: CopyStep): Promise<(() => ByteStream) | undefined
   const { tree } = step.origin
   const { node } = step
   if (node.type !== 'file' || node.stat.size === 0) return undefined
-  const compression = detectCompression(head(tree, node))
+  const compression = detectCompression(readHead(tree, node, 16))
   const open = (): ByteStream =>
     compression === 'bzip2' || compression === 'xz'
       ? piped(compression, tree, node)
@@ -88,16 +89,6 @@ async function isTar(open: () => ByteStream): Promise<boolean> {
     throw error
   }
   return false
-}
-
-function head(tree: SourceTree, node: TreeNode): Uint8Array {
-  const fd = tree.open(node.path)
-  try {
-    const bytes = new Uint8Array(16)
-    return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0))
-  } finally {
-    close(fd)
-  }
 }
 
 const CHUNK = 1 << 20

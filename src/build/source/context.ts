@@ -15,15 +15,10 @@ export interface DockerfileSource {
   readonly path?: string
 }
 
-/** Reads the Dockerfile: the bytes given, the path given, or `Dockerfile` in the context. */
-export function readDockerfile(
-  context: string,
-  path: string | undefined,
-  bytes: Uint8Array | undefined,
-): DockerfileSource {
-  if (bytes) return { bytes, name: path ?? 'Dockerfile' }
+/** Reads the Dockerfile: the path given, or `Dockerfile` in the context. */
+export function readDockerfile(context: string, path: string | undefined): DockerfileSource {
   const where = path === undefined ? join(context, 'Dockerfile') : resolve(path)
-  const found = readSmall(where)
+  const found = readSmall(where) ?? (path === undefined ? readSmall(join(context, 'dockerfile')) : undefined)
   if (!found) checkContext(context)
   if (!found)
     fail('not_found', `no Dockerfile at ${where}`, {

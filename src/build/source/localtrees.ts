@@ -2,16 +2,16 @@ import { CairnError, fail } from '#base'
 import type { Database } from '#content'
 import { readIgnoreRules } from './context.ts'
 import { FileDigests } from './filedigests.ts'
+import { MAIN_CONTEXT } from './maincontext.ts'
 import { SourceTree } from './tree.ts'
-
-/** What the build context is called among the local trees; no other context can have this name. */
-export const MAIN_CONTEXT = ''
 
 /** A directory of this machine that copies and mounts read. */
 export interface LocalDirectory {
   readonly path: string
   /** Where the Dockerfile lies, whose own ignore file goes before the directory's. */
   readonly dockerfile?: string
+  /** Of this build alone: nothing about its files is worth remembering. */
+  readonly isTemporary?: boolean
 }
 
 /** A directory less what its ignore file hides, and the digests of its files. */
@@ -39,7 +39,7 @@ export class LocalTrees implements Disposable {
 
   /** Remembers what the build learnt about files. */
   save(): void {
-    for (const { digests } of this.open.values()) digests.save()
+    for (const [name, { digests }] of this.open) if (!this.directories.get(name)?.isTemporary) digests.save()
   }
 
   [Symbol.dispose](): void {

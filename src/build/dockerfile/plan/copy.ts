@@ -1,10 +1,10 @@
-import { fail } from '#base'
 import { parseChmod } from '../../ops/chmod.ts'
 import type { BuildVertex, CopyDefinition, CopyItem, Definition, FileSource } from '../../ops/definition.ts'
 import { vertex } from '../../solver/vertex.ts'
 import { cleanPath } from '../../source/cleanpath.ts'
 import type { CopyInstruction } from '../instruction.ts'
 import { attempt, layered, push, type LayerContext } from './files.ts'
+import { remoteSources } from './remote.ts'
 
 /** Where a COPY reads, once it is known: a local directory by its context's name, or what a vertex makes. */
 export type CopyFrom = { readonly tree: string } | { readonly vertex: BuildVertex; readonly context?: boolean }
@@ -49,18 +49,24 @@ export function applyCopy(instruction: CopyInstruction, from: CopyFrom, context:
   state.history.push({ created_by: [name, ...flags, ...words, destination, '# buildkit'].join(' ') })
 }
 
-function expandCopy(instruction: CopyInstruction, from: CopyFrom, { expand }: LayerContext): Expanded {
+function expandCopy(instruction: CopyInstruction, from: CopyFrom, context: LayerContext): Expanded {
+  const { expand } = context
   const { name, parents, unpack = name === 'ADD' } = instruction
   const inputs: BuildVertex[] = 'vertex' in from ? [from.vertex] : []
   const source: FileSource = 'vertex' in from ? { input: 0, ...(from.context ? { context: true } : {}) } : from
   const words: string[] = []
   const paths: CopyItem[] = []
   const inline: CopyItem[] = []
+  const remote = remoteSources(instruction, context)
   for (const given of instruction.sources)
     if (given.kind === 'path') {
-      const path = localSource(name, expand(given.path))
+      const path = expand(given.path)
       words.push(path)
-      paths.push({ kind: 'path', from: source, ...(parents ? pivot(path) : { path }), unpack })
+      const fetched = remote(path)
+      if (fetched) {
+        paths.push({ kind: 'path', from: { input: inputs.length }, literal: true, ...fetched.item })
+        inputs.push(fetched.vertex)
+      } else paths.push({ kind: 'path', from: source, ...(parents ? pivot(path) : { path }), unpack })
     } else {
       const text = given.expand ? expand(given.content, { literalQuotes: true, escape: '\\' }) : given.content
       inline.push({ kind: 'inline', name: given.name, text })
@@ -80,18 +86,6 @@ function pivot(path: string): { readonly path: string; readonly only?: string } 
   const at = path.indexOf('/./')
   const only = cleanPath(`/${at < 0 ? path : path.slice(at + 3)}`).slice(1)
   return { path: at < 0 ? '/' : path.slice(0, at), ...(only === '' ? {} : { only }) }
-}
-
-/** Sources over the network are another op, which there is none of yet. */
-function localSource(name: 'COPY' | 'ADD', path: string): string {
-  const isGit = /^(?:git@|git:\/\/|ssh:\/\/)/.test(path) || /^https?:\/\/.*\.git(?:#.*)?$/.test(path)
-  const isUrl = /^https?:\/\//.test(path)
-  if (!isGit && !isUrl) return path
-  if (name === 'COPY')
-    fail('invalid_argument', `source can't be a ${isGit ? 'git ref' : 'URL'} for COPY`, { hint: 'use ADD' })
-  fail('unimplemented', `ADD ${path}: ${isGit ? 'git repositories' : 'URLs'} are not supported yet`, {
-    hint: 'download it in a RUN step, or put it into the context',
-  })
 }
 
 /** Absolute; keeps a slash at the end, which asks for a directory. */

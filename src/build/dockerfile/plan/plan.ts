@@ -2,10 +2,7 @@ import { checkCanceled, fail, type Call } from '#base'
 import type { OpenedImage } from '#image'
 import { formatPlatform, hostPlatform, matchPlatform, type Digest, type Platform } from '#oci'
 import { withLocation } from '../../location.ts'
-import type { BuildVertex, Definition } from '../../ops/definition.ts'
 import type { StepOptions } from '../../options/step.ts'
-import { vertex } from '../../solver/vertex.ts'
-import { MAIN_CONTEXT } from '../../source/localtrees.ts'
 import { isCopy, isRun, isWorkdir, type Instruction, type RunInstruction, type Stage } from '../instruction.ts'
 import { parseDockerfile } from '../parse.ts'
 import { readInstruction } from '../read.ts'
@@ -16,23 +13,22 @@ import { applyCopy, type CopyFrom } from './copy.ts'
 import { applyWorkdir, type LayerContext } from './files.ts'
 import { applyRun } from './run.ts'
 import { applySetting } from './settings.ts'
+import { emptyVertex, Sources, type SourcesOptions } from './sources.ts'
 import { BuildArgs, expander, globalScope, platformArgs, type Variables } from './scope.ts'
 import { checkSources, findStage, stageTable, type StageRow } from './stagetable.ts'
 import { stepDefaults, type StepDefaults } from './stepdefaults.ts'
 import { childState, imageState, scratchState, type StageState } from './state.ts'
 
-export interface PlanOptions extends StepOptions {
+export interface PlanOptions extends StepOptions, SourcesOptions {
   readonly target?: string
   readonly buildArgs?: Readonly<Record<string, string>>
   readonly platform?: Platform
-  readonly epoch?: number
   readonly targetStep?: number
   readonly noCacheFilter?: readonly string[]
   /** One of several platforms: the names of steps say which. */
   readonly oneOfSeveral?: boolean
   /** Why a step of a platform cannot run here; undefined when it can. Default: nothing but the host's own can. */
   readonly whyNotRunnable?: (platform: Platform) => string | undefined
-  readonly resolveImage: (ref: string, platform: Platform, call?: Call) => Promise<OpenedImage>
 }
 
 /** What a Dockerfile asks for: a graph, and the config that the result gets. */
@@ -64,8 +60,7 @@ class Planner {
   private readonly global: Variables
   private readonly stages: readonly StageRow[]
   private readonly states = new Map<StageRow, Promise<StageState>>()
-  private readonly images = new Map<Digest, OpenedImage>()
-  private readonly resolved = new Map<string, Promise<OpenedImage>>()
+  private readonly sources: Sources
 
   constructor(dockerfile: Dockerfile, options: PlanOptions, call: Call | undefined) {
     const { globalArgs, stages } = readStages(dockerfile)
@@ -74,6 +69,7 @@ class Planner {
     this.call = call
     this.buildArgs = new BuildArgs(options.buildArgs ?? {})
     this.steps = stepDefaults(options, this.buildArgs)
+    this.sources = new Sources(options, call)
     this.platform = options.platform ?? hostPlatform()
     const name = options.target ?? stages.at(-1)!.from.stage
     const defaults = platformArgs(hostPlatform(), this.platform, name)
@@ -89,7 +85,7 @@ class Planner {
     const names = new Set(this.stages.map((row) => row.stage.from.stage))
     return {
       state,
-      images: this.images,
+      images: this.sources.images,
       unusedArgs: this.buildArgs.unused(),
       unusedFilters: (this.options.noCacheFilter ?? []).filter((name) => !names.has(name.toLowerCase())),
     }
@@ -111,7 +107,8 @@ class Planner {
   private prefetch(row: StageRow, seen: Set<StageRow>): void {
     if (seen.has(row)) return
     seen.add(row)
-    if (row.base === undefined && row.image !== 'scratch') this.image(row.image, this.platformOf(row)).catch(() => {})
+    if (this.replaced(row)) return this.sources.prefetch(row.stage.from.stage!, this.platformOf(row))
+    if (row.base === undefined) this.sources.prefetch(row.image, this.platformOf(row))
     const inputs = row.stage.instructions.flatMap((instruction) =>
       sourcesOf(instruction).flatMap((from) => findStage(this.stages, row, from, true) ?? []),
     )
@@ -122,19 +119,9 @@ class Planner {
     return row.platform ?? this.platform
   }
 
-  private image(ref: string, platform: Platform): Promise<OpenedImage> {
-    const key = `${ref} ${formatPlatform(platform)}`
-    let image = this.resolved.get(key)
-    if (!image) this.resolved.set(key, (image = this.options.resolveImage(ref, platform, this.call)))
-    return image
-  }
-
-  private async imageVertex(ref: string, platform: Platform): Promise<readonly [BuildVertex, OpenedImage]> {
-    const image = await this.image(ref, platform)
-    const manifest = image.descriptor.digest
-    this.images.set(manifest, image)
-    const layers = image.layers.map((layer) => layer.diffId)
-    return [vertex<Definition>({ op: 'image', manifest, layers }, [], { name: `FROM ${ref}` }), image]
+  /** A context of the stage's own name stands for all of it. */
+  private replaced({ stage, ...row }: StageRow): boolean {
+    return stage.from.stage !== undefined && this.sources.isContext(stage.from.stage, row.platform ?? this.platform)
   }
 
   private state(row: StageRow): Promise<StageState> {
@@ -145,6 +132,7 @@ class Planner {
 
   private async build(row: StageRow): Promise<StageState> {
     const { stage } = row
+    if (this.replaced(row)) return await this.at(stage.from.statement, () => this.beginWith(stage.from.stage!, row))
     const state = await this.at(stage.from.statement, () => this.begin(row))
     const triggers = await this.triggers(row, state)
     const instructions = [...triggers, ...stage.instructions]
@@ -174,11 +162,16 @@ class Planner {
 
   private async begin(row: StageRow): Promise<StageState> {
     if (row.base) return childState(await this.state(row.base))
+    return await this.beginWith(row.image, row)
+  }
+
+  /** With an image or a named context. */
+  private async beginWith(name: string, row: StageRow): Promise<StageState> {
     const platform = this.platformOf(row)
-    if (row.image === 'scratch') return scratchState(platform)
-    const [base, image] = await this.imageVertex(row.image, platform)
+    const { image, vertex } = await this.sources.base(name, platform)
     // An image for a platform that this one runs is what it is, not what was asked for.
-    return imageState(image, base, row.platform ?? image.platform)
+    if (image && vertex) return imageState(image, vertex, row.platform ?? image.platform)
+    return { ...scratchState(platform), vertex }
   }
 
   /** ONBUILD of the base, to be done first; they are not inherited further. */
@@ -212,13 +205,11 @@ class Planner {
 
   /** What `--from` reads: a stage by name or number, else an image; without it the context. */
   private async source(row: StageRow, from: string | undefined): Promise<CopyFrom> {
-    if (from === undefined) return { tree: MAIN_CONTEXT }
+    if (from === undefined) return this.sources.main
     const stage = findStage(this.stages, row, from)
-    if (stage) {
-      const state = await this.state(stage)
-      return { vertex: state.vertex ?? vertex<Definition>({ op: 'image', layers: [] }, [], { name: 'FROM scratch' }) }
-    }
-    return { vertex: (await this.imageVertex(from, this.platform))[0] }
+    if (!stage) return await this.sources.from(from, this.platform)
+    if (this.replaced(stage)) return await this.sources.from(stage.stage.from.stage!, this.platformOf(stage))
+    return { vertex: (await this.state(stage)).vertex ?? emptyVertex() }
   }
 
   private checkRunnable(platform: Platform): void {

@@ -1,0 +1,117 @@
+import { availableParallelism } from 'node:os'
+import type { Call } from '#base'
+import type { OpenedImage } from '#image'
+import type { Digest } from '#oci'
+import { openCache, type BuildCache } from './cache.ts'
+import { digestData } from './digest.ts'
+import type { Plan } from './dockerfile/plan/plan.ts'
+import type { BuildVertex, Definition, Stack } from './ops/definition.ts'
+import { opOf } from './ops/ops.ts'
+import { withView, type StepEnvironment } from './ops/step.ts'
+import { Secrets } from './secrets.ts'
+import { solveAll } from './solver/solve.ts'
+import { commitTime } from './source/git/commits.ts'
+import type { SecretReader } from './source/http/request.ts'
+import { LocalTrees, type LocalDirectory } from './source/localtrees.ts'
+import type { SourceTree } from './source/tree.ts'
+import type { BuildHost, BuildOptions, CacheMap, Op, ResolvedSource } from './types.ts'
+
+export interface Solved {
+  /** One per plan. */
+  readonly stacks: readonly Stack[]
+  readonly steps: number
+  readonly cached: number
+}
+
+/** One build: everything that its vertices share, from the first look at a remote context to the last step. */
+export class BuildSession implements Disposable {
+  readonly trees: LocalTrees
+  /** Local trees by name, to be filled before something reads them. */
+  readonly directories: Map<string, LocalDirectory> = new Map()
+  readonly secret: SecretReader = (id) => this.secrets.get(id)
+  private readonly sources = new Map<Digest, ResolvedSource>()
+  private readonly ops = new Map<Digest, Op<Stack>>()
+  private readonly secrets: Secrets
+  private readonly host: BuildHost
+  private readonly options: BuildOptions
+  private readonly cache: BuildCache
+  private readonly images = new Map<Digest, OpenedImage>()
+
+  constructor(host: BuildHost, options: BuildOptions) {
+    this.host = host
+    this.options = options
+    this.secrets = new Secrets(options.secrets)
+    this.trees = new LocalTrees(host.db, this.directories)
+    this.cache = openCache(host.db, host.layers, host.lease)
+  }
+
+  get workDir(): string {
+    return this.host.workDir
+  }
+
+  /** Solves the plans of all platforms as one graph: what they share is done once. */
+  async solve(plans: readonly Plan[], call?: Call): Promise<Solved> {
+    for (const plan of plans) for (const [digest, image] of plan.images) this.images.set(digest, image)
+    const targets = plans.flatMap(({ state }) => state.vertex ?? [])
+    const { results, ...counts } = await this.run(targets, call)
+    const found = new Map(targets.map((target, i) => [target, results[i]!]))
+    return { stacks: plans.map(({ state }) => (state.vertex ? found.get(state.vertex)! : [])), ...counts }
+  }
+
+  /** The tree that a vertex makes, while `work` looks at it. */
+  async view<T>(target: BuildVertex, work: (tree: SourceTree) => Promise<T>, call?: Call): Promise<T> {
+    const { results } = await this.run([target], call)
+    return await withView(this.host, results[0]!, work, call)
+  }
+
+  /** When the commit was made that a git vertex, viewed before, is at. */
+  commitTime({ def }: BuildVertex): number | undefined {
+    const source = this.sources.get(digestData(def))
+    return source?.kind === 'git' ? commitTime(this.host.db, source.digest) : undefined
+  }
+
+  /** What came from outside, each once. */
+  resolved(): readonly ResolvedSource[] {
+    return [...this.sources.values()]
+  }
+
+  [Symbol.dispose](): void {
+    this.trees.save()
+    this.cache.close()
+    this.trees[Symbol.dispose]()
+  }
+
+  private run(targets: readonly BuildVertex[], call?: Call): ReturnType<typeof solveAll<Definition, Stack>> {
+    const { parallelism = Math.max(2, availableParallelism()), noCache = false } = this.options
+    const op = (asked: BuildVertex): Op<Stack> => this.op(asked)
+    return solveAll<Definition, Stack>(targets, { op, cache: this.cache, parallelism, noCache }, call)
+  }
+
+  /** A context that was looked into before there was a plan is neither asked for nor fetched again. */
+  private op(asked: BuildVertex): Op<Stack> {
+    let op = this.ops.get(asked.digest)
+    if (!op) this.ops.set(asked.digest, (op = onceOnly(opOf(asked, this.environment()))))
+    return op
+  }
+
+  private environment(): StepEnvironment {
+    return {
+      host: this.host,
+      trees: this.trees,
+      images: this.images,
+      secrets: this.secrets,
+      ssh: this.options.ssh ?? {},
+      limits: this.options,
+      resolved: (def, source) => void this.sources.set(digestData(def), source),
+    }
+  }
+}
+
+function onceOnly<R>(op: Op<R>): Op<R> {
+  let map: Promise<CacheMap<R>> | undefined
+  let result: Promise<R> | undefined
+  return {
+    cacheMap: (call) => (map ??= op.cacheMap(call)),
+    exec: (inputs, call) => (result ??= op.exec(inputs, call)),
+  }
+}
