@@ -7,7 +7,7 @@ import type { CopyDefinition, CopyPath, FileSource, Stack } from './definition.t
 import { copySteps, localOrigin, selectItem, stackOrigin, type Origin } from './origin.ts'
 import { resolveOwner } from './owner.ts'
 import { Placement } from './place.ts'
-import { addLayer, stackDep, withView, withViews, type StepEnvironment } from './step.ts'
+import { addLayer, keptTime, stackDep, withView, withViews, type StepEnvironment } from './step.ts'
 import { LayerTarget } from './target.ts'
 import { hasArchive, unpackLayer } from './unpack.ts'
 import { layerTar } from './writelayer.ts'
@@ -82,7 +82,9 @@ function inputDigest(def: CopyDefinition, input: number, view: SourceTree, call?
     .filter(({ from }) => 'input' in from && from.input === input)
     .map((item) => {
       const selected = selectItem(def, item, origin)
-      return contentDigest(view, selected, { file: origin.digest, ownership: true }, call)
+      const isContext = 'input' in item.from && item.from.context === true
+      const time = isContext ? {} : { time: (mtime: bigint) => keptTime(mtime, def.epoch) }
+      return contentDigest(view, selected, { file: origin.digest, ownership: true, ...time }, call)
     })
 }
 

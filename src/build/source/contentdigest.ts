@@ -1,4 +1,5 @@
 import { checkCanceled, type Call } from '#base'
+import type { Nanoseconds } from '#codec'
 import type { Digest } from '#oci'
 import { readXattrs } from '#sys'
 import type { Selected } from './select.ts'
@@ -10,6 +11,8 @@ export interface ContentDigestOptions {
   readonly file: (node: TreeNode) => Digest
   /** Owner and extended attributes are copied, so they count. */
   readonly ownership: boolean
+  /** Times that are copied count, as they come out; without it none does. */
+  readonly time?: (mtime: Nanoseconds) => Nanoseconds
 }
 
 /** Reduces what a copy reads to one digest; docs/model/build.md says what counts. */
@@ -36,6 +39,7 @@ function describe(tree: SourceTree, node: TreeNode, below: string, options: Cont
     const xattrs = [...xattrsOf(tree, node)].map(([key, value]) => `${key}=${value.toHex()}`)
     common.push(stat.uid, stat.gid, xattrs.sort().join())
   }
+  if (options.time) common.push(String(options.time(stat.mtime)))
   if (node.type === 'file') return [...common, stat.size, options.file(node)]
   if (node.type === 'symlink') return [...common, node.target]
   return node.type === 'chardev' || node.type === 'blockdev' ? [...common, stat.rdevMajor, stat.rdevMinor] : common
