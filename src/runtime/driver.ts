@@ -181,7 +181,9 @@ async function end(child: Bun.Subprocess, stop: Attended['stop']): Promise<void>
 }
 
 /** Runtimes read little of the environment; a container's never comes from here. */
-const RUNTIME_ENV: Record<string, string> = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' }
+export const RUNTIME_ENV: Record<string, string> = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+}
 
 /** The last error that a runtime logged: JSON lines with `level` and `msg`. */
 function complaintIn(log: string): string | undefined {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdirSync, readFileSync, watch, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   cairnNode,
@@ -65,6 +65,24 @@ function parentOf(pid: number): number {
   return Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
 }
 
+/** The process with exactly these arguments, as soon as there is one. */
+async function processOf(args: readonly string[]): Promise<number> {
+  const wanted = `${args.join('\0')}\0`
+  for (;;) {
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name)))
+      if (commandLine(pid) === wanted) return Number(pid)
+    await Bun.sleep(5)
+  }
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
 /** Resolves when a process is gone; the kernel tells. */
 async function gone(pid: number): Promise<void> {
   await run(['tail', '--pid', String(pid), '-s', '0.02', '-f', '/dev/null'])
@@ -99,15 +117,21 @@ describe.skipIf(skip)('kill -9', () => {
   test('of a build while a step runs', async () => {
     const context = join(dir.path, 'context')
     mkdirSync(context)
-    writeFileSync(join(context, 'Dockerfile'), 'FROM busybox\nRUN echo first > /a\nRUN echo reached; sleep 1000\n')
+    writeFileSync(
+      join(context, 'Dockerfile'),
+      'FROM busybox\nRUN echo first > /a\nRUN echo reached; exec sleep 10042\n',
+    )
     const child = Bun.spawn(node.argv(['build', '--progress', 'plain', '--network', 'none', context]), {
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',
     })
     await sees(child.stderr, child.stdout, 'reached')
+    const step = await processOf(['sleep', '10042'])
     child.kill('SIGKILL')
     await child.exited
+    // Nobody else has to come for that.
+    await gone(step)
     writeFileSync(join(context, 'Dockerfile'), 'FROM busybox\nRUN echo first > /a\nRUN cat /a\n')
     await node.must(['build', '--network', 'none', '-t', 'after', context])
     await healthy()

@@ -29,7 +29,7 @@ export async function build(parts: Parts, request: BuildRequest, call?: Call): P
   checkOutputs(outputs ?? [])
   await using lease = acquireLease(parts.db, `build ${names[0] ?? request.context}`)
   using work = await createWorkDir(parts, 'build')
-  const host = await openBuildHost(parts, { lease, workDir: work.path, policy: pull ? 'always' : 'missing' })
+  await using host = await openBuildHost(parts, { lease, workDir: work.path, policy: pull ? 'always' : 'missing' })
   const result = await buildImage(
     host,
     { ...options, ...(platforms?.length && { platforms: distinct(platforms) }) },

@@ -2,6 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { openCacheMounts, type BuildHost } from '#build'
 import type { Lease } from '#content'
+import { guarded } from '#runtime'
 import { openBuildNetwork } from '../network/build.ts'
 import type { Parts } from '../parts.ts'
 import type { PullPolicy } from '../types.ts'
@@ -16,8 +17,8 @@ export interface BuildSession {
   readonly policy: PullPolicy
 }
 
-/** The node as a build sees it. */
-export async function openBuildHost(parts: Parts, session: BuildSession): Promise<BuildHost> {
+/** The node as a build sees it. What its steps run ends with this process. */
+export async function openBuildHost(parts: Parts, session: BuildSession): Promise<BuildHost & AsyncDisposable> {
   const [store, layers, snapshots, differ, runtime] = await Promise.all([
     parts.store(),
     parts.layers(),
@@ -26,18 +27,20 @@ export async function openBuildHost(parts: Parts, session: BuildSession): Promis
     parts.runtime(),
   ])
   const { lease, workDir } = session
+  const guardedRuntime = guarded(runtime)
   return {
     content: store.leased(lease),
     layers,
     snapshots,
     differ,
-    runtime,
+    runtime: guardedRuntime,
     db: parts.db,
     workDir,
     lease,
     resolveImage: await imageResolver(parts, session),
     openNetwork: networkOpener(parts, workDir),
     cacheMounts: openCacheMounts(parts.paths.cacheMounts),
+    [Symbol.asyncDispose]: () => guardedRuntime[Symbol.asyncDispose](),
   }
 }
 

@@ -24,7 +24,7 @@ export async function verifyBuild(parts: Parts, request: BuildRequest, call?: Ca
   await using lease = acquireLease(parts.db, `verify ${request.context}`)
   using work = await createWorkDir(parts, 'build')
   const { tags: _, outputs: __, pull, platforms, ...rest } = request
-  const host = await openBuildHost(parts, { lease, workDir: work.path, policy: pull ? 'always' : 'missing' })
+  await using host = await openBuildHost(parts, { lease, workDir: work.path, policy: pull ? 'always' : 'missing' })
   const options = { ...rest, ...(platforms?.length && { platforms: platforms.map((text) => parsePlatform(text)) }) }
   // The steps of the first time are those of the build that was asked for: found again, if it was done.
   const first = await buildImage(host, options, { ...(call?.signal && { signal: call.signal }) })
