@@ -1,17 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, readdirSync, readFileSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import {
-  cairnNode,
-  debianRootfs,
-  lacking,
-  needsRoot,
-  run,
-  skipReason,
-  tempDir,
-  type TempDir,
-  type TestNode,
-} from '#testkit'
+import { processEnd } from '#sys'
+import { cairnNode, debianRootfs, lacking, needsRoot, skipReason, tempDir, type TempDir, type TestNode } from '#testkit'
 
 // kill -9 of any process at any moment leaves a store that the next command uses as if nothing
 // had happened, and nothing behind.
@@ -83,11 +74,6 @@ function commandLine(pid: string): string {
   }
 }
 
-/** Resolves when a process is gone; the kernel tells. */
-async function gone(pid: number): Promise<void> {
-  await run(['tail', '--pid', String(pid), '-s', '0.02', '-f', '/dev/null'])
-}
-
 describe.skipIf(skip)('kill -9', () => {
   test('of an import at many moments', async () => {
     const rootfs = await debianRootfs()
@@ -131,7 +117,7 @@ describe.skipIf(skip)('kill -9', () => {
     child.kill('SIGKILL')
     await child.exited
     // Nobody else has to come for that.
-    await gone(step)
+    await processEnd(step)
     writeFileSync(join(context, 'Dockerfile'), 'FROM busybox\nRUN echo first > /a\nRUN cat /a\n')
     await node.must(['build', '--network', 'none', '-t', 'after', context])
     await healthy()
@@ -182,7 +168,7 @@ describe.skipIf(skip)('kill -9', () => {
     const { Pid } = (await inspect('watched')).State
     const monitor = parentOf(Pid)
     process.kill(monitor, 'SIGKILL')
-    await gone(monitor)
+    await processEnd(monitor)
     await node.must(['ps', '-a'])
     await node.must(['rm', '-f', 'watched'])
     await healthy()
@@ -207,7 +193,7 @@ describe.skipIf(skip)('kill -9', () => {
     const monitor = parentOf(Pid)
     process.kill(monitor, 'SIGKILL')
     process.kill(Pid, 'SIGKILL')
-    await gone(Pid)
+    await Promise.all([processEnd(monitor), processEnd(Pid)])
     expect((await inspect('both')).State.Status).toBe('exited')
     await node.must(['start', 'both'])
     await node.must(['rm', '-f', 'both'])
