@@ -23,6 +23,8 @@ export interface SourceLocation {
   readonly endLine?: number
   /** The text of the lines, for an excerpt under the message. */
   readonly excerpt?: string
+  /** The lines right above and below it. */
+  readonly around?: { readonly before: readonly string[]; readonly after: readonly string[] }
 }
 
 export interface ErrorDetails {

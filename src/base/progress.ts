@@ -45,4 +45,6 @@ export interface WarningProgress {
   readonly vertex?: string
   readonly message: string
   readonly location?: SourceLocation
+  /** The check that found it. */
+  readonly rule?: { readonly name: string; readonly description: string; readonly url?: string }
 }

@@ -313,7 +313,13 @@ COPY --from=a /d /e`,
     expect(outcome.error).toEqual({
       code: 'failed_precondition',
       message: 'process "/bin/sh -c echo two;   exit 3" did not complete successfully: exit code: 3',
-      location: { file: 'Dockerfile', line: 3, endLine: 4, excerpt: 'RUN echo two; \\\n  exit 3' },
+      location: {
+        file: 'Dockerfile',
+        line: 3,
+        endLine: 4,
+        excerpt: 'RUN echo two; \\\n  exit 3',
+        around: { before: ['RUN echo one'], after: ['RUN never'] },
+      },
     })
     expect(outcome.output).toBe('one\ntwo\n')
     expect(lab.leftovers()).toEqual([])

@@ -1,13 +1,11 @@
 import type { Call } from '#base'
 import { whyNotEmulated } from '#runtime'
-import { openMainContext } from './context/main.ts'
-import { openNamedContexts } from './context/named.ts'
-import { parseDockerfile } from './dockerfile/parse.ts'
+import { checksOf, warnOfFindings } from './dockerfile/check/report.ts'
+import { checkPlan } from './dockerfile/check/stage.ts'
 import { planBuild, type Plan } from './dockerfile/plan/plan.ts'
-import type { PlannedContexts } from './dockerfile/plan/sources.ts'
-import type { Dockerfile } from './dockerfile/syntax.ts'
 import { epochs } from './epochs.ts'
 import { exportImages } from './export/images.ts'
+import { openContexts } from './opencontexts.ts'
 import { BuildSession } from './session.ts'
 import type { BuildHost, BuildOptions, BuildResult } from './types.ts'
 
@@ -19,11 +17,13 @@ import type { BuildHost, BuildOptions, BuildResult } from './types.ts'
  */
 export async function build(host: BuildHost, options: BuildOptions, call?: Call): Promise<BuildResult> {
   using session = new BuildSession(host, options)
-  const { dockerfile, planned, head } = await openContexts(host, options, session, call)
+  const { dockerfile, planned, head, ignored } = await openContexts(host, options, session, call)
   const times = epochs(options, head)
   const platforms = options.platforms ?? [undefined]
-  const plans = await Promise.all(
-    platforms.map((platform) =>
+  const checks = checksOf(dockerfile, options)
+  const observer = checkPlan(checks, ignored)
+  const planning = Promise.all(
+    platforms.map((platform, i) =>
       planBuild(
         dockerfile,
         {
@@ -31,6 +31,7 @@ export async function build(host: BuildHost, options: BuildOptions, call?: Call)
           ...(platform ? { platform } : {}),
           oneOfSeveral: platforms.length > 1,
           whyNotRunnable: whyNotEmulated,
+          ...(i === 0 ? { observer } : {}),
           ...(times.explicit === undefined ? {} : { epoch: times.explicit }),
           planned,
           resolveImage: (ref, wanted, inner) => host.resolveImage(ref, wanted, inner),
@@ -39,7 +40,9 @@ export async function build(host: BuildHost, options: BuildOptions, call?: Call)
       ),
     ),
   )
-  warn(dockerfile, plans[0]!, call)
+  const plans = await planning.finally(() => warnOfFindings(checks, call))
+  warnOfArguments(plans[0]!, call)
+  checks.refuse()
   const { stacks, ...counts } = await session.solve(plans, call)
   const made = plans.map(({ state }, i) => ({
     state,
@@ -52,36 +55,12 @@ export async function build(host: BuildHost, options: BuildOptions, call?: Call)
   return { ...(await exported(call, () => exportImages(host, made, asIndex, call))), ...counts }
 }
 
-interface Opened {
-  readonly dockerfile: Dockerfile
-  readonly planned: PlannedContexts
-  readonly head: number | undefined
-}
-
-async function openContexts(
-  host: BuildHost,
-  options: BuildOptions,
-  session: BuildSession,
-  call?: Call,
-): Promise<Opened> {
-  const named = openNamedContexts(options.contexts ?? {}, {
-    directories: session.directories,
-    resolveImage: (ref, platform, inner) => host.resolveImage(ref, platform, inner),
-  })
-  const main = await openMainContext(options, session, call)
-  // A context that is missing or has a malformed ignore file is told of even where nothing reads it.
-  if ('tree' in main.from) session.trees.get(main.from.tree)
-  const dockerfile = parseDockerfile(main.dockerfile.bytes, main.dockerfile.name)
-  return { dockerfile, planned: { ...named, main: main.from }, head: main.commitTime }
-}
-
 /** As Go reads truth. */
 function isTrue(text: string | undefined): boolean {
   return /^(?:1|t|true)$/i.test(text ?? '')
 }
 
-function warn(dockerfile: Dockerfile, plan: Plan, call: Call | undefined): void {
-  for (const warning of dockerfile.warnings) call?.progress?.({ kind: 'warning', ...warning })
+function warnOfArguments(plan: Plan, call: Call | undefined): void {
   if (plan.unusedArgs.length > 0)
     call?.progress?.({
       kind: 'warning',

@@ -31,6 +31,21 @@ export type {
   RunMount,
   RunOptions,
 } from './define/types.ts'
+export { checkDockerfile } from './call/check.ts'
+export { outlineBuild } from './call/outline.ts'
+export { listTargets } from './call/targets.ts'
+export type {
+  BuildOutline,
+  BuildTarget,
+  CheckReport,
+  OutlineArg,
+  OutlineMount,
+  SourceFile,
+  TargetList,
+} from './call/types.ts'
+export type { Finding } from './dockerfile/check/checks.ts'
+export { RULES } from './dockerfile/check/rules.ts'
+export type { Rule, RuleName } from './dockerfile/check/rules.ts'
 export { openCacheMounts } from './cachemount/mounts.ts'
 export type { CacheMountInfo, CacheMountName, CacheMounts } from './cachemount/types.ts'
 export { leakAt } from './leaks.ts'

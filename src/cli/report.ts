@@ -1,5 +1,6 @@
-import { CairnError, messageOf, type SourceLocation } from '#base'
+import { CairnError, messageOf } from '#base'
 import { UnknownWord } from './arguments.ts'
+import { excerpt } from './excerpt.ts'
 import { note, OutputClosed, paint } from './output.ts'
 import { colours } from './terminal.ts'
 import { nearest } from './suggest.ts'
@@ -31,21 +32,6 @@ export function describe(error: unknown, colour: boolean): readonly string[] {
     lines.push(`${paint(colour, '36', 'hint:')} the disk is full: 'cairn system prune' frees what nothing uses`)
   }
   return lines
-}
-
-/** The source lines with the failing ones marked, or where they are when the text is not at hand. */
-function excerpt(location: SourceLocation, colour: boolean): readonly string[] {
-  const last = location.endLine ?? location.line
-  if (location.excerpt === undefined) return [`  ${location.file}:${location.line}`]
-  const width = String(last).length
-  const lines = location.excerpt.replace(/\n$/, '').split('\n')
-  return [
-    `${location.file}:${location.line}`,
-    ...lines.map((line, i) => {
-      const number = String(location.line + i).padStart(width + 1)
-      return paint(colour, '31', `${number} | >>> ${line}`)
-    }),
-  ]
 }
 
 /** Exit codes that an error itself brings: the runtime's 126 and 127. */

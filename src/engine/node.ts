@@ -99,6 +99,7 @@ function images(parts: Parts): Images {
     save: async (refs, call) => (await import('./image/save.ts')).save(parts, refs, call),
     load: async (archive, call) => (await import('./image/load.ts')).load(parts, archive, call),
     import: async (tar, options, call) => (await import('./image/import.ts')).importRoot(parts, tar, options, call),
+    questions: async () => (await import('./image/buildcall.ts')).buildQuestions(parts),
     build: async (request, call) => (await import('./image/build.ts')).build(parts, request, call),
     verify: async (request, call) => (await import('./image/verify.ts')).verifyBuild(parts, request, call),
     copy: async (request, call) => (await import('./transport/copy.ts')).copy(parts, request, call),

@@ -4,6 +4,7 @@ import type { RemoteDocument, StoredLogin } from '#registry/client'
 import type { CheckReport, CheckResult, RegistryConfig, RunningRegistry, StorageConfig } from '#registry/server'
 import type { Artifacts } from './artifact/types.ts'
 import type { ContainerState, Containers } from './container/types.ts'
+import type { BuildQuestions } from './image/buildcall.ts'
 import type { BuildRequest } from './image/buildrequest.ts'
 import type { Verification } from './image/verification.ts'
 import type { Indexes } from './imageindex/types.ts'
@@ -112,6 +113,8 @@ export interface Images {
   build(request: BuildRequest, call?: Call): Promise<Built>
   /** Builds twice, the second time elsewhere and from nothing, and compares. Names nothing. */
   verify(request: BuildRequest, call?: Call): Promise<Verification>
+  /** What can be asked about a Dockerfile without building it. */
+  questions(): Promise<BuildQuestions>
   pull(ref: string, options?: PullOptions, call?: Call): Promise<readonly Pulled[]>
   push(ref: string, options?: PushOptions, call?: Call): Promise<readonly Pushed[]>
   /** Between any two places: registries, layouts, archives, daemons, the store. Digests stay. */

@@ -4,17 +4,17 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   let bestDistance = Math.min(3, Math.ceil(word.length / 2) + 1)
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - word.length) >= bestDistance) continue
-    const distance = edits(word.toLowerCase(), candidate.toLowerCase())
-    if (distance < bestDistance) {
+    const edits = distance(word.toLowerCase(), candidate.toLowerCase())
+    if (edits < bestDistance) {
       best = candidate
-      bestDistance = distance
+      bestDistance = edits
     }
   }
   return best
 }
 
 /** Insertions, deletions, replacements. */
-function edits(a: string, b: string): number {
+export function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {
     const next = [i]

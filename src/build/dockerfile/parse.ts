@@ -1,4 +1,5 @@
 import { fail, text as decode, type SourceLocation } from '#base'
+import { locate } from '../location.ts'
 import { DirectiveBlock } from './directive.ts'
 import { marksOf } from './heredoc.ts'
 import { chomp, continued, isBlank, isComment, LogicalLine, splitLines, trimmedBounds } from './lines.ts'
@@ -21,16 +22,20 @@ const WITH_HEREDOC = new Set(['ADD', 'COPY', 'RUN'])
 class Parser {
   private readonly file: string
   private readonly lines: readonly string[]
+  /** Without their ends; with an empty one behind the last line end. */
+  private readonly bare: readonly string[]
   /** Index of the next line to read. */
   private next = 0
   private readonly directives: DirectiveBlock
   private readonly statements: Statement[] = []
-  private readonly warnings: { message: string; location: SourceLocation }[] = []
   private comments: string[] = []
+  /** Of the statement that is being read. */
+  private emptyContinuations: readonly SourceLocation[] = []
 
   constructor(source: string, file: string) {
     this.file = file
     this.lines = splitLines(source.startsWith('\uFEFF') ? source.slice(1) : source)
+    this.bare = [...this.lines.map(chomp), ...(source.endsWith('\n') ? [''] : [])]
     this.directives = new DirectiveBlock((message, line) => this.fail(message, line, line))
   }
 
@@ -43,7 +48,7 @@ class Parser {
       escape: this.escape,
       directives: this.directives.found,
       statements: this.statements,
-      warnings: this.warnings,
+      lines: this.bare,
     }
   }
 
@@ -85,11 +90,7 @@ class Parser {
       rest = continued(line, this.escape)
       logical.add(rest ?? line, this.next, 0)
     }
-    if (skippedBlank)
-      this.warnings.push({
-        message: 'an empty line inside a continued instruction is ignored',
-        location: this.location(first, this.next),
-      })
+    this.emptyContinuations = skippedBlank ? [this.location(this.next, this.next)] : []
     const bounds = trimmedBounds(logical.text)
     this.statements.push(this.build(logical, bounds, first, this.comments))
     this.comments = []
@@ -125,6 +126,7 @@ class Parser {
       args,
       heredocs,
       comments,
+      emptyContinuations: this.emptyContinuations,
       ...(trigger ? { trigger } : {}),
       flags: flags.map((flag) => ({ ...cutFlag(flag.text), range: logical.range(base + flag.start, base + flag.end) })),
       range: this.whole(logical.range(start, end), heredocs),
@@ -161,8 +163,7 @@ class Parser {
   }
 
   private location(first: number, last: number): SourceLocation {
-    const lines = this.lines.slice(first - 1, last).map(chomp)
-    return { file: this.file, line: first, endLine: Math.max(first, last), excerpt: lines.join('\n') }
+    return locate(this.file, this.bare, { first, last: Math.max(first, last) })
   }
 
   private fail(message: string, first: number, last: number): never {

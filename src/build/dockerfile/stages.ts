@@ -11,11 +11,12 @@ export interface Stages {
 }
 
 /** Statements to stages: every instruction is read, so an error in a stage that is never built is found as well. */
-export function readStages(dockerfile: Dockerfile): Stages {
+export function readStages(dockerfile: Dockerfile, seen?: (instruction: Instruction) => void): Stages {
   const globalArgs: ArgInstruction[] = []
   const stages: { from: Stage['from']; index: number; instructions: Stage['instructions'][number][] }[] = []
   for (const statement of dockerfile.statements) {
     const instruction: Instruction = readInstruction(statement, dockerfile.escape)
+    seen?.(instruction)
     const stage = stages.at(-1)
     if (instruction.name === 'FROM') stages.push({ from: instruction, index: stages.length, instructions: [] })
     else if (stage) stage.instructions.push(instruction)

@@ -61,6 +61,8 @@ export interface Statement {
   readonly heredocs: readonly Heredoc[]
   /** The statement inside `ONBUILD`. */
   readonly trigger?: Statement
+  /** Where it has empty lines inside a continuation: one for all of them, at its last line. */
+  readonly emptyContinuations: readonly SourceLocation[]
   /** Comment lines directly above, without `#`; an empty one starts anew. */
   readonly comments: readonly string[]
   /** The instruction with its heredocs. */
@@ -78,7 +80,8 @@ export interface Dockerfile {
   readonly escape: Escape
   readonly directives: readonly Directive[]
   readonly statements: readonly Statement[]
-  readonly warnings: readonly { readonly message: string; readonly location: SourceLocation }[]
+  /** The lines of the file, without their ends. */
+  readonly lines: readonly string[]
 }
 
 export type Escape = '\\' | '`'

@@ -1,4 +1,5 @@
 import type { BuildRequest } from '#engine'
+import { answerCall, parseCall } from '../buildcall/call.ts'
 import { command, type Command, type Values } from '../command.ts'
 import { cacheFlags, cacheRequest, refusedCacheFlags } from '../flags/build/cache.ts'
 import { contextFlags, contextRequest, refusedContextFlags } from '../flags/build/context.ts'
@@ -57,6 +58,8 @@ export const build: Command = command({
   run: async (context, values, [path]) => {
     const request = await requestOf(values, path!)
     const node = await context.node()
+    const question = parseCall(values.call, values.check)
+    if (question) return await answerCall(node, question, request, context.signal)
     using progress = await progressOf(values, `cairn build ${path!}`)
     const asked = { ...request, ...onErrorRequest(values, progress) }
     const built = await node.images.build(asked, { signal: context.signal, progress: progress.report })

@@ -2,6 +2,7 @@ import type { Progress } from '#base'
 import { size } from '../format/units.ts'
 import type { Renderer } from './renderer.ts'
 import { decode, seconds, Steps, type Step } from './steps.ts'
+import { warningsText } from './warnings.ts'
 
 /**
  * The line-by-line form: `#3 [2/5] RUN make`, `#3 0.412 output`, `#3 DONE 1.2s`. Lines of parallel
@@ -49,10 +50,6 @@ export function plain(out: (text: string) => void, now: () => number = Date.now)
 
   const report = (record: Progress): void => {
     const step = steps.take(record)
-    if (record.kind === 'warning') {
-      const at = record.location ? ` (${record.location.file}:${record.location.line})` : ''
-      out(`WARN: ${record.message}${at}\n`)
-    }
     if (!step) return
     if (record.kind === 'vertex') {
       announce(step)
@@ -68,6 +65,7 @@ export function plain(out: (text: string) => void, now: () => number = Date.now)
     [Symbol.dispose]: () => {
       for (const [step, rest] of partial) if (rest && !finished.has(step)) say(step, `${time(step)} ${rest}`)
       partial.clear()
+      out(warningsText(steps.warnings.splice(0), false))
     },
   }
 }

@@ -36,6 +36,7 @@ describe('progress', () => {
     )
     for (const record of records) shown.report(record)
     shown.end()
+    shown[Symbol.dispose]()
     expect(said).toBe(`#1 [a]
 #1 0.750 one
 
@@ -52,7 +53,10 @@ describe('progress', () => {
 
 #3 [c]
 #3 CACHED
-WARN: careful (Dockerfile:4)
+
+1 warning found:
+ - careful
+     Dockerfile:4
 `)
   })
 

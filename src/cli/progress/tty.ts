@@ -4,6 +4,7 @@ import { paint } from '../output.ts'
 import { colours } from '../terminal.ts'
 import type { Renderer } from './renderer.ts'
 import { seconds, Steps, type Step } from './steps.ts'
+import { warningsText } from './warnings.ts'
 
 /** Redraws at most this often. */
 const INTERVAL = 80
@@ -41,7 +42,7 @@ export function tty(out: (text: string) => void, title: string = 'Building'): Re
     clearInterval(timer)
     draw(true)
     if (failed) for (const step of steps.list) if (step.vertex.error !== undefined) out(failure(step))
-    for (const warning of steps.warnings) out(`${paint(colours(2), '33', 'warning:')} ${warning.message}\n`)
+    out(warningsText(steps.warnings, colours(2)))
   }
   return {
     report: (record: Progress) => {

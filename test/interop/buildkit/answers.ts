@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Descriptor } from '#oci'
 import { VERSION } from './buildkit.ts'
 import type { Case } from './cases.ts'
-import { isBuilt, type Outcome } from './outcome.ts'
+import { isRefused, type Outcome } from './outcome.ts'
 
 /** Raise it when {@link Outcome} or how BuildKit is asked changes. */
 const FORM = 1
@@ -20,8 +20,8 @@ export function openAnswers(bases: ReadonlyMap<string, Descriptor>): Answers {
   const cache = join(process.env.CAIRN_FIXTURES ?? join(tmpdir(), 'cairn-fixtures'), 'buildkit-answers')
   mkdirSync(cache, { recursive: true })
   const digests = [...bases.values()].map(({ digest }) => digest)
-  const pathOf = ({ dockerfile, args, files }: Case): string => {
-    const question = JSON.stringify([FORM, VERSION, digests, dockerfile, args, files])
+  const pathOf = ({ dockerfile, args, files, call }: Case): string => {
+    const question = JSON.stringify([FORM, VERSION, digests, dockerfile, args, files, ...(call ? [call] : [])])
     return join(cache, `${createHash('sha256').update(question).digest('hex').slice(0, 32)}.json`)
   }
   return {
@@ -31,7 +31,7 @@ export function openAnswers(bases: ReadonlyMap<string, Descriptor>): Answers {
       if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as Outcome
       const answer = await ask()
       // A refusal that nobody expects may be the machine's fault.
-      if (isBuilt(answer) === test.buildkitFails) return answer
+      if (isRefused(answer) !== test.buildkitFails) return answer
       writeFileSync(`${path}.${process.pid}`, JSON.stringify(answer))
       renameSync(`${path}.${process.pid}`, path)
       return answer

@@ -4,7 +4,7 @@ import { openLayout } from '#content'
 import { MediaType, type Descriptor, type Digest } from '#oci'
 import { goTools, run } from '#testkit'
 import type { Case } from './cases.ts'
-import { describeImage, type Outcome } from './outcome.ts'
+import { describeImage, saidText, type Outcome } from './outcome.ts'
 
 export const VERSION = 'v0.32.2'
 
@@ -47,15 +47,20 @@ export async function startBuildkit(
     async build(test, context) {
       const metadata = join(directory, `metadata-${++count}`)
       const output = join(directory, `built-${count}`)
-      const { code, stderr } = await run(
+      const { code, stdout, stderr } = await run(
         [client!, '--addr', address, 'build', '--progress', 'plain', '--frontend', 'dockerfile.v0']
           .concat(['--local', 'context=.', '--local', 'dockerfile=.', '--metadata-file', metadata])
           // A frontend that is told of a command line does not look for the one that `# syntax` names.
           .concat(['--opt', 'cmdline=builtin', '--oci-layout', `bases=${bases.layout}`, ...named])
-          .concat(['--output', `type=oci,dest=${output},tar=false,compression=uncompressed`])
+          .concat(
+            test.call
+              ? ['--opt', `requestid=frontend.${REQUESTS[test.call] ?? test.call}`]
+              : ['--output', `type=oci,dest=${output},tar=false,compression=uncompressed`],
+          )
           .concat(clientArgs(test.args)),
         { cwd: context },
       )
+      if (code === 0 && test.call) return { said: saidText(stdout) }
       if (code !== 0 || !existsSync(metadata)) return { error: stderr.split('\n').slice(-30).join('\n') }
       const written = JSON.parse(readFileSync(metadata, 'utf8')) as Record<string, unknown>
       const digest = written['containerimage.digest'] as Digest
@@ -67,6 +72,8 @@ export async function startBuildkit(
     [Symbol.asyncDispose]: stop,
   }
 }
+
+const REQUESTS: Readonly<Record<string, string>> = { check: 'lint' }
 
 /** Resolves with true when the directory has the file. */
 function appears(directory: string, name: string): Promise<true> {

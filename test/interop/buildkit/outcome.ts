@@ -4,7 +4,7 @@ import { fileTree, openImage, type TreeEntry } from '#image'
 import type { Descriptor, History } from '#oci'
 
 /** What came of a build, in a form whose equality is what the comparison means. */
-export type Outcome = { readonly error: string } | BuiltImage
+export type Outcome = { readonly error: string } | { readonly said: string } | BuiltImage
 
 export interface BuiltImage {
   /** Members of the config without those that name a time or a layer's bytes. */
@@ -61,6 +61,15 @@ function describeEntry(entry: TreeEntry, bytes: Uint8Array | undefined): string 
   return parts.join(' ')
 }
 
-export function isBuilt(outcome: Outcome): outcome is BuiltImage {
-  return !('error' in outcome)
+export function isRefused(outcome: Outcome): outcome is { readonly error: string } {
+  return 'error' in outcome
+}
+
+/** What a check, outline or list of targets says, without what only a client adds; checks in an order of their own. */
+export function saidText(text: string): string {
+  const [head = '', ...warnings] = `\n${text}`.replace(/^\nCheck complete.*\n/, '\n').split('\nWARNING: ')
+  return [
+    head.replace(/\n?ERROR: [^]*$/, ''),
+    ...warnings.map((one) => one.replace(/\n?ERROR: [^]*$/, '')).toSorted(),
+  ].join('\nWARNING: ')
 }

@@ -24,7 +24,8 @@ const SHORT: Readonly<Record<string, string>> = {
   '"': '\\"',
 }
 
-function quoted(text: string): string {
+/** `%q`. */
+export function quoted(text: string): string {
   let out = ''
   for (const char of text) {
     const code = char.codePointAt(0)!

@@ -11,10 +11,11 @@ import { readStages } from '../stages.ts'
 import type { Dockerfile, Statement } from '../syntax.ts'
 import { applyCopy, type CopyFrom } from './copy.ts'
 import { applyWorkdir, type LayerContext } from './files.ts'
+import type { PlanObserver } from './observer.ts'
 import { applyRun } from './run.ts'
 import { applySetting } from './settings.ts'
 import { emptyVertex, Sources, type SourcesOptions } from './sources.ts'
-import { BuildArgs, expander, globalScope, platformArgs, type Variables } from './scope.ts'
+import { BuildArgs, expander, globalScope, platformArgs, splitter, type Variables } from './scope.ts'
 import { checkSources, findStage, stageTable, type StageRow } from './stagetable.ts'
 import { stepDefaults, type StepDefaults } from './stepdefaults.ts'
 import { childState, imageState, scratchState, type StageState } from './state.ts'
@@ -29,6 +30,9 @@ export interface PlanOptions extends StepOptions, SourcesOptions {
   readonly oneOfSeveral?: boolean
   /** Why a step of a platform cannot run here; undefined when it can. Default: nothing but the host's own can. */
   readonly whyNotRunnable?: (platform: Platform) => string | undefined
+  /** Plan every stage, needed or not. */
+  readonly allStages?: boolean
+  readonly observer?: PlanObserver
 }
 
 /** What a Dockerfile asks for: a graph, and the config that the result gets. */
@@ -63,7 +67,8 @@ class Planner {
   private readonly sources: Sources
 
   constructor(dockerfile: Dockerfile, options: PlanOptions, call: Call | undefined) {
-    const { globalArgs, stages } = readStages(dockerfile)
+    const { observer } = options
+    const { globalArgs, stages } = readStages(dockerfile, (instruction) => observer?.instruction?.(instruction))
     this.dockerfile = dockerfile
     this.options = options
     this.call = call
@@ -73,14 +78,17 @@ class Planner {
     this.platform = options.platform ?? hostPlatform()
     const name = options.target ?? stages.at(-1)!.from.stage
     const defaults = platformArgs(hostPlatform(), this.platform, name)
-    this.global = globalScope(defaults, globalArgs, this.buildArgs, dockerfile.escape)
-    this.stages = stageTable(stages, expander(this.global, dockerfile.escape))
+    const { escape } = dockerfile
+    this.global = globalScope(defaults, globalArgs, this.buildArgs, escape)
+    observer?.file?.({ stages, globalArgs, defaults, global: this.global, escape })
+    this.stages = stageTable(stages, expander(this.global, escape))
     checkSources(this.stages, sourcesOf)
   }
 
   async plan(): Promise<Plan> {
     const target = this.target()
     this.prefetch(target, new Set())
+    if (this.options.allStages) for (const row of this.stages) await this.state(row)
     const state = await this.state(target)
     const names = new Set(this.stages.map((row) => row.stage.from.stage))
     return {
@@ -132,6 +140,7 @@ class Planner {
 
   private async build(row: StageRow): Promise<StageState> {
     const { stage } = row
+    this.options.observer?.stage?.(row)
     if (this.replaced(row)) return await this.at(stage.from.statement, () => this.beginWith(stage.from.stage!, row))
     const state = await this.at(stage.from.statement, () => this.begin(row))
     const triggers = await this.triggers(row, state)
@@ -147,15 +156,21 @@ class Planner {
       epoch: this.options.epoch,
       steps: this.steps,
     }
+    const { observer } = this.options
+    const { buildArgs, global } = this
+    const words = splitter(state.variables, escape)
     for (const instruction of instructions.slice(0, last))
       await this.at(instruction.statement, async () => {
         checkCanceled(this.call)
+        const seen = { row, instruction, state, expand, words, escape, buildArgs, global }
+        observer?.before?.(seen)
         if (isRun(instruction)) {
           this.checkRunnable(state.platform)
           applyRun(instruction, await this.mounted(row, instruction), layer)
         } else if (isCopy(instruction)) applyCopy(instruction, await this.source(row, instruction.from), layer)
         else if (isWorkdir(instruction)) applyWorkdir(instruction, layer)
-        else applySetting(instruction, { state, expand, escape, buildArgs: this.buildArgs, global: this.global })
+        else applySetting(instruction, seen)
+        observer?.after?.(seen)
       })
     return state
   }
@@ -169,6 +184,7 @@ class Planner {
   private async beginWith(name: string, row: StageRow): Promise<StageState> {
     const platform = this.platformOf(row)
     const { image, vertex } = await this.sources.base(name, platform)
+    if (image) this.options.observer?.image?.(row, image.platform, platform)
     // An image for a platform that this one runs is what it is, not what was asked for.
     if (image && vertex) return imageState(image, vertex, row.platform ?? image.platform)
     return { ...scratchState(platform), vertex }

@@ -1,6 +1,6 @@
 import { formatPlatform, type Platform } from '#oci'
 import { located } from '../../location.ts'
-import { expandWord, type ExpandOptions } from '../expand.ts'
+import { expand, expandWord, type ExpandOptions } from '../expand.ts'
 import type { ArgInstruction } from '../instruction.ts'
 import type { Escape } from '../syntax.ts'
 
@@ -24,6 +24,11 @@ export class BuildArgs {
   /** An argument that the builder itself reads, whether or not an ARG declares it. */
   builtin(name: string): string | undefined {
     return this.values.get(name)
+  }
+
+  /** Without asking for it. */
+  has(name: string): boolean {
+    return this.values.has(name)
   }
 
   /** Arguments that nothing in the Dockerfile declares. */
@@ -91,6 +96,11 @@ export function globalScope(
       }
     })
   return scope
+}
+
+/** Expands a word and splits it at white space. */
+export function splitter(variables: ReadonlyMap<string, string>, escape: Escape): (word: string) => readonly string[] {
+  return (word) => expand(word, (name) => variables.get(name), { escape }).words
 }
 
 /** Expands words with the variables as they are at the time of each call. */

@@ -1,7 +1,5 @@
 import { fail } from '#base'
-import { expand } from '../expand.ts'
 import type { ArgInstruction, CommandInstruction, PairsInstruction, SettingInstruction } from '../instruction.ts'
-import type { Escape } from '../syntax.ts'
 import { parseExposed } from './expose.ts'
 import { shellArgs } from './files.ts'
 import { healthcheckText, listed, quotedList } from './history.ts'
@@ -12,7 +10,7 @@ import type { StageState } from './state.ts'
 export interface SettingContext {
   readonly state: StageState
   readonly expand: ReturnType<typeof expander>
-  readonly escape: Escape
+  readonly words: (word: string) => readonly string[]
   readonly buildArgs: BuildArgs
   readonly global: Variables
 }
@@ -109,9 +107,8 @@ function applyCommand({ name, command }: CommandInstruction, state: StageState):
   return `${name} ${quotedList(args)}`
 }
 
-function applyExpose(ports: readonly string[], { state, escape }: SettingContext): string {
-  const words = ports.flatMap((port) => expand(port, (name) => state.variables.get(name), { escape }).words)
-  const exposed = words.flatMap(parseExposed)
+function applyExpose(ports: readonly string[], { state, words }: SettingContext): string {
+  const exposed = ports.flatMap((port) => words(port)).flatMap(parseExposed)
   state.config.ExposedPorts = {
     ...state.config.ExposedPorts,
     ...Object.fromEntries(exposed.map((port) => [port, {}])),

@@ -12,10 +12,16 @@ export const languageFlags = {
     value: 'int',
     help: 'Stop after this step of the target stage, by its number in the progress; the image is what is there then',
   },
+  call: {
+    type: 'string',
+    help: 'Set method for evaluating build ("check", "outline", "targets")',
+    complete: ['build', 'check', 'outline', 'targets'],
+  },
+  check: { type: 'boolean', help: 'Shorthand for "--call=check"' },
   target: { type: 'string', help: 'Set the target build stage to build' },
 } as const
 
-export const refusedLanguageFlags = ['call', 'check', 'policy'] as const
+export const refusedLanguageFlags = ['policy'] as const
 
 export function languageRequest(values: Values<typeof languageFlags>): Partial<BuildRequest> {
   return given({
