@@ -1,4 +1,6 @@
+import { mkdirSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import type { Call } from '#base'
 import type { OpenedImage } from '#image'
 import type { Digest } from '#oci'
@@ -32,6 +34,7 @@ export class BuildSession implements Disposable {
   private readonly sources = new Map<Digest, ResolvedSource>()
   private readonly ops = new Map<Digest, Op<Stack>>()
   private readonly secrets: Secrets
+  private scratchPath: string | undefined
   private readonly host: BuildHost
   private readonly options: BuildOptions
   private readonly cache: BuildCache
@@ -45,8 +48,13 @@ export class BuildSession implements Disposable {
     this.cache = openCache(host.db, host.layers, host.lease)
   }
 
-  get workDir(): string {
-    return this.host.workDir
+  /** A directory for what is fetched, until it is a layer; gone with the build. */
+  get scratch(): string {
+    if (this.scratchPath === undefined) {
+      this.scratchPath = join(this.host.workDir, `sources-${crypto.randomUUID()}`)
+      mkdirSync(this.scratchPath, { recursive: true, mode: 0o700 })
+    }
+    return this.scratchPath
   }
 
   /** Solves the plans of all platforms as one graph: what they share is done once. */
@@ -79,6 +87,7 @@ export class BuildSession implements Disposable {
     this.trees.save()
     this.cache.close()
     this.trees[Symbol.dispose]()
+    if (this.scratchPath !== undefined) rmSync(this.scratchPath, { recursive: true, force: true })
   }
 
   private run(targets: readonly BuildVertex[], call?: Call): ReturnType<typeof solveAll<Definition, Stack>> {
@@ -102,6 +111,7 @@ export class BuildSession implements Disposable {
       secrets: this.secrets,
       ssh: this.options.ssh ?? {},
       limits: this.options,
+      scratch: () => this.scratch,
       resolved: (def, source) => void this.sources.set(digestData(def), source),
     }
   }

@@ -60,13 +60,13 @@ async function fromStream(
   call?: Call,
 ): Promise<MainContext> {
   if (!options.contextStream) fail('invalid_argument', 'a context "-" needs a stream')
-  const streamed = await readStream(options.contextStream, host.workDir, call)
+  const streamed = await readStream(options.contextStream, host.scratch, call)
   if ('directory' in streamed) return await fromArchive(streamed.directory, { options, host, given }, call)
   if (options.dockerfile !== undefined || given)
     fail('invalid_argument', 'standard input holds a Dockerfile, and -f names another one', {
       hint: 'give one of them; a context on standard input is a tar archive',
     })
-  const path = join(host.workDir, 'empty')
+  const path = join(host.scratch, 'empty')
   mkdirSync(path, { recursive: true })
   host.directories.set(MAIN_CONTEXT, { path, isTemporary: true })
   return { from: { tree: MAIN_CONTEXT }, dockerfile: { bytes: streamed.dockerfile, name: DOCKERFILE } }

@@ -13,7 +13,7 @@ const DOCKERFILE_LIMIT = 16 << 20
 const ARCHIVE_LIMIT = 64 * 2 ** 30
 
 /** Reads a context from a stream to its end. */
-export async function readStream(stream: ByteStream, workDir: string, call?: Call): Promise<StreamedContext> {
+export async function readStream(stream: ByteStream, scratch: string, call?: Call): Promise<StreamedContext> {
   const chunks = stream[Symbol.asyncIterator]()
   try {
     const first: Uint8Array[] = []
@@ -26,7 +26,7 @@ export async function readStream(stream: ByteStream, workDir: string, call?: Cal
     const head = concat(first)
     if (head.length === 0) fail('invalid_argument', 'the build context on standard input is empty')
     return looksLikeArchive(head)
-      ? { directory: await keep(head, chunks, workDir, call) }
+      ? { directory: await keep(head, chunks, scratch, call) }
       : { dockerfile: await rest(head, chunks) }
   } finally {
     await chunks.return?.()
@@ -48,10 +48,10 @@ async function rest(head: Uint8Array, chunks: AsyncIterator<Uint8Array>): Promis
 async function keep(
   head: Uint8Array,
   chunks: AsyncIterator<Uint8Array>,
-  workDir: string,
+  scratch: string,
   call?: Call,
 ): Promise<string> {
-  const directory = join(workDir, `stream-${crypto.randomUUID()}`)
+  const directory = join(scratch, `stream-${crypto.randomUUID()}`)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const fd = openSync(join(directory, 'context'), 'wx', 0o600)
   try {

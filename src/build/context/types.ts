@@ -20,7 +20,8 @@ export type MainOptions = ContextOptions & Pick<LanguageOptions, 'buildArgs'>
 
 /** What contexts need of a build before there is a plan. */
 export interface ContextHost {
-  readonly workDir: string
+  /** A directory for what is fetched or read, gone with the build. */
+  readonly scratch: string
   /** Local trees by name, to be filled. */
   readonly directories: Map<string, LocalDirectory>
   readonly secret: SecretReader

@@ -46,11 +46,11 @@ export function gitOp(def: GitDefinition, environment: StepEnvironment): Op<Stac
 /** Runs `work` with git, and an SSH agent for where the remote asks for one: that of `--ssh`, else the caller's own. */
 async function withGit<T>(
   { source: { remote } }: GitDefinition,
-  { host, secrets, ssh }: StepEnvironment,
+  { scratch, secrets, ssh }: StepEnvironment,
   work: (git: Git) => Promise<T>,
 ): Promise<T> {
   await using cleanup = new AsyncDisposableStack()
-  const git = cleanup.use(new Git({ remote, secret: (id) => secrets.get(id), directory: host.workDir }))
+  const git = cleanup.use(new Git({ remote, secret: (id) => secrets.get(id), directory: scratch() }))
   const { default: source } = ssh
   if (source && 'keys' in source) {
     const { serveAgent } = await import('../ssh/serve.ts')

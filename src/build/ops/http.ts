@@ -19,7 +19,7 @@ export function httpOp(def: HttpDefinition, environment: StepEnvironment): Op<St
   let known: Download | undefined
   const fetchFile = async (isNeeded: boolean, call?: Call): Promise<Download> =>
     await download(
-      { url: def.url, secret: (id) => secrets.get(id), db: host.db, directory: host.workDir, isNeeded },
+      { url: def.url, secret: (id) => secrets.get(id), db: host.db, directory: environment.scratch(), isNeeded },
       call,
     )
   return {

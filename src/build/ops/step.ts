@@ -24,6 +24,8 @@ export interface StepEnvironment {
   readonly ssh: Readonly<Record<string, SshSource>>
   /** What steps run with and no key says. */
   readonly limits: StepLimits
+  /** The directory for what is fetched, until it is a layer. */
+  readonly scratch: () => string
   /** Told of everything that came from outside, by what it turned out to be. */
   readonly resolved: (def: Definition, source: ResolvedSource) => void
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { checkCanceled, fail, text, type Call } from '#base'
@@ -31,7 +31,6 @@ export class Git implements Disposable {
       fail('unimplemented', `${withoutCredentials(remote)} is a git repository, and git is not installed`, {
         hint: 'install git',
       })
-    mkdirSync(directory, { recursive: true })
     this.directory = mkdtempSync(join(directory, 'git-'))
     this.remote = remote
     const config = join(this.directory, 'config')
