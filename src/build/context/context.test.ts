@@ -5,13 +5,10 @@ import { streamOf } from '#base'
 import { openLayout } from '#content'
 import { composeImage } from '#image'
 import { hostPlatform, describe as descriptorOf, MediaType } from '#oci'
-import { buildLab, lacking, must, needsRoot, run, skipReason, tarOf, type LabOutcome } from '#testkit'
+import { buildLab, lacking, must, needsRoot, run, skipReason, tarOf } from '#testkit'
 import { readMainContext, readNamedContext } from './reference.ts'
 
 const isMissing = skipReason('contexts', needsRoot(), lacking('crun'))
-
-const top = (outcome: LabOutcome | undefined): readonly string[] =>
-  outcome?.layers.at(-1) ?? [String(outcome?.error?.message)]
 
 describe.skipIf(isMissing)('needs root and crun: contexts', () => {
   test('standard input: archives of every kind, or a Dockerfile', async () => {
