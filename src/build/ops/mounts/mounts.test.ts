@@ -173,11 +173,11 @@ RUN --mount=type=secret,id=named --mount=type=secret,id=named,env=TOKEN,target=/
     --mount=type=secret,id=nobody --mount=type=secret,id=nobody,env=NO \\
     --mount=type=secret,id=named,env=named \\
     stat -c %a:%u:%g /run/secrets/named /t; cmp /run/secrets/named /t; [ "$TOKEN" = "$(cat /t)" ] && echo same; ls /run/secrets; \\
-    [ -z "\${NO+x}" ] && echo unset`,
+    echo "<\${NO-unset}>"`,
       { secrets },
     )
     expect(outcome.error).toBeUndefined()
-    expect(outcome.output).toBe('400:0:0\n440:3:4\nsame\nnamed\nunset\n')
+    expect(outcome.output).toBe('400:0:0\n440:3:4\nsame\nnamed\n<>\n')
     expect(top(outcome)).toEqual([])
     const missing = await one(lab, 'FROM busybox\nRUN --mount=type=secret,id=gone,required true')
     expect(missing.error).toMatchObject({ code: 'failed_precondition', location: { line: 2 } })

@@ -9,7 +9,8 @@ export function secretMount(mount: SecretMount, { environment, secrets }: MountC
   const { id, target, env, required, mode = 0o400, uid = 0, gid = 0 } = mount
   const bytes = environment.secrets.get(id)
   if (bytes === undefined) {
-    if (!required) return {}
+    // As with BuildKit, a variable is there all the same, and empty.
+    if (!required) return env === undefined ? {} : { env: [`${env}=`] }
     fail('failed_precondition', `the step needs the secret ${JSON.stringify(id)}, which was not given`, {
       hint: `build with --secret id=${id},src=FILE or --secret id=${id},env=NAME`,
     })

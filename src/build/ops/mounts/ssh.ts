@@ -8,8 +8,10 @@ import type { MountContext, OneMount } from './types.ts'
 export async function sshMount(mount: SshMount, { environment, secrets, cleanup }: MountContext): Promise<OneMount> {
   const { id, target, required, mode = 0o600, uid = 0, gid = 0 } = mount
   const source = environment.ssh[id]
+  const env = [`SSH_AUTH_SOCK=${target}`]
   if (!source) {
-    if (!required) return {}
+    // As with BuildKit, the variable is there all the same.
+    if (!required) return { env }
     fail('failed_precondition', `the step needs the SSH agent ${JSON.stringify(id)}, which was not given`, {
       hint: `build with --ssh ${id}${id === 'default' ? '' : '=SOCKET|KEY'}`,
     })
@@ -22,6 +24,6 @@ export async function sshMount(mount: SshMount, { environment, secrets, cleanup 
   return {
     mount: { type: 'bind', source: socket, target, readonly: true },
     isFile: true,
-    env: [`SSH_AUTH_SOCK=${target}`],
+    env,
   }
 }
