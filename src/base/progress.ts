@@ -30,6 +30,8 @@ export interface StatusProgress {
   readonly total?: number
   readonly unit: 'bytes' | 'items'
   readonly done?: boolean
+  /** How it came to be done, where nothing was moved: `Already exists`. */
+  readonly note?: string
 }
 
 /** Bytes that a step's process wrote. */

@@ -24,7 +24,7 @@ export function transfer(options: {
       if (record.kind === 'warning') note(`warning: ${record.message}`)
       if (quiet) return
       if (record.kind === 'vertex' && record.started !== undefined && record.completed === undefined) out(record.name)
-      if (record.kind === 'status' && record.done) out(`${record.name}: ${done}`)
+      if (record.kind === 'status' && record.done) out(`${record.name}: ${record.note ?? done}`)
     },
     end: nothing,
     [Symbol.dispose]: nothing,

@@ -55,13 +55,13 @@ export const table: readonly Entry[] = [
   },
   {
     name: 'pull',
-    summary: 'Download an image from a registry',
+    summary: 'Download an image from a registry, or from another machine: ssh://HOST/NAME',
     also: ['image pull'],
     load: async () => (await import('./commands/pull.ts')).pull,
   },
   {
     name: 'push',
-    summary: 'Upload an image to a registry',
+    summary: 'Upload an image to a registry, or to another machine: ssh://HOST/NAME',
     also: ['image push'],
     load: async () => (await import('./commands/push.ts')).push,
   },
@@ -322,6 +322,11 @@ export const table: readonly Entry[] = [
     name: 'index annotate',
     summary: 'Annotate an index, or one image in it',
     load: async () => (await import('./commands/indexes.ts')).indexAnnotate,
+  },
+  {
+    name: 'serve',
+    summary: "Serve this machine's images on standard input and output",
+    load: async () => (await import('./commands/serve.ts')).serve,
   },
   {
     name: 'registry serve',

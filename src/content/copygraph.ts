@@ -1,5 +1,5 @@
 import { checkCanceled, CairnError, fail, streamOf } from '#base'
-import type { ByteStream, Call } from '#base'
+import type { ByteStream, Call, StatusProgress } from '#base'
 import { chooseManifest, formatPlatform, isIndex, isManifest, parseIndex, successors } from '#oci'
 import type { Descriptor, Platform } from '#oci'
 import { readDocument } from './document.ts'
@@ -23,6 +23,8 @@ export interface CopyOptions extends Call {
   readonly exclude?: (leaf: Descriptor) => boolean
   /** Gets every digest before the destination is asked for it, so that gc keeps what turns out to be there. */
   readonly lease?: Lease
+  /** The step that the progress of blobs belongs to. */
+  readonly vertex?: string
   /** Called for each leaf that the destination has already. */
   readonly onSkip?: (leaf: Descriptor) => void
 }
@@ -145,8 +147,16 @@ class GraphCopy {
   }
 
   #counted(d: Descriptor, bytes: ByteStream): ByteStream {
-    return this.#options.progress ? reported(d, bytes, this.#options.progress) : bytes
+    const { progress, vertex } = this.#options
+    return progress ? reported(d, bytes, progress, vertex) : bytes
   }
+}
+
+/** A record of how far a blob has come; by default all the way. */
+export function blobStatus(d: Descriptor, vertex?: string): StatusProgress {
+  const step = vertex === undefined ? {} : { vertex }
+  const name = d.digest.slice(7, 19)
+  return { kind: 'status', id: d.digest, ...step, name, current: d.size, total: d.size, unit: 'bytes', done: true }
 }
 
 /** Records every MiB and the end. */
@@ -154,9 +164,9 @@ async function* reported(
   d: Descriptor,
   bytes: ByteStream,
   progress: NonNullable<Call['progress']>,
+  vertex: string | undefined,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const record = (current: number, done: boolean): void =>
-    progress({ kind: 'status', id: d.digest, name: d.digest.slice(7, 19), current, total: d.size, unit: 'bytes', done })
+  const record = (current: number, done: boolean): void => progress({ ...blobStatus(d, vertex), current, done })
   let current = 0
   let reportedAt = 0
   record(0, false)

@@ -1,3 +1,4 @@
+import type { Readable, Writable } from 'node:stream'
 import type { ByteStream, Call } from '#base'
 import type { Descriptor, Digest, History } from '#oci'
 import type { RemoteDocument, StoredLogin } from '#registry/client'
@@ -127,6 +128,8 @@ export interface PullOptions {
   readonly platform?: string
   /** Every tag of the repository. */
   readonly all?: boolean
+  /** Layers under way at once. Default 2 to 4, as the machine has processors. */
+  readonly jobs?: number
 }
 
 export interface Pulled {
@@ -145,6 +148,10 @@ export interface Pulled {
 export interface PushOptions {
   /** Every tag that the repository has here. */
   readonly all?: boolean
+  /** Of an index, the image for this platform alone, by its own manifest. */
+  readonly platform?: string
+  /** Blobs under way at once. Default 4. */
+  readonly jobs?: number
 }
 
 export interface Pushed {
@@ -184,6 +191,8 @@ export interface Registries {
   manifest(name: string, options?: ManifestOptions, call?: Call): Promise<RemoteDocument>
   /** Serves until it is stopped. */
   serve(request: ServeRequest, call?: Call): Promise<RunningRegistry>
+  /** Serves this node's images over two pipes until the first ends: what is at the other end of `ssh://`. */
+  serveStdio(input: Readable, output: Writable): Promise<void>
   /** Checks a registry against the distribution-spec. It writes to two repositories of its own. */
   check(url: string, onResult?: (result: CheckResult) => void, call?: Call): Promise<CheckReport>
 }

@@ -1,12 +1,14 @@
 import { command, type Command } from '../command.ts'
+import { jobs } from '../flags/transfer.ts'
 import { print } from '../output.ts'
 import { printPulled, transfer } from '../pulling.ts'
 
 export const pull: Command = command({
   usage: '[OPTIONS] NAME[:TAG|@DIGEST]',
-  summary: 'Download an image from a registry',
+  summary: 'Download an image from a registry, or from another machine: ssh://HOST/NAME',
   options: {
     'all-tags': { type: 'boolean', short: 'a', help: 'Download all tagged images in the repository' },
+    jobs: { type: 'string', short: 'j', value: 'int', help: 'Layers under way at once' },
     platform: { type: 'string', help: 'Set platform if the image has several (default: that of this host)' },
     quiet: { type: 'boolean', short: 'q', help: 'Suppress verbose output' },
   },
@@ -23,6 +25,7 @@ export const pull: Command = command({
       {
         ...(values.platform === undefined ? {} : { platform: values.platform }),
         ...(values['all-tags'] ? { all: true } : {}),
+        ...jobs(values.jobs),
       },
       { signal: context.signal, progress: shown.report },
     )

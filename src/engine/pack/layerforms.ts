@@ -115,6 +115,12 @@ export async function recompressed(parts: Parts): Promise<ContentProvider> {
   }
 }
 
+/** Bytes of a compressed layer that can be made again; undefined for what is none. */
+export function recompressedSize(parts: Parts, digest: Digest): number | undefined {
+  parts.db.schema(SCHEMA)
+  return rowsOf(parts.db, digest).find((row) => formOf(row.encoder))?.size
+}
+
 /** True for a compression that a media type names. */
 export function isInForm({ mediaType }: Descriptor, compression: Compression): boolean {
   return layerCompression(mediaType) === compression

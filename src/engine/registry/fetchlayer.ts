@@ -1,4 +1,5 @@
 import { isCode, type ByteStream, type Call } from '#base'
+import { blobStatus } from '#content'
 import type { ContentProvider, ContentStore, Ingest, Lease, LocalStore } from '#content'
 import type { Layer } from '#image'
 import type { Descriptor } from '#oci'
@@ -27,6 +28,7 @@ export async function fetchLayer(fetch: LayerFetch, { descriptor, diffId }: Laye
   lease.add(diffId)
   lease.add(descriptor.digest)
   const here = layers.stat(diffId) !== undefined
+  if (here) call.progress?.({ ...blobStatus(descriptor, fetch.vertex), note: 'Already exists' })
   for (let first = true; ; first = false) {
     const blob = resumable(fetch, descriptor, call)
     const keep = here || descriptor.digest === diffId ? undefined : blob.keeping(store.leased(lease))
@@ -83,17 +85,7 @@ async function* counted(
   offset: number,
   call: Call,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const record = (current: number, done: boolean): void =>
-    call.progress?.({
-      kind: 'status',
-      id: d.digest,
-      vertex,
-      name: d.digest.slice(7, 19),
-      current,
-      total: d.size,
-      unit: 'bytes',
-      done,
-    })
+  const record = (current: number, done: boolean): void => call.progress?.({ ...blobStatus(d, vertex), current, done })
   let current = offset
   let said = offset
   record(current, false)

@@ -15,6 +15,7 @@ import type { Repository } from '#registry/client'
 import { bringImage, giveName } from '../image/bring.ts'
 import { factsFor } from '../image/facts.ts'
 import type { Parts } from '../parts.ts'
+import { hasTransport } from '../transport/location.ts'
 import type { PullOptions, Pulled } from '../types.ts'
 import { rememberPulled } from './pulledtable.ts'
 
@@ -28,7 +29,9 @@ export async function pull(
   options: PullOptions = {},
   call?: Call,
 ): Promise<readonly Pulled[]> {
-  const given = parseReference(ref)
+  if (hasTransport(ref) && !ref.startsWith('docker://'))
+    return (await import('../transport/pull.ts')).pullFrom(parts, ref, options, call)
+  const given = parseReference(ref.replace(/^docker:\/\//, ''))
   if (options.all && (given.tag !== undefined || given.digest !== undefined))
     fail('invalid_argument', `a tag or digest cannot be given with all tags: ${ref}`, {
       hint: familiarRepository(given),
@@ -37,7 +40,13 @@ export async function pull(
   const { client } = await parts.registries()
   const repository = client.repository(given)
   await using lease = acquireLease(parts.db, `pull ${familiarName(given)}`)
-  const pulling = { parts, repository, lease, ...(platform ? { platforms: [platform] } : {}) }
+  const pulling = {
+    parts,
+    repository,
+    lease,
+    ...(platform ? { platforms: [platform] } : {}),
+    ...(options.jobs ? { concurrency: options.jobs } : {}),
+  }
   if (!options.all) return [await pullOne(pulling, withDefaultTag(given), call)]
   const pulled: Pulled[] = []
   for await (const tag of repository.tags(call)) pulled.push(await pullOne(pulling, { ...given, tag }, call))
@@ -67,6 +76,7 @@ interface Pulling {
   readonly repository: Repository
   readonly platforms?: readonly Platform[]
   readonly lease: Lease
+  readonly concurrency?: number
 }
 
 async function pullOne(pulling: Pulling, reference: Reference, call?: Call): Promise<Pulled> {

@@ -6,11 +6,14 @@ import {
   familiarRepository,
   formatReference,
   isIndex,
+  isManifest,
   parseIndex,
+  parsePlatform,
   parseReference,
   withDefaultTag,
   type Descriptor,
   type Digest,
+  type Platform,
   type Reference,
 } from '#oci'
 import { copyImage } from '#registry/client'
@@ -33,6 +36,8 @@ export async function push(
   options: PushOptions = {},
   call?: Call,
 ): Promise<readonly Pushed[]> {
+  const far = /^ssh:\/\/[^/]+\/(.+)$/s.exec(ref)?.[1]
+  if (far !== undefined) return (await import('../transport/pull.ts')).pushTo(parts, ref, far, options, call)
   const given = parseReference(ref)
   if (given.digest !== undefined)
     fail('invalid_argument', `cannot push a digest reference: ${ref}`, { hint: 'push a tag' })
@@ -41,7 +46,7 @@ export async function push(
   const references = options.all ? await tagsHere(parts, given) : [withDefaultTag(given)]
   await using lease = acquireLease(parts.db, `push ${familiarName(given)}`)
   const pushed: Pushed[] = []
-  for (const reference of references) pushed.push(await pushOne(parts, reference, lease, call))
+  for (const reference of references) pushed.push(await pushOne(parts, reference, { ...options, lease }, call))
   return pushed
 }
 
@@ -53,7 +58,12 @@ async function tagsHere(parts: Parts, { domain, path }: Reference): Promise<read
   return references.length > 0 ? references : lacking({ domain, path })
 }
 
-async function pushOne(parts: Parts, reference: Reference, lease: Lease, call?: Call): Promise<Pushed> {
+async function pushOne(
+  parts: Parts,
+  reference: Reference,
+  { lease, platform, jobs }: PushOptions & { readonly lease: Lease },
+  call?: Call,
+): Promise<Pushed> {
   const names = await parts.names()
   const name = formatReference(reference)
   const tag = reference.tag ?? 'latest'
@@ -62,7 +72,8 @@ async function pushOne(parts: Parts, reference: Reference, lease: Lease, call?: 
   const step = { kind: 'vertex', id: name, name: `${tag}: Pushing to ${reference.domain}/${reference.path}` } as const
   const started = Date.now()
   call?.progress?.({ ...step, started })
-  const source = await sourceOf(parts, named.root, lease, call)
+  const wanted = platform === undefined ? {} : { platform: parsePlatform(platform) }
+  const source = await sourceOf(parts, named.root, { lease, ...wanted }, call)
   const { client } = await parts.registries()
   const siblings = names
     .withDigest(named.root.digest)
@@ -70,13 +81,13 @@ async function pushOne(parts: Parts, reference: Reference, lease: Lease, call?: 
   const mountFrom = siblings
     .filter((s) => s.domain === reference.domain && s.path !== reference.path)
     .map((s) => s.path)
-  const origins = siblings.map((sibling) => client.repository(sibling))
-  const content = unionProvider(source.content, ...(wasPulled(parts.db, named.root.digest) ? origins : []))
-  const from = { ...content, resolve: async () => source.root }
+  const from = { ...source.content, resolve: async () => source.root }
   await copyImage(from, client.repository(reference), source.root, {
     ...call,
     lease,
+    vertex: name,
     tags: [tag],
+    ...(jobs === undefined ? {} : { concurrency: jobs }),
     mountFrom: [...new Set(mountFrom)].slice(0, LENDERS),
   })
   call?.progress?.({ ...step, started, completed: Date.now() })
@@ -100,16 +111,37 @@ interface Source {
  * What a registry is sent of a local image: plain layers that were made here compressed, and of an index that is here
  * in part the one image.
  */
-export async function sourceOf(parts: Parts, root: Descriptor, lease: Lease, call?: Call): Promise<Source> {
-  const content = await imageContent(parts)
+export async function sourceOf(
+  parts: Parts,
+  root: Descriptor,
+  { lease, platform }: { readonly lease: Lease; readonly platform?: Platform },
+  call?: Call,
+): Promise<Source> {
+  const content = await wholeContent(parts, root)
   const packed = (of: Descriptor): Promise<Source> =>
     pack(parts, of, { content, lease, options: { compression: 'gzip' } }, call)
   if (!isIndex(root.mediaType)) return packed(root)
+  if (platform) return packed(await chooseImage(content, root, platform, call))
   const { manifests } = parseIndex(await readDocument(content, root, call), root.mediaType)
   const here = await onlyPresent(content)(manifests, root)
   if (here.length === manifests.length) return packed(root)
   // Registries refuse an index that names what they do not have.
   return { ...(await packed(await chooseImage(content, root, undefined, call))), partOf: root.digest }
+}
+
+/**
+ * Everything that an image is read from. Compressed layers of one that was pulled need not be here, where their tars
+ * are: they are read where the image came from.
+ */
+export async function wholeContent(parts: Parts, root: Descriptor): Promise<ContentProvider> {
+  const content = await imageContent(parts)
+  if (!wasPulled(parts.db, root.digest)) return content
+  const [names, { client }] = await Promise.all([parts.names(), parts.registries()])
+  const origins = names.withDigest(root.digest).flatMap(({ name }) => (name ? [client.repository(name)] : []))
+  const whole = unionProvider(content, ...origins)
+  // Which images of an index are here does not depend on who else has them.
+  const isDocument = ({ mediaType }: Descriptor): boolean => isManifest(mediaType) || isIndex(mediaType)
+  return { ...whole, has: (d, call) => (isDocument(d) ? content : whole).has(d, call) }
 }
 
 function lacking(reference: Reference): never {

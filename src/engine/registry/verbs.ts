@@ -38,6 +38,7 @@ export function registryVerbs(parts: Parts): Registries {
       return { descriptor, bytes: await readDocument(from, descriptor, call) }
     },
     serve: async (request, call) => (await import('./serve.ts')).serve(parts, request, call),
+    serveStdio: async (input, output) => (await import('./stdio/serve.ts')).serveStdio(parts, input, output),
     check: async (url, onResult, call) => {
       const { checkRegistry } = await import('#registry/server')
       return checkRegistry(/^https?:\/\//.test(url) ? url : `http://${url}`, onResult ? { onResult } : {}, call)

@@ -37,9 +37,14 @@ async function copyOne(
   { ref, ...options }: ReceiveOptions & { readonly ref?: string },
 ): Promise<Copied> {
   const find = { ...(destination.compressed ? { compressed: true } : {}), ...(ref === undefined ? {} : { tag: ref }) }
-  const image = await source.find(find, options)
-  const { root, referrers, mounted } = await destination.receive(image, options)
   const { tag } = options
+  const vertex = `${destination.name} ${tag ?? ''}`
+  const step = { kind: 'vertex', id: vertex, name: `Copying to ${tag ?? destination.name}` } as const
+  const started = Date.now()
+  options.progress?.({ ...step, started })
+  const image = await source.find(find, options)
+  const { root, referrers, mounted } = await destination.receive(image, { ...options, vertex })
+  options.progress?.({ ...step, started, completed: Date.now() })
   return {
     name: destination.name,
     ...(tag === undefined ? {} : { tag }),

@@ -7,7 +7,7 @@ import { factsFor } from '../image/facts.ts'
 import { locate } from '../image/find.ts'
 import type { Parts } from '../parts.ts'
 import { rememberPulled } from '../registry/pulledtable.ts'
-import { sourceOf } from '../registry/push.ts'
+import { sourceOf, wholeContent } from '../registry/push.ts'
 import type { Destination, Source } from './types.ts'
 
 /** An image of the local store, kept from gc while it is read. */
@@ -21,8 +21,8 @@ export async function storeSource(parts: Parts, name: string, ref: string): Prom
     find: async (options, call) => {
       if (options?.tag !== undefined) fail('invalid_argument', `${name} is one image, not a repository`)
       const found = options?.compressed
-        ? await sourceOf(parts, root, lease, call)
-        : { root, content: await imageContent(parts) }
+        ? await sourceOf(parts, root, { lease }, call)
+        : { root, content: await wholeContent(parts, root) }
       return { root: found.root, from: { ...found.content, resolve: async () => found.root }, sparse: true }
     },
     [Symbol.asyncDispose]: async () => lease[Symbol.asyncDispose](),
@@ -47,14 +47,10 @@ export async function storeDestination(parts: Parts, name: string, ref: string):
         fail('invalid_argument', `${name} cannot name ${root.digest}`)
       const named = options.tag === undefined ? reference : { ...reference, tag: options.tag }
       await using lease = acquireLease(parts.db, `copy ${familiarName(named)}`)
-      const started = Date.now()
-      const step = { kind: 'vertex', id, name: `Copying to ${familiarName(named)}`, started } as const
-      options.progress?.(step)
       const brought = await bringImage({ parts, lease, vertex: id, ...options, ...how }, from, root, options)
       if ('registry' in from) rememberPulled(parts.db, [brought.root.digest, brought.image.descriptor.digest])
       await giveName(parts, named, brought)
       await factsFor(parts, brought.root, options)
-      options.progress?.({ ...step, completed: Date.now() })
       return { root: brought.root, referrers: [], mounted: 0 }
     },
     [Symbol.asyncDispose]: async () => undefined,

@@ -54,6 +54,8 @@ export interface ReceiveOptions extends Call {
   readonly referrers?: boolean
   /** Blobs under way at once. Default 4. */
   readonly concurrency?: number
+  /** The step that the progress of blobs belongs to. */
+  readonly vertex?: string
   /** Repositories of the destination's registry that may have the blobs. */
   readonly mountFrom?: readonly string[]
   /** Instead of the tag that the name has. */

@@ -10,6 +10,8 @@ export type {
   UpstreamConfig,
   WebhookConfig,
 } from './configtypes.ts'
+export { describeManifest } from './http/manifests.ts'
+export type { ManifestRecord, Repositories, Tagged } from './repositories.ts'
 export { serveRegistry } from './serve.ts'
 export type { Collected, RunningRegistry, ServeRegistryOptions } from './serve.ts'
 export type { FetchedManifest, ImageSource, OfferedImages } from './upkeep/types.ts'

@@ -12,6 +12,7 @@ import { createMetrics } from './metrics.ts'
 import type { Metrics } from './metrics.ts'
 import { composeService } from './service.ts'
 import type { Composed } from './service.ts'
+import type { Repositories } from './repositories.ts'
 import type { RegistryStorage } from './types.ts'
 import type { OfferedImages } from './upkeep/types.ts'
 
@@ -22,6 +23,10 @@ export interface ServeRegistryOptions {
   readonly storage: RegistryStorage
   /** Images from elsewhere, an engine's for one, that can be pulled as if they had been pushed. */
   readonly offers?: readonly OfferedImages[]
+  /** Repositories that are kept elsewhere than in the storage's records: an engine's images. */
+  readonly repositories?: Repositories
+  /** Listens on this Unix socket, and nowhere else. */
+  readonly socket?: string
 }
 
 /** A registry that answers. */
@@ -52,11 +57,12 @@ export async function serveRegistry(options: ServeRegistryOptions, call?: Call):
   const config = resolveConfig(options.config)
   const metrics = createMetrics()
   const gate = await openGate(config, options.storage.records)
-  const composed = await composeService(config, options.storage, metrics, options.offers ?? [])
+  const composed = await composeService(config, options, metrics)
   const state: State = { config, gate, metrics, composed, service: composed.service, active: 0, draining: false }
-  const server = listen(state)
+  const { socket } = options
+  const server = listen(state, socket)
   const timer = composed.startUpkeep()
-  const port = server.port ?? fail('internal', 'the server has no port')
+  const port = socket === undefined ? (server.port ?? fail('internal', 'the server has no port')) : 0
   let stopping: Promise<void> | undefined
   const stop = (graceMs = 10_000): Promise<void> =>
     (stopping ??= (async () => {
@@ -67,7 +73,7 @@ export async function serveRegistry(options: ServeRegistryOptions, call?: Call):
       await options.storage[Symbol.asyncDispose]()
     })())
   call?.signal?.addEventListener('abort', () => void stop(), { once: true })
-  const host = config.host.includes(':') ? `[${config.host}]` : config.host
+  const host = socket !== undefined ? 'localhost' : config.host.includes(':') ? `[${config.host}]` : config.host
   return { url: `${config.tls ? 'https' : 'http'}://${host}:${port}`, port, collect: (c) => composed.collect(c), stop }
 }
 
@@ -83,23 +89,24 @@ interface State {
 
 type Server = Bun.Server<undefined>
 
-function listen(state: State): Server {
+function listen(state: State, socket?: string): Server {
   const { host, port, tls, limits } = state.config
   try {
-    return Bun.serve({
-      hostname: host,
-      port,
+    const options = {
       // 1 << 50 would be 2^18.
       maxRequestBodySize: 2 ** 50,
       idleTimeout: limits.idleSeconds,
       development: false,
       reusePort: false,
       ...(tls ? { tls: tlsOptions(tls) } : {}),
-      fetch: (request, server) => answer(state, request, server),
-      error: (error) => refusalResponse(asRefusal(error)),
-    })
+      fetch: (request: Request, server: Server) => answer(state, request, server),
+      error: (error: unknown) => refusalResponse(asRefusal(error)),
+    }
+    // The types know no idle timeout of a Unix socket; Bun does.
+    const where = socket === undefined ? { hostname: host, port } : ({ unix: socket } as object)
+    return Bun.serve({ ...where, ...options })
   } catch (cause) {
-    return fail('unavailable', `cannot listen on ${host}:${port}: ${messageOf(cause)}`, { cause })
+    return fail('unavailable', `cannot listen on ${socket ?? `${host}:${port}`}: ${messageOf(cause)}`, { cause })
   }
 }
 

@@ -6,6 +6,7 @@ import type { RegistryEvent, Service } from './http/service.ts'
 import { openUploads } from './http/uploadsessions.ts'
 import type { Metrics } from './metrics.ts'
 import { openRepositories } from './repositories.ts'
+import type { Repositories } from './repositories.ts'
 import type { Collected } from './serve.ts'
 import type { RegistryStorage } from './types.ts'
 import { collectRegistry } from './upkeep/collect.ts'
@@ -28,14 +29,19 @@ export interface Composed {
   close(): Promise<void>
 }
 
+/** What a registry serves. */
+interface Kept {
+  readonly storage: RegistryStorage
+  readonly offers?: readonly OfferedImages[]
+  readonly repositories?: Repositories
+}
+
 /** Puts a registry's parts together as its configuration says. */
 export async function composeService(
   config: ResolvedConfig,
-  storage: RegistryStorage,
+  { storage, offers = [], repositories = openRepositories(storage) }: Kept,
   metrics: Metrics,
-  offers: readonly OfferedImages[],
 ): Promise<Composed> {
-  const repositories = openRepositories(storage)
   const uploads = openUploads(storage)
   const webhooks = openWebhooks(config.webhooks, metrics)
   const documents = documentCache(DOCUMENTS)

@@ -1,6 +1,6 @@
 import { checkCanceled, fail, isCode } from '#base'
 import type { Call } from '#base'
-import { copyGraph, onlyPresent } from '#content'
+import { blobStatus, copyGraph, onlyPresent } from '#content'
 import type { CopyDestination, CopyOptions, ReadOnlyTarget, Target } from '#content'
 import { algorithmOf, hexOf } from '#oci'
 import type { Descriptor, Digest, Platform } from '#oci'
@@ -73,7 +73,8 @@ class ImageCopy {
   readonly #mountFrom: readonly string[]
   /** Every manifest and index seen on the way: what may have referrers. */
   readonly #documents = new Map<Digest, Descriptor>()
-  mounted = 0
+  /** Blobs that were mounted, and from where. */
+  readonly #mounts = new Map<Digest, string>()
 
   constructor(from: ReadOnlyTarget, to: Target, options: CopyImageOptions) {
     this.#from = from
@@ -87,7 +88,19 @@ class ImageCopy {
   async graph(root: Descriptor): Promise<void> {
     const { platforms, sparse } = this.#options
     const select = platforms ? somePlatforms(platforms) : sparse ? this.#present() : undefined
-    await copyGraph(this.#from, this.#destination(), root, { ...this.#options, ...(select ? { select } : {}) })
+    const onSkip = (leaf: Descriptor): void => this.#skipped(leaf)
+    await copyGraph(this.#from, this.#destination(), root, { ...this.#options, onSkip, ...(select ? { select } : {}) })
+  }
+
+  get mounted(): number {
+    return this.#mounts.size
+  }
+
+  #skipped(leaf: Descriptor): void {
+    const path = this.#mounts.get(leaf.digest)
+    const note = path === undefined ? 'Already exists' : `Mounted from ${path}`
+    this.#options.progress?.({ ...blobStatus(leaf, this.#options.vertex), note })
+    this.#options.onSkip?.(leaf)
   }
 
   #present(): NonNullable<CopyOptions['select']> {
@@ -157,7 +170,7 @@ class ImageCopy {
     if (!this.#to.mount) return false
     for (const path of this.#mountFrom)
       if (await this.#to.mount(d, path, call)) {
-        this.mounted++
+        this.#mounts.set(d.digest, path)
         return true
       }
     return false

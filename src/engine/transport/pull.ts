@@ -1,0 +1,61 @@
+import { fail, type Call } from '#base'
+import { familiarName, formatReference, parseReference, withDefaultTag } from '#oci'
+import { factsFor } from '../image/facts.ts'
+import type { Parts } from '../parts.ts'
+import type { PullOptions, Pulled, Pushed, PushOptions } from '../types.ts'
+import { copy } from './copy.ts'
+import { openSource } from './open.ts'
+
+/** Pulls from a place that is no registry: another machine, a layout, an archive. The image keeps its name. */
+export async function pullFrom(
+  parts: Parts,
+  from: string,
+  { all, platform, jobs }: PullOptions,
+  call?: Call,
+): Promise<readonly Pulled[]> {
+  const name = await imageName(parts, from, call)
+  const before = await parts.names()
+  const known = new Map(before.list().map((image) => [image.name, image.root.digest]))
+  const request = {
+    from,
+    to: `store://${name}`,
+    ...(all ? { allTags: true } : {}),
+    ...(platform === undefined ? {} : { platforms: [platform] }),
+    ...(jobs === undefined ? {} : { jobs }),
+  }
+  const pulled: Pulled[] = []
+  for (const { tag, root } of await copy(parts, request, call)) {
+    const reference = { ...parseReference(name), ...(tag === undefined ? {} : { tag }) }
+    const full = formatReference(withDefaultTag(reference))
+    const { id } = await factsFor(parts, root, call)
+    const changed = known.get(full) !== root.digest
+    pulled.push({ name: familiarName(reference), reference: full, digest: root.digest, id, changed })
+  }
+  return pulled
+}
+
+/** Pushes an image of the store to a place that is no registry, under its own name there. */
+export async function pushTo(
+  parts: Parts,
+  to: string,
+  ref: string,
+  { all, jobs, platform }: PushOptions,
+  call?: Call,
+): Promise<readonly Pushed[]> {
+  if (all) fail('unimplemented', `all tags go to registries alone, not to ${to}`)
+  const reference = withDefaultTag(parseReference(ref))
+  const request = {
+    from: `store://${ref}`,
+    to,
+    ...(jobs === undefined ? {} : { jobs }),
+    ...(platform === undefined ? {} : { platforms: [platform] }),
+  }
+  const [copied] = await copy(parts, request, call)
+  const { digest, size } = copied!.root
+  return [{ name: familiarName(reference), tag: reference.tag ?? 'latest', digest, size }]
+}
+
+async function imageName(parts: Parts, from: string, call?: Call): Promise<string> {
+  await using source = await openSource(parts, from, {}, call)
+  return source.image ?? fail('invalid_argument', `${from} has no image name`, { hint: `cairn copy ${from} NAME` })
+}
