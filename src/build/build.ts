@@ -1,4 +1,5 @@
 import type { Call } from '#base'
+import type { Digest } from '#oci'
 import { whyNotEmulated } from '#runtime'
 import { checksOf, warnOfFindings } from './dockerfile/check/report.ts'
 import { checkPlan } from './dockerfile/check/stage.ts'
@@ -6,8 +7,9 @@ import { planBuild, type Plan } from './dockerfile/plan/plan.ts'
 import { epochs } from './epochs.ts'
 import { exportImages } from './export/images.ts'
 import { openContexts } from './opencontexts.ts'
+import { cacheContents } from './remotecache/contents.ts'
 import { BuildSession } from './session.ts'
-import type { BuildHost, BuildOptions, BuildResult } from './types.ts'
+import type { BuildCacheResult, BuildHost, BuildOptions, BuildResult } from './types.ts'
 
 /**
  * Builds an image, or one for each of several platforms and an index of them, from a Dockerfile. The result is in the
@@ -16,7 +18,7 @@ import type { BuildHost, BuildOptions, BuildResult } from './types.ts'
  * Dockerfile caused carry its place.
  */
 export async function build(host: BuildHost, options: BuildOptions, call?: Call): Promise<BuildResult> {
-  using session = new BuildSession(host, options)
+  using session = new BuildSession(host, options, call)
   const { dockerfile, planned, head, ignored } = await openContexts(host, options, session, call)
   const times = epochs(options, head)
   const platforms = options.platforms ?? [undefined]
@@ -43,16 +45,22 @@ export async function build(host: BuildHost, options: BuildOptions, call?: Call)
   const plans = await planning.finally(() => warnOfFindings(checks, call))
   warnOfArguments(plans[0]!, call)
   checks.refuse()
-  const { stacks, ...counts } = await session.solve(plans, call)
+  const { stacks, graph, ...counts } = await session.solve(plans, call)
   const made = plans.map(({ state }, i) => ({
     state,
     layers: stacks[i]!,
     platform: platforms[i] ?? state.platform,
     created: times.created,
     labels: options.labels ?? {},
+    sizeOf: (layer: Digest) => graph.remote.sizeOf(layer),
   }))
   const asIndex = made.length > 1 || isTrue(options.buildArgs?.['BUILDKIT_MULTI_PLATFORM'])
-  return { ...(await exported(call, () => exportImages(host, made, asIndex, call))), ...counts }
+  const { root, images } = await exported(call, () => exportImages(host, made, asIndex, call))
+  const cache: BuildCacheResult = {
+    contents: (mode) => cacheContents(host, graph, mode),
+    remoteLayer: (diffId) => graph.remote.layer(diffId),
+  }
+  return { root, images, cache, ...counts }
 }
 
 /** As Go reads truth. */

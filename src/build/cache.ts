@@ -80,6 +80,18 @@ export function openCache(db: Database, layers: LayerStore, lease: Lease): Build
   }
 }
 
+/** What is recorded under a key, and under other keys for the same stack: as many as one step can have had. */
+export function recordsFor(db: Database, key: Digest): Pick<CacheRecord, 'key' | 'layers'>[] {
+  return db
+    .all<Pick<Row, 'key' | 'layers'>>(
+      `SELECT key, layers FROM cache_record WHERE key = ?1
+       UNION SELECT other.key, other.layers FROM cache_record one JOIN cache_record other USING (layers, name)
+       WHERE one.key = ?1 LIMIT 16`,
+      key,
+    )
+    .map((row) => ({ key: row.key, layers: JSON.parse(row.layers) as Digest[] }))
+}
+
 /** Every layer that a record names: what garbage collection keeps for the build cache. */
 export function cacheRoots(db: Database): Digest[] {
   return [...new Set(cacheRecords(db).flatMap((record) => record.layers))]

@@ -1,4 +1,5 @@
 export type {
+  BuildCacheResult,
   BuildHost,
   BuildNetwork,
   BuildOptions,
@@ -74,6 +75,11 @@ export type {
 export { planBuild } from './dockerfile/plan/plan.ts'
 export type { Plan, PlanOptions } from './dockerfile/plan/plan.ts'
 export { withRootTar } from './export/files.ts'
+export { CACHE_TYPE } from './remotecache/document.ts'
+export type { RemoteLayer } from './remotecache/open.ts'
+export type { CacheContents, CacheMode, CacheSource, FoundCache } from './remotecache/types.ts'
+export { writeCache } from './remotecache/write.ts'
+export type { CacheWriting } from './remotecache/write.ts'
 export { reapSteps } from './ops/step.ts'
 export { solve, solveAll } from './solver/solve.ts'
 export type { Solution, Solutions, SolveOptions } from './solver/solve.ts'

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import type { Call } from '#base'
+import { messageOf, type Call } from '#base'
 import type { OpenedImage } from '#image'
 import type { Digest } from '#oci'
 import { openCache, type BuildCache } from './cache.ts'
@@ -10,6 +10,9 @@ import type { Plan } from './dockerfile/plan/plan.ts'
 import type { BuildVertex, Definition, Stack } from './ops/definition.ts'
 import { opOf } from './ops/ops.ts'
 import { withView, type StepEnvironment } from './ops/step.ts'
+import type { SolvedGraph } from './remotecache/contents.ts'
+import { bringing, layeredCache } from './remotecache/layered.ts'
+import { RemoteCaches } from './remotecache/remote.ts'
 import { Secrets } from './secrets.ts'
 import { solveAll } from './solver/solve.ts'
 import { commitTime } from './source/git/commits.ts'
@@ -23,6 +26,7 @@ export interface Solved {
   readonly stacks: readonly Stack[]
   readonly steps: number
   readonly cached: number
+  readonly graph: SolvedGraph
 }
 
 /** One build: everything that its vertices share, from the first look at a remote context to the last step. */
@@ -37,15 +41,19 @@ export class BuildSession implements Disposable {
   private scratchPath: string | undefined
   private readonly host: BuildHost
   private readonly options: BuildOptions
-  private readonly cache: BuildCache
+  private readonly own: BuildCache
+  private remote: RemoteCaches
+  private cache: BuildCache
   private readonly images = new Map<Digest, OpenedImage>()
 
-  constructor(host: BuildHost, options: BuildOptions) {
-    this.host = host
+  constructor(host: BuildHost, options: BuildOptions, call?: Call) {
+    this.host = bringing(host, (layers, inner) => this.remote.bring(layers, inner))
     this.options = options
     this.secrets = new Secrets(options.secrets)
     this.trees = new LocalTrees(host.db, this.directories)
-    this.cache = openCache(host.db, host.layers, host.lease)
+    this.own = openCache(host.db, host.layers, host.lease)
+    this.remote = new RemoteCaches(host, { sources: options.cacheFrom ?? [], images: this.images }, call)
+    this.cache = layeredCache(host, this.own, this.remote)
   }
 
   /** A directory for what is fetched, until it is a layer; gone with the build. */
@@ -61,9 +69,26 @@ export class BuildSession implements Disposable {
   async solve(plans: readonly Plan[], call?: Call): Promise<Solved> {
     for (const plan of plans) for (const [digest, image] of plan.images) this.images.set(digest, image)
     const targets = plans.flatMap(({ state }) => state.vertex ?? [])
-    const { results, ...counts } = await this.run(targets, call)
+    try {
+      return await this.solveOnce(plans, targets, call)
+    } catch (error) {
+      if (this.remote.failure === undefined || call?.signal?.aborted) throw error
+      const message = `a cache lacks what it promised, so the build goes on without: ${messageOf(this.remote.failure)}`
+      call?.progress?.({ kind: 'warning', message })
+      this.remote = new RemoteCaches(this.host, { sources: [], images: this.images })
+      this.cache = this.own
+      this.ops.clear()
+      return await this.solveOnce(plans, targets, call)
+    }
+  }
+
+  private async solveOnce(plans: readonly Plan[], targets: readonly BuildVertex[], call?: Call): Promise<Solved> {
+    const { results, keys, ...counts } = await this.run(targets, call)
     const found = new Map(targets.map((target, i) => [target, results[i]!]))
-    return { stacks: plans.map(({ state }) => (state.vertex ? found.get(state.vertex)! : [])), ...counts }
+    const stacks = plans.map(({ state }) => (state.vertex ? found.get(state.vertex)! : []))
+    if (!this.options.recordsOnly) await this.remote.bring(stacks.flat(), call)
+    const base = new Set([...this.images.values()].flatMap((image) => image.layers.map(({ diffId }) => diffId)))
+    return { stacks, ...counts, graph: { keys, stacks, base, remote: this.remote } }
   }
 
   /** The tree that a vertex makes, while `work` looks at it. */

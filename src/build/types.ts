@@ -10,6 +10,8 @@ import type { ContextOptions } from './options/context.ts'
 import type { LanguageOptions } from './options/language.ts'
 import type { ResultOptions } from './options/result.ts'
 import type { StepOptions } from './options/step.ts'
+import type { RemoteLayer } from './remotecache/open.ts'
+import type { CacheContents, CacheMode } from './remotecache/types.ts'
 
 /**
  * A build is a graph of operations solved with a content-addressed cache.
@@ -67,7 +69,7 @@ export interface CacheDep<R> {
 
 /** Keys to results, surviving restarts. Records are written after their results are durable. */
 export interface CacheStorage<R> {
-  load(key: Digest): Promise<R | undefined>
+  load(key: Digest, about: { readonly name: string }): Promise<R | undefined>
   save(key: Digest, result: R, about: { readonly name: string }): Promise<void>
 }
 
@@ -142,4 +144,13 @@ export interface BuildResult {
   /** Steps that the result has, and how many of them came from the cache. */
   readonly steps: number
   readonly cached: number
+  /** What other machines' builds can use. */
+  readonly cache: BuildCacheResult
+}
+
+/** The records of a build, to be sent on. */
+export interface BuildCacheResult {
+  contents(mode: CacheMode): Promise<CacheContents>
+  /** Where a layer can be had that only a given cache has. */
+  remoteLayer(diffId: Digest): Promise<RemoteLayer | undefined>
 }

@@ -10,6 +10,8 @@ export interface ExportOptions {
   readonly created: number
   readonly labels: Readonly<Record<string, string>>
   readonly platform: Platform
+  /** Bytes of a layer's tar, where the layer itself is not here. */
+  readonly sizeOf?: (layer: Digest) => Promise<number | undefined>
 }
 
 /** Writes config and manifest. The build's own layers are listed uncompressed, the base's as it lists them: decision 002. */
@@ -17,11 +19,13 @@ export async function exportImage(host: BuildHost, options: ExportOptions, call?
   const { state, layers, platform } = options
   const config = await encodeDocument(MediaType.ociConfig, imageConfig(state, options))
   const based = await baseLayers(host, state, layers, call)
+  const listed: Descriptor[] = []
+  for (const [i, digest] of layers.entries()) listed.push(based[i] ?? (await plainLayer(host, digest, options)))
   const manifest = await encodeDocument(MediaType.ociManifest, {
     schemaVersion: 2,
     mediaType: MediaType.ociManifest,
     config: config.descriptor,
-    layers: layers.map((digest, i) => based[i] ?? plainLayer(host, digest)),
+    layers: listed,
   })
   for (const document of [config, manifest]) await putDocument(host, document, call)
   return { platform, root: manifest.descriptor, imageId: config.descriptor.digest, layers }
@@ -58,7 +62,8 @@ const OCI_TYPES: Readonly<Record<string, string>> = {
   [MediaType.dockerLayerGzip]: MediaType.ociLayerGzip,
 }
 
-function plainLayer(host: BuildHost, digest: Digest): Descriptor {
-  const info = host.layers.stat(digest) ?? fail('data_loss', `layer ${digest} is gone`, { hint: 'build again' })
-  return { mediaType: MediaType.ociLayer, digest, size: info.tarSize }
+async function plainLayer(host: BuildHost, digest: Digest, { sizeOf }: ExportOptions): Promise<Descriptor> {
+  const size = host.layers.stat(digest)?.tarSize ?? (await sizeOf?.(digest))
+  if (size === undefined) fail('data_loss', `layer ${digest} is gone`, { hint: 'build again' })
+  return { mediaType: MediaType.ociLayer, digest, size }
 }

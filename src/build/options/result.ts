@@ -8,4 +8,6 @@ export interface ResultOptions {
   readonly platforms?: readonly Platform[]
   /** SOURCE_DATE_EPOCH in seconds; a build argument of that name goes before it, the context's git HEAD after it. */
   readonly epoch?: number
+  /** Nobody reads the result: its layers stay in the caches that have them. */
+  readonly recordsOnly?: boolean
 }

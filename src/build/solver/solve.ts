@@ -29,13 +29,15 @@ export interface Solution<R> {
  * left running: the first error is thrown when the last op has ended.
  */
 export async function solve<D, R>(target: Vertex<D>, options: SolveOptions<D, R>, call?: Call): Promise<Solution<R>> {
-  const { results, ...rest } = await solveAll([target], options, call)
-  return { result: results[0]!, ...rest }
+  const { results, steps, cached } = await solveAll([target], options, call)
+  return { result: results[0]!, steps, cached }
 }
 
 /** What {@link solveAll} found: results in the order of their targets. */
-export interface Solutions<R> extends Omit<Solution<R>, 'result'> {
+export interface Solutions<R, D = unknown> extends Omit<Solution<R>, 'result'> {
   readonly results: readonly R[]
+  /** Every vertex with the keys under which its result is recorded, as far as they were needed. */
+  readonly keys: ReadonlyMap<Vertex<D>, readonly Digest[]>
 }
 
 /** The same for several vertices at once: what they share is done once. */
@@ -43,7 +45,7 @@ export async function solveAll<D, R>(
   targets: readonly Vertex<D>[],
   options: SolveOptions<D, R>,
   call?: Call,
-): Promise<Solutions<R>> {
+): Promise<Solutions<R, D>> {
   return await new Solver(options, call).solve(targets)
 }
 
@@ -56,6 +58,7 @@ class Solver<D, R> {
   private readonly ops = new Map<Digest, Op<R>>()
   private readonly maps = new Map<Digest, Promise<CacheMap<R>>>()
   private readonly keys = new Map<Digest, Promise<Digest>>()
+  private readonly contentKeys = new Map<Digest, Digest>()
   private readonly results = new Map<Digest, Promise<R>>()
   private readonly tainted = new Map<Digest, boolean>()
   private failure: { readonly error: unknown } | undefined
@@ -67,12 +70,13 @@ class Solver<D, R> {
     this.signal = call?.signal ? AbortSignal.any([call.signal, this.stop.signal]) : this.stop.signal
   }
 
-  async solve(targets: readonly Vertex<D>[]): Promise<Solutions<R>> {
+  async solve(targets: readonly Vertex<D>[]): Promise<Solutions<R, D>> {
     const all = reachable(targets)
     for (const vertex of all) this.report.announce(vertex)
     try {
       const results = await Promise.all(targets.map((target) => this.result(target)))
-      return { results, steps: all.filter((vertex) => !vertex.internal).length, cached: this.report.cached }
+      const keys = await this.recorded(all)
+      return { results, keys, steps: all.filter((vertex) => !vertex.internal).length, cached: this.report.cached }
     } catch (error) {
       this.stop.abort(error)
       // An op that starts another while we wait makes a new entry, so wait until there is nothing new.
@@ -82,6 +86,16 @@ class Solver<D, R> {
       }
       throw this.failure?.error ?? error
     }
+  }
+
+  private async recorded(all: readonly Vertex<D>[]): Promise<Map<Vertex<D>, readonly Digest[]>> {
+    const keys = new Map<Vertex<D>, readonly Digest[]>()
+    for (const vertex of all) {
+      const key = await this.keys.get(vertex.digest)
+      const content = this.contentKeys.get(vertex.digest)
+      if (key !== undefined) keys.set(vertex, content === undefined ? [key] : [key, content])
+    }
+    return keys
   }
 
   private pending(): readonly Promise<unknown>[] {
@@ -103,6 +117,7 @@ class Solver<D, R> {
     }
     const inputs = await Promise.all(vertex.inputs.map((input) => this.result(input)))
     const contentKey = await this.contentKey(vertex, map, inputs)
+    if (contentKey !== undefined) this.contentKeys.set(vertex.digest, contentKey)
     const same = contentKey === undefined ? undefined : await this.load(vertex, map, contentKey)
     if (same !== undefined) {
       await cache.save(key, same, { name: vertex.name })
@@ -122,7 +137,7 @@ class Solver<D, R> {
 
   private async load(vertex: Vertex<D>, map: CacheMap<R>, key: Digest): Promise<R | undefined> {
     const isFresh = this.options.noCache === true || vertex.fresh === true
-    return isFresh || map.transient ? undefined : await this.options.cache.load(key)
+    return isFresh || map.transient ? undefined : await this.options.cache.load(key, { name: vertex.name })
   }
 
   /** Something that it reads, however far below, is to run again: only content can tell whether it has to as well. */

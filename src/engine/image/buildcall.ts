@@ -2,10 +2,10 @@ import type { Call } from '#base'
 import { checkDockerfile, listTargets, outlineBuild } from '#build'
 import type { BuildHost, BuildOptions, BuildOutline, CheckReport, TargetList } from '#build'
 import { acquireLease } from '#content'
-import { parsePlatform } from '#oci'
 import type { Parts } from '../parts.ts'
 import { createWorkDir } from '../system/workdir.ts'
 import { openBuildHost } from './buildhost.ts'
+import { buildOptions } from './buildoptions.ts'
 import type { BuildRequest } from './buildrequest.ts'
 
 /** Questions about a Dockerfile that are answered without a build. */
@@ -19,12 +19,14 @@ export function buildQuestions(parts: Parts): BuildQuestions {
   const ask =
     <T>(question: (host: BuildHost, options: BuildOptions, call?: Call) => Promise<T>) =>
     async (request: BuildRequest, call?: Call): Promise<T> => {
-      const { pull, platforms, ...options } = request
       await using lease = acquireLease(parts.db, `questions about ${request.context}`)
       using work = await createWorkDir(parts, 'build')
-      const host = await openBuildHost(parts, { lease, workDir: work.path, policy: pull ? 'always' : 'missing' })
-      const wanted = platforms?.length ? { platforms: platforms.map((text) => parsePlatform(text)) } : {}
-      return await question(host, { ...options, ...wanted }, call)
+      const host = await openBuildHost(parts, {
+        lease,
+        workDir: work.path,
+        policy: request.pull ? 'always' : 'missing',
+      })
+      return await question(host, buildOptions(request), call)
     }
   return { check: ask(checkDockerfile), outline: ask(outlineBuild), targets: ask(listTargets) }
 }

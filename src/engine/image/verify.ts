@@ -3,9 +3,10 @@ import type { Call } from '#base'
 import { build as buildImage, leakAt, type BuildResult } from '#build'
 import { acquireLease, openDatabase } from '#content'
 import { imageDifferences, openImage } from '#image'
-import { parsePlatform, type Digest } from '#oci'
+import type { Digest } from '#oci'
 import type { Parts } from '../parts.ts'
 import { createWorkDir } from '../system/workdir.ts'
+import { buildOptions } from './buildoptions.ts'
 import type { BuildRequest } from './buildrequest.ts'
 import { openBuildHost } from './buildhost.ts'
 import { imageContent } from './content.ts'
@@ -23,9 +24,12 @@ const STRICT_UMASK = 0o077
 export async function verifyBuild(parts: Parts, request: BuildRequest, call?: Call): Promise<Verification> {
   await using lease = acquireLease(parts.db, `verify ${request.context}`)
   using work = await createWorkDir(parts, 'build')
-  const { tags: _, outputs: __, pull, platforms, ...rest } = request
-  await using host = await openBuildHost(parts, { lease, workDir: work.path, policy: pull ? 'always' : 'missing' })
-  const options = { ...rest, ...(platforms?.length && { platforms: platforms.map((text) => parsePlatform(text)) }) }
+  await using host = await openBuildHost(parts, {
+    lease,
+    workDir: work.path,
+    policy: request.pull ? 'always' : 'missing',
+  })
+  const options = buildOptions(request)
   // The steps of the first time are those of the build that was asked for: found again, if it was done.
   const first = await buildImage(host, options, { ...(call?.signal && { signal: call.signal }) })
   const again = elsewhere(options, work.path)

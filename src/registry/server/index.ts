@@ -19,6 +19,8 @@ export { openDirectoryStorage, registryRoots } from './storage/directory.ts'
 export type { DirectoryStorageOptions } from './storage/directory.ts'
 export { openS3Storage } from './storage/s3/storage.ts'
 export type { S3StorageOptions } from './storage/s3/storage.ts'
+export { openS3Target } from './storage/s3/target.ts'
+export type { S3TargetOptions } from './storage/s3/target.ts'
 export type {
   BlobBody,
   BlobInfo,

@@ -1,22 +1,23 @@
 import { fail, type Call } from '#base'
 import { copyGraph } from '#content'
-import { formatReference, parseReference, type Descriptor, type Reference } from '#oci'
+import { formatReference, parseReference, type Reference } from '#oci'
 import { copyImage } from '#registry/client'
 import { pack } from '../../pack/pack.ts'
 import type { Packed } from '../../pack/types.ts'
+import type { SentImage } from '../cache/send.ts'
 import { fullName } from '../names.ts'
 import type { OutputSession } from './session.ts'
 import type { ImageOutput } from './types.ts'
 
 /** Names the image here, and pushes it where that was asked for. Answers with what the outside knows it by. */
-export async function imageOutput(session: OutputSession, output: ImageOutput, call?: Call): Promise<Descriptor> {
+export async function imageOutput(session: OutputSession, output: ImageOutput, call?: Call): Promise<SentImage> {
   const { parts, lease, content, root } = session
   const names = output.names?.map(fullName) ?? session.names
   if (output.push && names.length === 0)
     fail('invalid_argument', 'an image that is pushed needs a name', { hint: 'give one with -t, or name= in --output' })
   const here = await pack(parts, root, { content, lease, options: output }, call)
   if (output.store !== false) await stored(session, here, names, call)
-  if (!output.push) return here.root
+  if (!output.push) return { root: here.root, names }
   const options = { compression: 'gzip', ...output } as const
   const packed = await pack(parts, root, { content, lease, options }, call)
   const sent: Reference[] = []
@@ -25,7 +26,7 @@ export async function imageOutput(session: OutputSession, output: ImageOutput, c
     await push(session, packed, { reference, sent, byDigest: output.pushByDigest === true }, call)
     sent.push(reference)
   }
-  return packed.root
+  return { root: packed.root, names }
 }
 
 async function stored(

@@ -1,28 +1,35 @@
 import { fail, type Call } from '#base'
 import type { Descriptor } from '#oci'
+import type { SentImage } from '../cache/send.ts'
 import type { OutputSession } from './session.ts'
 import type { BuildOutput } from './types.ts'
 
 /** An image in the local store, which is also what a build without any output makes. */
 const DEFAULT: BuildOutput = { type: 'image' }
 
-/**
- * Sends a result everywhere it is to go, one place after another. Answers with the image as the outside knows it:
- * the last registry's or archive's, else the local one.
- */
+/** What went out. */
+export interface SentOutputs {
+  /** The image as the outside knows it: the last registry's or archive's, else the local one. */
+  readonly descriptor: Descriptor
+  /** What registries now have. */
+  readonly pushed?: SentImage
+}
+
+/** Sends a result everywhere it is to go, one place after another. */
 export async function sendOutputs(
   session: OutputSession,
   outputs: readonly BuildOutput[] = [DEFAULT],
   call?: Call,
-): Promise<Descriptor> {
+): Promise<SentOutputs> {
+  let pushed: SentImage | undefined
   let local = session.root
   let outside: Descriptor | undefined
   for (const output of outputs) {
     if (output.type === 'image') {
       const { imageOutput } = await import('./image.ts')
-      const root = await imageOutput(session, output, call)
-      if (output.push) outside = root
-      else local = root
+      const sent = await imageOutput(session, output, call)
+      if (output.push) outside = (pushed = sent).root
+      else local = sent.root
     } else if (output.type === 'oci' || output.type === 'docker') {
       const { archiveOutput } = await import('./archive.ts')
       outside = await reported(`exporting to ${output.type} archive`, call, () => archiveOutput(session, output, call))
@@ -36,7 +43,7 @@ export async function sendOutputs(
       )
     }
   }
-  return outside ?? local
+  return { descriptor: outside ?? local, ...(pushed && { pushed }) }
 }
 
 /** Places that several outputs cannot share, found before anything is built. */
