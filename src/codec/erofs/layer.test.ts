@@ -89,7 +89,12 @@ test('opaque markers, on implied directories too; AUFS leftovers are dropped', (
     { path: '.wh..wh.aufs' },
   )
   expect(files).toEqual({ '': 'directory 755', a: 'directory 755', 'a/b': `directory 755${OPAQUE}` })
-  expect(summary.quirks).toEqual({ impliedDirectories: ['a', 'a/b'], absentLinks: [], opaqueRoot: false })
+  expect(summary.quirks).toEqual({
+    impliedDirectories: ['a', 'a/b'],
+    absentLinks: [],
+    opaqueRoot: false,
+    replacedDirectory: false,
+  })
 })
 
 test('an opaque root is told', () => {
@@ -97,6 +102,7 @@ test('an opaque root is told', () => {
     impliedDirectories: [],
     absentLinks: [],
     opaqueRoot: true,
+    replacedDirectory: false,
   })
 })
 

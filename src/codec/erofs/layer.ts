@@ -39,6 +39,7 @@ export class LayerTree {
   #whiteout = NONE
   /** What absent links lead to: it keeps their place in the tree and is not written. */
   readonly absent: number
+  replacedDirectory = false
   /** The directory of the last member: archives list a directory's entries one after the other. */
   #lastPath: string | undefined
   #lastDirectory = NONE
@@ -213,7 +214,9 @@ export class LayerTree {
 
   #assign(slot: number, directory: number, inode: number): number {
     // A path may lead elsewhere once a directory or symlink on it has been replaced.
-    if (this.tree.nodeAt(slot) !== NONE) this.#lastPath = undefined
+    const old = this.tree.nodeAt(slot)
+    if (old !== NONE) this.#lastPath = undefined
+    if (old !== NONE && this.tree.isDirectory(old)) this.replacedDirectory = true
     return this.tree.assign(slot, directory, inode)
   }
 

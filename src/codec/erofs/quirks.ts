@@ -23,7 +23,12 @@ export function quirksOf(layer: LayerTree, layout: Layout): LayerQuirks {
   const absentLinks: AbsentLink[] = []
   for (const [node, target] of layer.absentLinks()) absentLinks.push({ path: spell(node), target })
   const impliedDirectories = impliedIn(layer, layout, spell).sort()
-  return { impliedDirectories, absentLinks, opaqueRoot: hasFlag(layer, ROOT, Flag.opaque) }
+  return {
+    impliedDirectories,
+    absentLinks,
+    opaqueRoot: hasFlag(layer, ROOT, Flag.opaque),
+    replacedDirectory: layer.replacedDirectory,
+  }
 }
 
 function impliedIn(layer: LayerTree, layout: Layout, spell: (node: number) => string): string[] {

@@ -55,6 +55,11 @@ export interface LayerQuirks {
   readonly absentLinks: readonly AbsentLink[]
   /** The root is opaque: nothing below this layer shows. overlayfs does not look for this on a layer's root. */
   readonly opaqueRoot: boolean
+  /**
+   * A directory gave way to something else within the layer, which then says nothing of it. Where a layer below has
+   * a symlink of that name, or in that directory, what was put through it is there.
+   */
+  readonly replacedDirectory: boolean
 }
 
 export interface AbsentLink {

@@ -316,9 +316,9 @@ class FileLayers implements DiskLayers {
 const SHA256_HEX = 64
 
 function isQuirky(row: LayerRow): boolean {
-  const { impliedDirectories, absentLinks, opaqueRoot } = quirksOf(row)
+  const { impliedDirectories, absentLinks, opaqueRoot, replacedDirectory } = quirksOf(row)
   // Every layer may leave the root to the one above.
-  return opaqueRoot || absentLinks.length > 0 || impliedDirectories.some((path) => path !== '')
+  return opaqueRoot || replacedDirectory || absentLinks.length > 0 || impliedDirectories.some((path) => path !== '')
 }
 
 function rowOf(summary: ErofsSummary, path: string, fixUp: 0 | 1): LayerRow {
