@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { goTools } from '#testkit'
@@ -38,6 +38,43 @@ export const versitygw: S3Program = {
       args: [binary, '--port', `127.0.0.1:${port}`, '--keep-alive', '--quiet', 'posix', data],
       env: { ROOT_ACCESS_KEY: KEY, ROOT_SECRET_KEY: SECRET },
     }
+  },
+}
+
+const SEAWEED = ['github.com/seaweedfs/seaweedfs', 'v0.0.0-20261109003541-7506e5f91cd6', ['weed']] as const
+
+/**
+ * A distributed store in one process. It takes up to ten minutes to build on two cores: only with
+ * `CAIRN_S3=seaweedfs` in the environment.
+ */
+export const seaweedfs: S3Program = {
+  name: 'seaweedfs',
+  binary: async () => {
+    const [module, version, packages] = SEAWEED
+    if (process.env.CAIRN_S3 !== 'seaweedfs') return undefined
+    return (await goTools(module, version, packages))?.[0]
+  },
+  command: async (binary, root, port) => {
+    mkdirSync(join(root, 'data'))
+    const identity = {
+      name: 'test',
+      credentials: [{ accessKey: KEY, secretKey: SECRET }],
+      actions: ['Admin', 'Read', 'Write', 'List', 'Tagging'],
+    }
+    writeFileSync(join(root, 's3.json'), JSON.stringify({ identities: [identity] }))
+    const ports = ['master', 'volume', 'filer'].flatMap((part) => [`${part}.port`, `${part}.port.grpc`])
+    const args = [
+      binary,
+      'server',
+      `-dir=${root}/data`,
+      '-ip=127.0.0.1',
+      '-ip.bind=127.0.0.1',
+      '-s3',
+      `-s3.port=${port}`,
+    ]
+    args.push(`-s3.config=${root}/s3.json`, '-master.volumeSizeLimitMB=64', '-volume.max=100')
+    for (const name of [...ports, 's3.port.grpc']) args.push(`-${name}=${await freePort()}`)
+    return { args }
   },
 }
 
