@@ -10,6 +10,10 @@ export interface Contestant {
   readonly before?: () => Promise<void>
   /** Untimed, after each run. */
   readonly after?: () => Promise<void>
+  /** Milliseconds from what the command printed, where the time of its run is not what is asked for. */
+  readonly measure?: (stdout: string) => number
+  /** The process whose memory counts, where it is not the command's. */
+  readonly server?: number
 }
 
 export interface Result {
@@ -27,12 +31,13 @@ async function sample(contestant: Contestant): Promise<number> {
   const started = performance.now()
   const child = Bun.spawn([...contestant.argv], {
     stdin: 'ignore',
-    stdout: 'ignore',
+    stdout: contestant.measure ? 'pipe' : 'ignore',
     stderr: 'pipe',
     env: { ...process.env, ...contestant.env },
   })
+  const printed = contestant.measure && new Response(child.stdout).text()
   const code = await child.exited
-  const ms = performance.now() - started
+  const ms = contestant.measure ? contestant.measure((await printed) ?? '') : performance.now() - started
   if (code !== 0) {
     throw new Error(
       `${contestant.name}: ${contestant.argv.join(' ')} exited with ${code}\n${await new Response(child.stderr).text()}`,
@@ -66,6 +71,10 @@ export async function race(contestants: readonly Contestant[], rounds: number): 
  * memory at the fork.
  */
 async function peakRss(contestant: Contestant): Promise<number | undefined> {
+  if (contestant.server !== undefined) {
+    const status = readFileSync(`/proc/${contestant.server}/status`, 'utf8')
+    return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1000
+  }
   if (!Bun.which('time')) return undefined
   const dir = mkdtempSync(join(tmpdir(), 'cairn-bench-rss-'))
   try {

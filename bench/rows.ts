@@ -1,6 +1,9 @@
 import { join } from 'node:path'
 import { must, run } from '#testkit'
 import type { Contestant } from './measure.ts'
+import { pullRows } from './share/pull.ts'
+import { pushRows } from './share/push.ts'
+import { serveRows } from './share/serve.ts'
 import type { Stage } from './stage.ts'
 
 /** One line of the table: the same work, done by each. Cairn comes first. */
@@ -166,4 +169,7 @@ export const rows: readonly Row[] = [
     rounds: 5,
     contestants: (stage) => builds(stage, ['--no-cache']),
   },
+  ...pullRows,
+  ...pushRows,
+  ...serveRows,
 ]

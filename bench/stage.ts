@@ -11,6 +11,7 @@ import {
   type ContainersStorage,
   type Dockerd,
 } from '#testkit'
+import { openRegistries, type Registries } from './share/registries.ts'
 
 /** What every row works on: a cairn of its own, the peers that are installed, images and contexts. */
 export interface Stage extends AsyncDisposable {
@@ -23,6 +24,8 @@ export interface Stage extends AsyncDisposable {
   readonly ociArchive: string | undefined
   /** A Dockerfile of 20 steps: 18 RUN in three chains. */
   readonly context: string
+  /** Started when a row first asks for them. */
+  readonly registries: () => Promise<Registries>
 }
 
 const binary = join(import.meta.dir, '../dist/cairn')
@@ -46,7 +49,8 @@ export async function openStage(): Promise<Stage> {
   await storage?.podman(['import', '-q', '--change', 'CMD=["bash"]', rootfs, 'debian:12'])
   const archive = join(dir, 'big.tar')
   await makeBigArchive(cairn, archive)
-  return {
+  let registries: Promise<Registries> | undefined
+  const stage: Stage = {
     dir,
     cairn,
     ...(docker ? { docker } : {}),
@@ -54,13 +58,16 @@ export async function openStage(): Promise<Stage> {
     archive,
     ociArchive: await gzippedOci(dir, archive),
     context: twentySteps(dir),
+    registries: () => (registries ??= openRegistries(stage)),
     [Symbol.asyncDispose]: async () => {
+      await (await registries)?.[Symbol.asyncDispose]()
       await docker?.[Symbol.asyncDispose]()
       await storage?.[Symbol.asyncDispose]()
       await run(cairn(['system', 'prune', '-af']))
       rmSync(dir, { recursive: true, force: true })
     },
   }
+  return stage
 }
 
 /** One layer of 170 MB in 8,000 entries, as `save` writes it. */

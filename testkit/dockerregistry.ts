@@ -8,6 +8,7 @@ export interface DockerRegistry extends AsyncDisposable {
   /** `127.0.0.1:41234` */
   readonly host: string
   readonly port: number
+  readonly pid: number
   /** PEM file of the certificate it shows, which is its own CA. */
   readonly ca?: string
 }
@@ -17,6 +18,8 @@ export interface DockerRegistryOptions {
   /** Also ask clients for a certificate signed by the server's own. */
   readonly clientCertificate?: boolean
   readonly users?: Readonly<Record<string, string>>
+  /** Where its own directory is made. Default: where temporary files go. */
+  readonly parent?: string
 }
 
 /** A self-signed certificate for the loopback: paths of PEM files. */
@@ -50,7 +53,7 @@ export async function selfSigned(
 }
 
 export async function startDockerRegistry(options: DockerRegistryOptions = {}): Promise<DockerRegistry> {
-  const root = mkdtempSync(join(tmpdir(), 'cairn-registry-'))
+  const root = mkdtempSync(join(options.parent ?? tmpdir(), 'cairn-registry-'))
   const tls = options.tls ? await selfSigned(root) : undefined
   const auth = options.users ? await htpasswd(root, options.users) : undefined
   const config = join(root, 'config.yml')
@@ -88,7 +91,13 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
   }
   try {
     const port = await listeningPort(child.stderr)
-    return { host: `127.0.0.1:${port}`, port, ...(tls ? { ca: tls.cert } : {}), [Symbol.asyncDispose]: stop }
+    return {
+      host: `127.0.0.1:${port}`,
+      port,
+      pid: child.pid,
+      ...(tls ? { ca: tls.cert } : {}),
+      [Symbol.asyncDispose]: stop,
+    }
   } catch (error) {
     await stop()
     throw error
