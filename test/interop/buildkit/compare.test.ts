@@ -43,7 +43,7 @@ beforeAll(async () => {
 afterAll(() => dir && rmSync(dir, { recursive: true, force: true }))
 
 async function buildAll(node: TestNode): Promise<Outcome[]> {
-  const answers = await each(2, (one, i) => buildCase(node, one, `case-${i}`, join(dir, `${i}`)))
+  const answers = await each(4, (one, i) => buildCase(node, one, `case-${i}`, join(dir, `${i}`)))
   return describeBuilt(node, dir, answers satisfies Answer[])
 }
 
