@@ -25,6 +25,15 @@ export async function dispatch(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** A flag that cannot be read ends every command with 125, as with Docker. */
+function readArguments(argv: readonly string[], command: Command, name: string): ReturnType<typeof parseArguments> {
+  try {
+    return parseArguments(argv, command, name)
+  } catch (error) {
+    throw error instanceof Error ? Object.assign(error, { exitCode: 125 }) : error
+  }
+}
+
 async function invoke(
   entry: Entry,
   name: string,
@@ -32,7 +41,7 @@ async function invoke(
   argv: readonly string[],
   globals: Globals,
 ): Promise<number> {
-  const { values, words } = parseArguments(argv, command, name)
+  const { values, words } = readArguments(argv, command, name)
   if (values['help'] === true) {
     const { commandHelp } = await import('./help.ts')
     commandHelp(name, entry, command)

@@ -1,4 +1,5 @@
 import { fail } from '#base'
+import { nearest } from '../dockerfile/nearest.ts'
 import { cleanPath, pathInRoot } from './cleanpath.ts'
 import { globMatcher, hasWildcards, parseGlob } from './glob.ts'
 import { IgnoreRules } from './ignore.ts'
@@ -78,9 +79,22 @@ function matching(tree: SourceTree, directory: TreeNode, matchers: readonly ((na
 function missing(tree: SourceTree, path: string, source: string, where: string): never {
   const parts = path.split('/')
   const ignored = parts.some((_, i) => tree.hides(parts.slice(0, i + 1).join('/')))
+  const close = ignored ? undefined : closeTo(tree, parts)
   fail('not_found', `${JSON.stringify(source)} is not in ${where}`, {
     hint: ignored
       ? 'the ignore file excludes it: add a !pattern'
-      : 'sources are relative to the root of what is copied from',
+      : close === undefined
+        ? 'sources are relative to the root of what is copied from'
+        : `did you mean ${close}?`,
   })
+}
+
+/** A path whose first part that is not there has a neighbour of nearly that name. */
+function closeTo(tree: SourceTree, parts: readonly string[]): string | undefined {
+  const at = parts.findIndex((_, i) => !tree.resolve(parts.slice(0, i + 1).join('/')))
+  const directory = tree.resolve(parts.slice(0, at).join('/'))
+  if (at < 0 || directory?.type !== 'directory') return undefined
+  const names = tree.list(directory.path).map(({ path }) => path.slice(joinPath(directory.path, '').length))
+  const close = nearest(parts[at]!, names)
+  return close === undefined ? undefined : [...parts.slice(0, at), close, ...parts.slice(at + 1)].join('/')
 }

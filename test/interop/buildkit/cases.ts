@@ -6,7 +6,7 @@ import { basename, dirname, join } from 'node:path'
  *
  *     === a title, unique in its file
  *     % args: --build-arg A=1 --target one     flags of the command line; BuildKit gets the same in its own words
- *     % fails: 3: unknown flag                 both refuse it, Cairn at this line and with this text in its message
+ *     % fails: 3: unknown flag                 both refuse it, Cairn at this line (0: no line) and with this text
  *     % stricter: 3: unknown flag              Cairn refuses it, BuildKit does not; why, in a comment above
  *     % laxer: yes                             BuildKit refuses it, Cairn does not; why, in a comment above
  *     % times: /x /y/z                         these files' modification times must agree as well

@@ -80,7 +80,7 @@ describe.skipIf(!binaries)(NAME, () => {
       if (one.fails) {
         const said = isRefused(ours) ? ours.error : 'built it'
         expect(said).toContain(one.fails.text)
-        expect(said).toContain(`Dockerfile:${one.fails.line}\n`)
+        if (one.fails.line > 0) expect(said).toContain(`Dockerfile:${one.fails.line}\n`)
         return
       }
       if (isRefused(ours)) throw new Error(`Cairn refused it:\n${ours.error}`)

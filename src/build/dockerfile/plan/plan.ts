@@ -16,7 +16,7 @@ import { applyRun } from './run.ts'
 import { applySetting } from './settings.ts'
 import { emptyVertex, Sources, type SourcesOptions } from './sources.ts'
 import { BuildArgs, expander, globalScope, platformArgs, splitter, type Variables } from './scope.ts'
-import { checkSources, findStage, stageTable, type StageRow } from './stagetable.ts'
+import { checkSources, findStage, findTarget, meantStage, stageTable, type StageRow } from './stagetable.ts'
 import { stepDefaults, type StepDefaults } from './stepdefaults.ts'
 import { childState, imageState, scratchState, type StageState } from './state.ts'
 
@@ -81,7 +81,7 @@ class Planner {
     const { escape } = dockerfile
     this.global = globalScope(defaults, globalArgs, this.buildArgs, escape)
     observer?.file?.({ stages, globalArgs, defaults, global: this.global, escape })
-    this.stages = stageTable(stages, expander(this.global, escape))
+    this.stages = stageTable(stages, this.global, escape)
     checkSources(this.stages, sourcesOf)
   }
 
@@ -100,15 +100,7 @@ class Planner {
   }
 
   private target(): StageRow {
-    const { target } = this.options
-    if (target === undefined) return this.stages.at(-1)!
-    const names = this.stages.flatMap((row) => row.stage.from.stage ?? [])
-    return (
-      this.stages.findLast((row) => row.stage.from.stage === target.toLowerCase()) ??
-      fail('not_found', `target stage ${JSON.stringify(target)} could not be found`, {
-        hint: names.length > 0 ? `the stages are ${names.join(', ')}` : 'no stage has a name: write FROM image AS name',
-      })
-    )
+    return findTarget(this.stages, this.options.target)
   }
 
   /** Asks for all base images that the target needs at once; whoever needs one waits for it. */
@@ -183,7 +175,9 @@ class Planner {
   /** With an image or a named context. */
   private async beginWith(name: string, row: StageRow): Promise<StageState> {
     const platform = this.platformOf(row)
-    const { image, vertex } = await this.sources.base(name, platform)
+    const { image, vertex } = await this.sources.base(name, platform).catch((error: unknown) => {
+      throw meantStage(error, name, this.stages)
+    })
     if (image) this.options.observer?.image?.(row, image.platform, platform)
     // An image for a platform that this one runs is what it is, not what was asked for.
     if (image && vertex) return imageState(image, vertex, row.platform ?? image.platform)
@@ -223,7 +217,10 @@ class Planner {
   private async source(row: StageRow, from: string | undefined): Promise<CopyFrom> {
     if (from === undefined) return this.sources.main
     const stage = findStage(this.stages, row, from)
-    if (!stage) return await this.sources.from(from, this.platform)
+    if (!stage)
+      return await this.sources.from(from, this.platform).catch((error: unknown) => {
+        throw meantStage(error, from, this.stages)
+      })
     if (this.replaced(stage)) return await this.sources.from(stage.stage.from.stage!, this.platformOf(stage))
     return { vertex: (await this.state(stage)).vertex ?? emptyVertex() }
   }

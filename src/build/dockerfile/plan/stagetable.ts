@@ -1,8 +1,11 @@
-import { fail } from '#base'
+import { CairnError, fail } from '#base'
 import { parsePlatform, type Platform } from '#oci'
 import { located } from '../../location.ts'
-import { expandWord } from '../expand.ts'
+import { expand, expandWord, type Expansion } from '../expand.ts'
 import type { Instruction, Stage } from '../instruction.ts'
+import { nearest } from '../nearest.ts'
+import type { Escape } from '../syntax.ts'
+import type { Variables } from './scope.ts'
 
 /** A stage with its FROM expanded: it begins with an earlier stage, or with an image. */
 export interface StageRow {
@@ -14,23 +17,66 @@ export interface StageRow {
 }
 
 /** Resolves what each FROM names: the latest earlier stage of that name, whatever its case, else an image. */
-export function stageTable(stages: readonly Stage[], expand: (word: string) => string): StageRow[] {
+export function stageTable(stages: readonly Stage[], global: Variables, escape: Escape): StageRow[] {
+  const word = (text: string): Expansion => expand(text, (name) => global.get(name), { escape })
   const rows: StageRow[] = []
   for (const stage of stages)
     located(stage.from.statement, () => {
-      const image = expand(stage.from.image)
-      if (image === '') fail('invalid_argument', `base name (${stage.from.image}) should not be blank`)
+      const { value: image, unset } = word(stage.from.image)
+      if (image === '')
+        fail('invalid_argument', `base name (${stage.from.image}) should not be blank`, meant(unset, global))
       const base = rows.findLast((row) => row.stage.from.stage === image.toLowerCase())
-      const platform = stage.from.platform === undefined ? undefined : readPlatform(stage.from.platform, expand)
+      const platform =
+        stage.from.platform === undefined
+          ? undefined
+          : readPlatform(word(stage.from.platform), stage.from.platform, global)
       rows.push({ stage, image, ...(base ? { base } : {}), ...(platform ? { platform } : {}) })
     })
   return rows
 }
 
-function readPlatform(text: string, expand: (word: string) => string): Platform {
-  const platform = expand(text)
-  if (platform === '') fail('invalid_argument', `empty platform value from expression ${text}`)
-  return parsePlatform(platform)
+function readPlatform({ value, unset }: Expansion, text: string, global: Variables): Platform {
+  const hint = meant(unset, global)
+  if (value === '') fail('invalid_argument', `empty platform value from expression ${text}`, hint)
+  try {
+    return parsePlatform(value)
+  } catch (error) {
+    throw error instanceof CairnError ? new CairnError(error.code, error.message, { cause: error, ...hint }) : error
+  }
+}
+
+/** The variable that one that is not set may stand for. */
+function meant(unset: ReadonlySet<string>, global: Variables): { readonly hint?: string } {
+  const close = [...unset].map((name) => nearest(name, [...global.keys()])).find((name) => name !== undefined)
+  return close === undefined ? {} : { hint: `did you mean $${close}?` }
+}
+
+/** The stage to build: the last one, or the latest of the name that is asked for. */
+export function findTarget(rows: readonly StageRow[], target: string | undefined): StageRow {
+  if (target === undefined) return rows.at(-1)!
+  const names = namesOf(rows)
+  const close = nearest(target, names)
+  const all = names.length > 0 ? `the stages are ${names.join(', ')}` : 'no stage has a name: write FROM image AS name'
+  return (
+    rows.findLast((row) => isNamed(row, target)) ??
+    fail('not_found', `target stage ${JSON.stringify(target)} could not be found`, {
+      hint: close === undefined ? all : `did you mean ${close}?`,
+    })
+  )
+}
+
+/** Base images that many begin with. */
+const COMMON = ['alpine', 'busybox', 'centos', 'debian', 'fedora', 'golang', 'node', 'python', 'ubuntu']
+
+/** An image that was not found, when its name is nearly that of a stage or of an image that everybody knows. */
+export function meantStage(error: unknown, name: string, rows: readonly StageRow[]): unknown {
+  const close = nearest(name, [...namesOf(rows), ...COMMON])
+  if (!(error instanceof CairnError) || close === undefined || close === name) return error
+  return new CairnError(error.code, error.message, { cause: error, hint: `did you mean ${close}?` })
+}
+
+function namesOf(rows: readonly StageRow[]): readonly string[] {
+  return rows.flatMap((row) => row.stage.from.stage ?? [])
 }
 
 /** Refuses, in stages that are not needed as well, what copies from nowhere or in circles. */
