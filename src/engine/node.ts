@@ -130,6 +130,7 @@ function registries(parts: Parts): Registries {
   return {
     login: async (server, credential, call) => (await verbs()).login(server, credential, call),
     logout: async (server, call) => (await verbs()).logout(server, call),
+    logoutAll: async (call) => (await verbs()).logoutAll(call),
     tags: async function* (repository, call) {
       yield* (await verbs()).tags(repository, call)
     },

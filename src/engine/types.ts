@@ -186,6 +186,8 @@ export interface Registries {
   ): Promise<StoredLogin>
   /** False when there was no login. */
   logout(server: string, call?: Call): Promise<boolean>
+  /** Forgets every login; answers the servers. */
+  logoutAll(call?: Call): Promise<readonly string[]>
   tags(repository: string, call?: Call): AsyncIterable<string>
   /** The manifest or index behind a name, as its registry (or a layout, an archive, the store) has it. */
   manifest(name: string, options?: ManifestOptions, call?: Call): Promise<RemoteDocument>

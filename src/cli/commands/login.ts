@@ -36,10 +36,20 @@ export const login: Command = command({
 export const logout: Command = command({
   usage: '[SERVER]',
   summary: 'Log out from a registry',
-  options: {},
+  options: { all: { type: 'boolean', short: 'a', help: 'Remove the credentials of every registry' } },
   max: 1,
-  run: async (context, _, [server = 'docker.io']) => {
-    const known = await (await context.node()).registries.logout(server, { signal: context.signal })
+  run: async (context, values, words) => {
+    const { registries } = await context.node()
+    const call = { signal: context.signal }
+    const [server = 'docker.io'] = words
+    if (values.all) {
+      if (words.length > 0) fail('invalid_argument', '--all and a server: not both')
+      const gone = await registries.logoutAll(call)
+      for (const name of gone) print(`Removing login credentials for ${name}`)
+      if (gone.length === 0) print('Not logged in anywhere')
+      return
+    }
+    const known = await registries.logout(server, call)
     print(known ? `Removing login credentials for ${server}` : `Not logged in to ${server}`)
   },
 })

@@ -1,7 +1,7 @@
 import { fail } from '#base'
 import { readDocument } from '#content'
 import { parseReference } from '#oci'
-import { login, logout, registryEndpoint } from '#registry/client'
+import { login, logout, logoutAll, registryEndpoint } from '#registry/client'
 import type { Parts } from '../parts.ts'
 import type { Registries } from '../types.ts'
 
@@ -22,6 +22,9 @@ export function registryVerbs(parts: Parts): Registries {
     },
     async logout(server, call) {
       return logout((await parts.registries()).host, domainOf(server), {}, call)
+    },
+    async logoutAll(call) {
+      return logoutAll((await parts.registries()).host, {}, call)
     },
     async *tags(name, call) {
       const reference = parseReference(name)

@@ -18,7 +18,7 @@ export {
   fixedCredential,
   hostCredentials,
 } from './auth/credentials.ts'
-export { login, logout } from './auth/login.ts'
+export { login, logout, logoutAll } from './auth/login.ts'
 export type { LoginOptions, StoredLogin } from './auth/login.ts'
 export { openRegistryClient, openRepository } from './client.ts'
 export type { ClientOptions, RegistryClient } from './client.ts'

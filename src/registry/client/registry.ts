@@ -18,6 +18,8 @@ export interface RegistryOptions {
   /** Default: none, everything is asked for anonymously. */
   readonly credentials?: CredentialSource
   readonly retry?: RetryOptions
+  /** Gets a refresh token in the place of the password, where the token server gives one: `login` keeps it. */
+  readonly onRefreshToken?: (token: string) => void
 }
 
 /** A request to a registry, by its path below `/v2/` or by a whole URL that the registry gave. */
@@ -105,6 +107,7 @@ async function connected(
     credential: (request) => credentialOf(`${endpoint.host}${pathOfScope(request)}`),
     tokens: withRetry(connection, options.retry),
     allowHttpRealm: origin.startsWith('http:'),
+    ...(options.onRefreshToken ? { onRefreshToken: options.onRefreshToken } : {}),
   })
   return { origin, transport }
 }

@@ -6,7 +6,7 @@ import { basicHeader } from './basic.ts'
 import { parseChallenges } from './challenge.ts'
 import { mergeScopes } from './scope.ts'
 import { fetchToken } from './token.ts'
-import type { Token, TokenService } from './token.ts'
+import type { Token, TokenRequest, TokenService } from './token.ts'
 
 export interface AuthOptions {
   /** The credential for this registry, asked for at most once per repository. */
@@ -15,6 +15,8 @@ export interface AuthOptions {
   readonly tokens: Transport
   /** A realm may be plain HTTP: the registry itself is spoken to so. */
   readonly allowHttpRealm?: boolean
+  /** Gets the refresh token that is then asked for along with the first token. */
+  readonly onRefreshToken?: (token: string) => void
 }
 
 type Scheme = { readonly kind: 'basic' } | ({ readonly kind: 'bearer' } & TokenService)
@@ -114,11 +116,18 @@ class Session {
       if (token.expires > Date.now()) return token
     }
     // Not under the request's own signal: others wait for the same token.
-    const pending = fetchToken(this.#options.tokens, { service, scopes, credential })
+    const pending = this.#fetch({ service, scopes, credential })
     pending.catch(() => this.#tokens.get(key) === pending && this.#tokens.delete(key))
     if (this.#tokens.size >= TOKENS_LIMIT) this.#tokens.clear()
     this.#tokens.set(key, pending)
     return untilAborted(pending, request.signal)
+  }
+
+  async #fetch(request: TokenRequest): Promise<Token> {
+    const { tokens, onRefreshToken } = this.#options
+    const token = await fetchToken(tokens, { ...request, offline: onRefreshToken !== undefined })
+    if (token.refresh !== undefined) onRefreshToken?.(token.refresh)
+    return token
   }
 
   /** A registry names its token server freely, but neither the password nor the token may cross a wire in clear. */

@@ -99,6 +99,11 @@ export function editAuthFile(
   return `${JSON.stringify({ ...object, auths }, null, '\t')}\n`
 }
 
+/** The file's text without any entry; helpers and everything else stay. */
+export function withoutLogins(text: string, what: string): string {
+  return `${JSON.stringify({ ...parseObject(utf8(text), what), auths: {} }, null, '\t')}\n`
+}
+
 /** The file's text with a helper for everything. */
 export function nameHelper(text: string | undefined, what: string, helper: string): string {
   const object = text === undefined || text.trim() === '' ? {} : parseObject(utf8(text), what)

@@ -52,6 +52,13 @@ export async function helperErase(host: HelperRunner, name: string, server: stri
   return refused(name, 'erase', answer)
 }
 
+/** The servers that the helper knows. */
+export async function helperList(host: HelperRunner, name: string, call?: Call): Promise<readonly string[]> {
+  const answer = await runHelper(host, name, 'list', 'unused', call)
+  if (answer.code !== 0) refused(name, 'list', answer)
+  return Object.keys(parseObject(utf8(answer.stdout), `the answer of ${programOf(name)}`))
+}
+
 /** True when the helper is installed and its store can be reached. */
 export async function helperUsable(host: HelperRunner, name: string, call?: Call): Promise<boolean> {
   try {

@@ -4,8 +4,8 @@ import { openRegistry } from '../registry.ts'
 import type { RegistryOptions } from '../registry.ts'
 import type { Credential, Endpoint, RegistryHost } from '../types.ts'
 import { dockerConfigPath, helperFor, readAuthFile } from './credentials.ts'
-import { bestKey, editAuthFile, nameHelper, parseAuthFile, serverKey } from './dockerconfig.ts'
-import { helperErase, helperStore, helperUsable } from './helper.ts'
+import { bestKey, editAuthFile, nameHelper, parseAuthFile, serverKey, withoutLogins } from './dockerconfig.ts'
+import { helperErase, helperList, helperStore, helperUsable } from './helper.ts'
 
 export interface LoginOptions extends RegistryOptions {
   /** The file to write; default Docker's, or REGISTRY_AUTH_FILE. */
@@ -38,7 +38,7 @@ export async function login(
   options: LoginOptions = {},
   call?: Call,
 ): Promise<StoredLogin> {
-  await checkLogin(endpoint, credential, options, call)
+  const kept = await checkLogin(endpoint, credential, options, call)
   const path = loginPath(host, options)
   const file = await readAuthFile(host, path)
   const server = serverKey(domain)
@@ -46,12 +46,13 @@ export async function login(
   const fresh = !file || (Object.keys(file.auths).length === 0 && Object.keys(file.credHelpers).length === 0)
   const helper = named ?? (fresh ? await workingHelper(host, call) : undefined)
   if (helper !== undefined) {
-    await helperStore(host, helper, server, credential, call)
+    await helperStore(host, helper, server, kept, call)
     if (named === undefined) await host.replaceFile(path, nameHelper(await host.readFile(path), path, helper))
     return { server, helper, path }
   }
-  await host.replaceFile(path, editAuthFile(await host.readFile(path), path, server, credential))
-  const warning = `the password is stored unencrypted in ${path}: name a credential helper there (credsStore) to change that`
+  await host.replaceFile(path, editAuthFile(await host.readFile(path), path, server, kept))
+  const what = kept.kind === 'basic' ? 'password' : 'login'
+  const warning = `the ${what} is stored unencrypted in ${path}: name a credential helper there (credsStore) to change that`
   return { server, path, warning }
 }
 
@@ -78,14 +79,41 @@ async function workingHelper(host: RegistryHost, call?: Call): Promise<string | 
   return undefined
 }
 
-/** `GET /v2/` with the credential. A registry that asks nobody anything takes any. */
+/** Forgets every login of the file and of its helpers; returns their servers. */
+export async function logoutAll(
+  host: RegistryHost,
+  options: Pick<LoginOptions, 'path'> = {},
+  call?: Call,
+): Promise<readonly string[]> {
+  const path = loginPath(host, options)
+  const text = await host.readFile(path)
+  if (text === undefined) return []
+  const file = parseAuthFile(text, path)
+  const gone = new Set<string>(Object.keys(file.auths))
+  const kept = Object.entries(file.credHelpers)
+  if (file.credsStore !== undefined)
+    for (const server of await helperList(host, file.credsStore, call)) kept.push([server, file.credsStore])
+  for (const [server, helper] of kept) if (await helperErase(host, helper, server, call)) gone.add(server)
+  if (Object.keys(file.auths).length > 0) await host.replaceFile(path, withoutLogins(text, path))
+  return [...gone].toSorted()
+}
+
+/**
+ * `GET /v2/` with the credential. A registry that asks nobody anything takes any. What is to be kept: a refresh
+ * token where the token server gives one for the password.
+ */
 async function checkLogin(
   endpoint: Endpoint,
   credential: Credential,
   options: RegistryOptions,
   call?: Call,
-): Promise<void> {
-  const registry = openRegistry(endpoint, { ...options, credentials: async () => credential })
+): Promise<Credential> {
+  let refresh: string | undefined
+  const registry = openRegistry(endpoint, {
+    ...options,
+    credentials: async () => credential,
+    onRefreshToken: (token) => (refresh = token),
+  })
   const answer = await registry.send({ method: 'GET', path: '/v2/' }, call)
   await answer.body?.cancel()
   if (answer.status === 401 || answer.status === 403)
@@ -93,6 +121,8 @@ async function checkLogin(
       hint: 'check both; with two-factor login, a token takes the place of the password',
     })
   if (answer.status >= 500) fail('unavailable', `${endpoint.host} answers ${answer.status} to a login`)
+  if (refresh === undefined || credential.kind !== 'basic') return credential
+  return { kind: 'identity', token: refresh, username: credential.username }
 }
 
 function loginPath(host: RegistryHost, options: Pick<LoginOptions, 'path'>): string {

@@ -22,12 +22,16 @@ export interface Token {
   readonly value: string
   /** Milliseconds since the epoch. */
   readonly expires: number
+  /** What further tokens are had for instead of the password, where the server gave one. */
+  readonly refresh?: string
 }
 
 export interface TokenRequest {
   readonly service: TokenService
   readonly scopes: readonly string[]
   readonly credential?: Credential | undefined
+  /** Ask for a refresh token, too: the password need not be kept then. */
+  readonly offline?: boolean
   readonly signal?: AbortSignal | undefined
 }
 
@@ -48,15 +52,16 @@ export async function fetchToken(transport: Transport, request: TokenRequest): P
   // What servers answer that know OAuth2's POST alone.
   if (![400, 404, 405, 406].includes(answer.status)) throw await answerError(first, answer)
   await discard(answer)
-  return answeredToken(transport, postRequest(request, passwordGrant(credential)))
+  return answeredToken(transport, postRequest(request, passwordGrant(credential, request.offline)))
 }
 
-function getRequest({ service, scopes, credential, signal }: TokenRequest): RegistryRequest {
+function getRequest({ service, scopes, credential, offline, signal }: TokenRequest): RegistryRequest {
   const url = new URL(service.realm)
   if (service.service !== undefined) url.searchParams.set('service', service.service)
   for (const scope of scopes) url.searchParams.append('scope', scope)
   if (credential?.kind !== 'basic') return { method: 'GET', url: url.href, signal }
   url.searchParams.set('client_id', CLIENT_ID)
+  if (offline) url.searchParams.set('offline_token', 'true')
   return { method: 'GET', url: url.href, headers: { authorization: basicHeader(credential) }, signal }
 }
 
@@ -72,8 +77,11 @@ function refreshGrant(token: string): Record<string, string> {
   return { grant_type: 'refresh_token', refresh_token: token }
 }
 
-function passwordGrant({ username, password }: Credential & { kind: 'basic' }): Record<string, string> {
-  return { grant_type: 'password', username, password }
+function passwordGrant(
+  { username, password }: Credential & { kind: 'basic' },
+  offline: boolean | undefined,
+): Record<string, string> {
+  return { grant_type: 'password', username, password, ...(offline ? { access_type: 'offline' } : {}) }
 }
 
 async function answeredToken(transport: Transport, request: RegistryRequest): Promise<Token> {
@@ -94,5 +102,6 @@ async function readToken(answer: Response): Promise<Token> {
   const lifetime = typeof body.expires_in === 'number' && body.expires_in > 0 ? body.expires_in : DEFAULT_LIFETIME
   // Counted from now, not from the server's issued_at: clocks differ.
   const expires = Date.now() + Math.floor(Math.max(lifetime - MARGIN, lifetime / 2) * 1000)
-  return { value, expires }
+  const refresh = body.refresh_token
+  return { value, expires, ...(typeof refresh === 'string' && refresh !== '' ? { refresh } : {}) }
 }
