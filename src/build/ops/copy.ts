@@ -41,7 +41,8 @@ async function copyInto(
 ): Promise<Stack> {
   const { host } = environment
   const steps = copySteps(def, originsOf(environment, inputs))
-  const owner = def.chown === undefined ? undefined : resolveOwner(view!.root, def.chown, call)
+  const owner =
+    def.chown === undefined ? undefined : resolveOwner(stack.length > 0 ? view!.root : undefined, def.chown, call)
   const options = { def, ...(owner ? { owner } : {}) }
   if (await hasArchive(steps)) return await unpackLayer({ ...options, host, stack, steps }, call)
   const target = new LayerTarget(view!)

@@ -16,7 +16,7 @@ export function mkdirOp(def: MkdirDefinition, { host }: StepEnvironment): Op<Sta
         below,
         async (view) => {
           const target = new LayerTarget(view)
-          const owner = def.user === '' ? ROOT : resolveOwner(view.root, def.user, call)
+          const owner = def.user === '' ? ROOT : resolveOwner(below.length > 0 ? view.root : undefined, def.user, call)
           target.makeDirectory(def.path, { ...owner, mode: 0o755, mtime: madeTime(def.epoch) })
           return await addLayer(host, below, layerTar(target.entries, call), call)
         },

@@ -25,7 +25,7 @@ export type CopyStep =
   | Extract<CopyItem, { readonly kind: 'inline' }>
 
 export function localOrigin(name: string, { tree, digests }: LocalTree): Origin {
-  const where = name === MAIN_CONTEXT ? 'the build context' : `the build context ${JSON.stringify(name)}`
+  const where = name === MAIN_CONTEXT ? 'the build context' : `the context ${JSON.stringify(name)}`
   return { tree, where, digest: (node) => digests.digest(node), isLocal: true, isContext: true }
 }
 

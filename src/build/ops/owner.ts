@@ -12,16 +12,22 @@ export const ROOT: Owner = { uid: 0, gid: 0 }
 /**
  * `--chown` and the owner of WORKDIR: `user`, `user:group`, by name or number. A number alone is the group as well, as
  * Docker has it; names are looked up in the root's own /etc/passwd and /etc/group. As with BuildKit a name that is not
- * in its file means root, or the user's own group, which `call` is warned of; without the file it is `not_found`.
+ * in its file means root, or the user's own group, which `call` is warned of; without any root it is `not_found`.
  */
-export function resolveOwner(root: number, text: string, call?: Call): Owner {
-  const [user = '', group = ''] = text.split(':', 2)
-  const isNumber = /^\d+$/.test(user)
-  const entry = isNumber || user === '' ? undefined : lookUp(root, 'passwd', user, call)
-  const uid = isNumber ? readId(user) : Number(entry?.[2] ?? 0)
-  if (/^\d+$/.test(group)) return { uid, gid: readId(group) }
-  const own = isNumber ? uid : Number(entry?.[3] ?? 0)
-  return { uid, gid: group === '' ? own : Number(lookUp(root, 'group', group, call)?.[2] ?? own) }
+export function resolveOwner(root: number | undefined, text: string, call?: Call): Owner {
+  const [user = '', group] = text.split(':', 2)
+  const id = asId(user)
+  const entry = id === undefined ? lookUp(root, 'passwd', user, call) : undefined
+  const uid = id ?? Number(entry?.[2] ?? 0)
+  const own = id ?? Number(entry?.[3] ?? 0)
+  if (group === undefined) return { uid, gid: own }
+  return { uid, gid: asId(group) ?? Number(lookUp(root, 'group', group, call)?.[2] ?? own) }
+}
+
+/** A number, or a name that every system knows: nothing and `root` are 0. */
+function asId(text: string): number | undefined {
+  if (text === '' || text === 'root') return 0
+  return /^\d+$/.test(text) ? readId(text) : undefined
 }
 
 function readId(text: string): number {
@@ -31,14 +37,18 @@ function readId(text: string): number {
 }
 
 /** The fields of an entry by name. */
-function lookUp(root: number, file: 'passwd' | 'group', name: string, call?: Call): readonly string[] | undefined {
+function lookUp(
+  root: number | undefined,
+  file: 'passwd' | 'group',
+  name: string,
+  call?: Call,
+): readonly string[] | undefined {
   const kind = file === 'passwd' ? 'user' : 'group'
-  const lines = readLines(root, `etc/${file}`)
-  if (!lines)
-    fail('not_found', `no ${kind} ${JSON.stringify(name)}: the image has no /etc/${file}`, {
-      hint: `add the ${kind} in a step before, or give a number`,
+  if (root === undefined)
+    fail('not_found', `no ${kind} ${JSON.stringify(name)}: there is no image to look it up in`, {
+      hint: 'give a number; --link and scratch know no names',
     })
-  for (const line of lines) {
+  for (const line of readLines(root, `etc/${file}`)) {
     const fields = line.split(':')
     const id = fields[2]
     if (fields[0] === name && id !== undefined && /^\d+$/.test(id)) return fields
@@ -54,12 +64,12 @@ function lookUp(root: number, file: 'passwd' | 'group', name: string, call?: Cal
 /** Larger than any user database that is not an attack. */
 const LIMIT = 16 << 20
 
-function readLines(root: number, path: string): readonly string[] | undefined {
+function readLines(root: number, path: string): readonly string[] {
   let fd: number
   try {
     fd = openIn(root, path, O.RDONLY | O.NONBLOCK)
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return []
     throw error
   }
   try {

@@ -198,8 +198,9 @@ describe('owners and modes', () => {
   test('a number alone is the group too', () => {
     expect(copy({ from: ['f'] }, ['f'], '/x', { chown: '5' })).toEqual(['x f 644 5:5'])
   })
-  test('a name without a database fails', () => {
-    expect(() => copy({ from: ['f'] }, ['f'], '/x', { chown: 'web' })).toThrow('no user "web"')
+  test('a name fails where there is nothing to look it up in; root is known', () => {
+    expect(() => resolveOwner(undefined, 'web')).toThrow('no user "web"')
+    expect(resolveOwner(undefined, 'root:7')).toEqual({ uid: 0, gid: 7 })
   })
   test('--chmod: files, directories, parents', () => {
     expect(copy({ from: ['d/s/a'] }, ['d'], '/x', { chmod: '700' })).toEqual(['x d 700', 'x/s d 700', 'x/s/a f 700'])

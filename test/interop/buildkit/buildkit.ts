@@ -93,6 +93,7 @@ const ENTITLEMENTS = [
 
 /** Flags of `cairn build` in buildctl's words; each takes a value. */
 const WORDS: Readonly<Record<string, (value: string) => readonly string[]>> = {
+  '-f': (value) => ['--opt', `filename=${value}`],
   '--build-arg': (value) => ['--opt', `build-arg:${value}`],
   '--label': (value) => ['--opt', `label:${value}`],
   '--target': (value) => ['--opt', `target=${value}`],
