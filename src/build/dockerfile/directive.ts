@@ -9,6 +9,8 @@ export class DirectiveBlock {
   readonly found: Directive[] = []
   escape: Escape = '\\'
   private ended = false
+  /** Behind a shebang BuildKit still finds the check and the syntax, and no escape. */
+  private afterShebang = false
   private readonly fail: (message: string, line: number) => never
 
   constructor(fail: (message: string, line: number) => never) {
@@ -18,6 +20,10 @@ export class DirectiveBlock {
   /** True when this line (of which `indent` characters were cut off) is a directive. */
   read(text: string, line: number, indent: number): boolean {
     if (this.ended) return false
+    if (line === 1 && text.startsWith('#!')) {
+      this.afterShebang = true
+      return false
+    }
     const match = text.startsWith('#') ? DIRECTIVE.exec(trimStart(text.slice(1))) : null
     const name = match?.[1]?.toLowerCase() as Directive['name'] | undefined
     const value = trim(match?.[2] ?? '')
@@ -27,6 +33,10 @@ export class DirectiveBlock {
     }
     if (this.found.some((directive) => directive.name === name))
       this.fail(`only one ${name} directive can be used`, line)
+    if (name === 'escape' && this.afterShebang) {
+      this.ended = true
+      return false
+    }
     if (name === 'escape') this.setEscape(value, line)
     const end = { line, character: indent + text.length }
     this.found.push({ name, value, range: { start: { line, character: indent }, end } })

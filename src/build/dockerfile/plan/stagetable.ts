@@ -1,5 +1,5 @@
 import { CairnError, fail } from '#base'
-import { parsePlatform, type Platform } from '#oci'
+import { parsePlatform, parseReference, type Platform } from '#oci'
 import { located } from '../../location.ts'
 import { expand, expandWord, type Expansion } from '../expand.ts'
 import type { Instruction, Stage } from '../instruction.ts'
@@ -25,7 +25,8 @@ export function stageTable(stages: readonly Stage[], global: Variables, escape: 
       const { value: image, unset } = word(stage.from.image)
       if (image === '')
         fail('invalid_argument', `base name (${stage.from.image}) should not be blank`, meant(unset, global))
-      const base = rows.findLast((row) => row.stage.from.stage === image.toLowerCase())
+      const base = rows.findLast((row) => isNamed(row, image))
+      if (!base && image !== 'scratch') parseReference(image)
       const platform =
         stage.from.platform === undefined
           ? undefined
