@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { CairnError, streamOf, text, type Progress, type SourceLocation } from '#base'
-import { build, openCacheMounts, type BuildHost, type BuildOptions, type BuildResult } from '#build'
+import { build, openCacheMounts, type BuildHost, type BuildOptions, type BuildResult, type StepReason } from '#build'
 import { readTar } from '#codec'
 import { acquireLease, openDatabase, openLocalStore, unionProvider } from '#content'
 import { importImage, openImage } from '#image'
@@ -26,6 +26,8 @@ export interface LabBuild extends Omit<BuildOptions, 'context' | 'contextStream'
   readonly stream?: string
   /** The Dockerfile's text; without it the context's file is read. */
   readonly text?: string
+  /** Tell why steps ran. */
+  readonly why?: boolean
   /** Give up after this many vertices have started. */
   readonly cancelAfter?: number
 }
@@ -47,6 +49,7 @@ export interface LabOutcome {
   readonly cached: readonly string[]
   readonly output: string
   readonly warnings: readonly string[]
+  readonly why: readonly StepReason[]
   readonly milliseconds: number
 }
 
@@ -198,7 +201,7 @@ async function busybox(dir: string, layers: BuildHost['layers'], content: BuildH
 }
 
 async function once({ host, content }: Opened, request: LabBuild): Promise<LabOutcome> {
-  const { text: dockerfile, cancelAfter, stream, ...options } = request
+  const { text: dockerfile, cancelAfter, stream, why: isAsked, ...options } = request
   const stop = new AbortController()
   const ran: string[] = []
   const cached: string[] = []
@@ -213,12 +216,14 @@ async function once({ host, content }: Opened, request: LabBuild): Promise<LabOu
     else if (record.started && !record.completed && ++starts === cancelAfter) setTimeout(() => stop.abort(), 50)
     else if (record.completed && record.id !== 'export') ran.push(record.name)
   }
-  const common = { ran, cached, warnings }
+  const why: StepReason[] = []
+  const common = { ran, cached, warnings, why }
+  const explain = isAsked ? { explain: (steps: readonly StepReason[]) => void why.push(...steps) } : {}
   const started = performance.now()
   try {
     const bytes = dockerfile === undefined ? {} : { dockerfileBytes: new TextEncoder().encode(dockerfile) }
     const input = stream === undefined ? {} : { contextStream: streamOf(readFileSync(stream)) }
-    const result = await build(host, { ...options, ...bytes, ...input }, { progress, signal: stop.signal })
+    const result = await build(host, { ...options, ...bytes, ...input, ...explain }, { progress, signal: stop.signal })
     const milliseconds = performance.now() - started
     const image = await openImage(content, result.root)
     const layers: string[][] = []

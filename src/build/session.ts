@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
-import { messageOf, type Call } from '#base'
+import { join, resolve } from 'node:path'
+import { CairnError, messageOf, type Call } from '#base'
 import type { OpenedImage } from '#image'
 import type { Digest } from '#oci'
 import { openCache, type BuildCache } from './cache.ts'
@@ -19,6 +19,8 @@ import { commitTime } from './source/git/commits.ts'
 import type { SecretReader } from './source/http/request.ts'
 import { LocalTrees, type LocalDirectory } from './source/localtrees.ts'
 import type { SourceTree } from './source/tree.ts'
+import { StepLog } from './why/log.ts'
+import { StepTable } from './why/table.ts'
 import type { BuildHost, BuildOptions, CacheMap, Op, ResolvedSource } from './types.ts'
 
 export interface Solved {
@@ -83,7 +85,8 @@ export class BuildSession implements Disposable {
   }
 
   private async solveOnce(plans: readonly Plan[], targets: readonly BuildVertex[], call?: Call): Promise<Solved> {
-    const { results, keys, ...counts } = await this.run(targets, call)
+    const log = new StepLog(new StepTable(this.host.db, this.project()), this.trees)
+    const { results, keys, ...counts } = await this.run(targets, call, log).finally(() => this.explain(log))
     const found = new Map(targets.map((target, i) => [target, results[i]!]))
     const stacks = plans.map(({ state }) => (state.vertex ? found.get(state.vertex)! : []))
     if (!this.options.recordsOnly) await this.remote.bring(stacks.flat(), call)
@@ -115,10 +118,35 @@ export class BuildSession implements Disposable {
     if (this.scratchPath !== undefined) rmSync(this.scratchPath, { recursive: true, force: true })
   }
 
-  private run(targets: readonly BuildVertex[], call?: Call): ReturnType<typeof solveAll<Definition, Stack>> {
+  /** Builds of one Dockerfile in one place are compared with each other. */
+  private project(): string {
+    const { context, dockerfile } = this.options
+    return digestData([context === undefined ? '' : resolve(context), dockerfile ?? ''])
+  }
+
+  private explain(log: StepLog): void {
+    const { explain } = this.options
+    try {
+      const reasons = log.finish(explain !== undefined)
+      explain?.(reasons)
+    } catch (error) {
+      // A file that went away in the meantime: the build's own error, or its result, is what counts.
+      if (!(error instanceof CairnError)) throw error
+    }
+  }
+
+  private run(
+    targets: readonly BuildVertex[],
+    call?: Call,
+    observer?: StepLog,
+  ): ReturnType<typeof solveAll<Definition, Stack>> {
     const { parallelism = Math.max(2, availableParallelism()), noCache = false } = this.options
     const op = (asked: BuildVertex): Op<Stack> => this.op(asked)
-    return solveAll<Definition, Stack>(targets, { op, cache: this.cache, parallelism, noCache }, call)
+    return solveAll<Definition, Stack>(
+      targets,
+      { op, cache: this.cache, parallelism, noCache, ...(observer ? { observer } : {}) },
+      call,
+    )
   }
 
   /** A context that was looked into before there was a plan is neither asked for nor fetched again. */

@@ -136,6 +136,27 @@ RUN --mount=type=secret,id=file --mount=type=secret,id=env,env=TOKEN \\
     expect(node.leftovers()).toEqual([])
   }, 30_000)
 
+  test('--why names what made a step run again', async () => {
+    const path = context('FROM busybox\nCOPY src /s\nRUN cat /s/a\nRUN echo $((1+1))', { 'src/a': '1', 'src/b': '2' })
+    const why = async (asked: string): Promise<string> => {
+      const { stderr } = await node.cairn(['build', '-q', '--network', 'none', '--why', asked, path])
+      return stderr
+    }
+    expect(await why('all')).toContain('[2/4] COPY src /s\n  first build of this step here')
+    expect(await why('all')).toBe('no step ran: nothing changed\n')
+    writeFileSync(join(path, 'src/b'), '3')
+    expect(await why('2')).toBe('[2/4] COPY src /s\n  file src/b changed\n')
+    writeFileSync(join(path, 'src/b'), '4')
+    expect(await why('cat')).toBe('[3/4] RUN cat /s/a\n  what it reads is not what it was: COPY src /s\n')
+    const dockerfile = readFileSync(join(path, 'Dockerfile'), 'utf8')
+    writeFileSync(join(path, 'Dockerfile'), dockerfile.replace('1+1', '1+2'))
+    expect(await why('all')).toBe(
+      '[4/4] RUN echo $((1+2))\n  command was /bin/sh -c echo $((1+1)), is /bin/sh -c echo $((1+2))\n',
+    )
+    expect(await why('stage-0:3')).toBe('[3/4] RUN cat /s/a\n  nothing changed: it was cached\n')
+    expect(await why('9')).toBe('no step 9 was reached\n')
+  })
+
   test('secrets that are not there', async () => {
     const path = context('FROM busybox')
     const refused = async (...flags: string[]): Promise<string> => {

@@ -1,4 +1,5 @@
 import type { CacheSource } from '../remotecache/types.ts'
+import type { StepReason } from '../why/types.ts'
 
 /** Which results of earlier builds count. */
 export interface CacheOptions {
@@ -8,4 +9,6 @@ export interface CacheOptions {
   readonly noCacheFilter?: readonly string[]
   /** Other machines' records, asked in this order where this one has none. */
   readonly cacheFrom?: readonly CacheSource[]
+  /** Told why each step was run, when the last one has ended: what changed since the last build in this place. */
+  readonly explain?: (steps: readonly StepReason[]) => void
 }

@@ -1,14 +1,17 @@
 import { messageOf, type Call, type Progress } from '#base'
 import type { Vertex } from '../types.ts'
+import type { SolveObserver } from './observer.ts'
 
 /** Turns what happens to vertices into progress records, each vertex's end once. */
-export class Report<D> {
+export class Report<D, R> {
   cached = 0
   private readonly ended = new Set<string>()
   private readonly call: Call | undefined
+  private readonly observer: SolveObserver<D, R> | undefined
 
-  constructor(call: Call | undefined) {
+  constructor(call: Call | undefined, observer?: SolveObserver<D, R>) {
     this.call = call
+    this.observer = observer
   }
 
   announce(vertex: Vertex<D>): void {
@@ -16,17 +19,18 @@ export class Report<D> {
   }
 
   /** The vertex and all below it were answered by a record; those below were not even looked at. */
-  hit(vertex: Vertex<D>): void {
+  hit(vertex: Vertex<D>, result?: R): void {
     if (this.ended.has(vertex.digest)) return
     this.ended.add(vertex.digest)
     for (const input of vertex.inputs) this.hit(input)
+    this.observer?.ended(vertex, true, result)
     if (!vertex.internal) this.cached++
     const now = Date.now()
     this.send(vertex, { started: now, completed: now, cached: true })
   }
 
   /** Runs the op under a call whose records carry the vertex's id. */
-  async ran<T>(vertex: Vertex<D>, signal: AbortSignal, work: (call: Call) => Promise<T>): Promise<T> {
+  async ran(vertex: Vertex<D>, signal: AbortSignal, work: (call: Call) => Promise<R>): Promise<R> {
     const started = Date.now()
     this.send(vertex, { started })
     const progress = this.call?.progress
@@ -35,6 +39,7 @@ export class Report<D> {
     try {
       const result = await work({ signal, ...(progress ? { progress: forward } : {}) })
       this.ended.add(vertex.digest)
+      this.observer?.ended(vertex, false, result)
       this.send(vertex, { started, completed: Date.now() })
       return result
     } catch (error) {

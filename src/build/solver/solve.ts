@@ -4,6 +4,7 @@ import { digestText } from '../digest.ts'
 import { withLocation } from '../location.ts'
 import type { CacheMap, CacheStorage, Op, Vertex } from '../types.ts'
 import { Limit } from './limit.ts'
+import type { SolveObserver } from './observer.ts'
 import { Report } from './report.ts'
 
 export interface SolveOptions<D, R> {
@@ -14,6 +15,7 @@ export interface SolveOptions<D, R> {
   readonly parallelism: number
   /** Ask for no record; record all the same. */
   readonly noCache?: boolean
+  readonly observer?: SolveObserver<D, R>
 }
 
 export interface Solution<R> {
@@ -52,7 +54,7 @@ export async function solveAll<D, R>(
 class Solver<D, R> {
   private readonly options: SolveOptions<D, R>
   private readonly limit: Limit
-  private readonly report: Report<D>
+  private readonly report: Report<D, R>
   private readonly stop = new AbortController()
   private readonly signal: AbortSignal
   private readonly ops = new Map<Digest, Op<R>>()
@@ -66,7 +68,7 @@ class Solver<D, R> {
   constructor(options: SolveOptions<D, R>, call: Call | undefined) {
     this.options = options
     this.limit = new Limit(options.parallelism)
-    this.report = new Report(call)
+    this.report = new Report(call, options.observer)
     this.signal = call?.signal ? AbortSignal.any([call.signal, this.stop.signal]) : this.stop.signal
   }
 
@@ -112,7 +114,7 @@ class Solver<D, R> {
     const key = await this.key(vertex)
     const known = this.isTainted(vertex) ? undefined : await this.load(vertex, map, key)
     if (known !== undefined) {
-      this.report.hit(vertex)
+      this.report.hit(vertex, known)
       return known
     }
     const inputs = await Promise.all(vertex.inputs.map((input) => this.result(input)))
@@ -121,7 +123,7 @@ class Solver<D, R> {
     const same = contentKey === undefined ? undefined : await this.load(vertex, map, contentKey)
     if (same !== undefined) {
       await cache.save(key, same, { name: vertex.name })
-      this.report.hit(vertex)
+      this.report.hit(vertex, same)
       return same
     }
     const result = await this.limit.run(async () => {
@@ -166,7 +168,9 @@ class Solver<D, R> {
   private key(vertex: Vertex<D>): Promise<Digest> {
     return once(this.keys, vertex.digest, async () => {
       const [map, ...inputs] = await Promise.all([this.map(vertex), ...vertex.inputs.map((input) => this.key(input))])
-      return combine('definition', map.digest, inputs)
+      const key = combine('definition', map.digest, inputs)
+      this.options.observer?.keyed(vertex, key)
+      return key
     })
   }
 

@@ -9,6 +9,7 @@ import { onErrorFlags, onErrorRequest } from '../flags/build/onerror.ts'
 import { progressFlags, progressOf } from '../flags/build/progress.ts'
 import { refusedResultFlags, resultFlags, resultRequest } from '../flags/build/result.ts'
 import { refusedStepFlags, stepFlags, stepRequest } from '../flags/build/step.ts'
+import { whyFlags, whyOf } from '../flags/build/why.ts'
 import { print } from '../output.ts'
 import { labelled } from '../progress/labelled.ts'
 
@@ -46,6 +47,7 @@ export const build: Command = command({
     ...progressFlags,
     ...resultFlags,
     ...stepFlags,
+    ...whyFlags,
     verify: { type: 'boolean', help: 'Build a second time, elsewhere and without cache, and compare' },
     // What scripts pass to docker out of habit, and what is always so here.
     rm: { type: 'boolean', help: 'Accepted: steps never leave containers' },
@@ -61,11 +63,18 @@ export const build: Command = command({
     const question = parseCall(values.call, values.check)
     if (question) return await answerCall(node, question, request, context.signal)
     using progress = await progressOf(values, `cairn build ${path!}`)
-    const asked = { ...request, ...onErrorRequest(values, progress) }
-    const built = await node.images.build(asked, { signal: context.signal, progress: progress.report })
+    const why = whyOf(values)
+    const asked = { ...request, ...onErrorRequest(values, progress), ...why.request }
+    const building = node.images.build(asked, { signal: context.signal, progress: progress.report })
+    const built = await building.catch((error: unknown) => {
+      if (values.why !== undefined) progress.end()
+      why.show()
+      throw error
+    })
     const again = { signal: context.signal, progress: labelled('again', progress.report) }
     const verified = values.verify ? await node.images.verify(request, again) : undefined
     progress.end()
+    why.show()
     writeResult(values, built)
     if (values.quiet || values.progress === 'quiet') print(built.id)
     return verified && (await import('../verified.ts')).reportVerification(verified)
