@@ -7,6 +7,9 @@ import { planBuild, type Plan } from './dockerfile/plan/plan.ts'
 import { epochs } from './epochs.ts'
 import { exportImages } from './export/images.ts'
 import { openContexts } from './opencontexts.ts'
+import { originOf } from './provenance/origin.ts'
+import { provenance } from './provenance/predicate.ts'
+import type { BaseMaterial, BuildOrigin } from './provenance/types.ts'
 import { cacheContents } from './remotecache/contents.ts'
 import { BuildSession } from './session.ts'
 import type { BuildCacheResult, BuildHost, BuildOptions, BuildResult } from './types.ts'
@@ -19,11 +22,12 @@ import type { BuildCacheResult, BuildHost, BuildOptions, BuildResult } from './t
  */
 export async function build(host: BuildHost, options: BuildOptions, call?: Call): Promise<BuildResult> {
   using session = new BuildSession(host, options, call)
-  const { dockerfile, planned, head, ignored } = await openContexts(host, options, session, call)
+  const { dockerfile, planned, head, ignored, name, text } = await openContexts(host, options, session, call)
   const times = epochs(options, head)
   const platforms = options.platforms ?? [undefined]
   const checks = checksOf(dockerfile, options)
   const observer = checkPlan(checks, ignored)
+  const bases: BaseMaterial[] = []
   const planning = Promise.all(
     platforms.map((platform, i) =>
       planBuild(
@@ -36,7 +40,11 @@ export async function build(host: BuildHost, options: BuildOptions, call?: Call)
           ...(i === 0 ? { observer } : {}),
           ...(times.explicit === undefined ? {} : { epoch: times.explicit }),
           planned,
-          resolveImage: (ref, wanted, inner) => host.resolveImage(ref, wanted, inner),
+          resolveImage: async (ref, wanted, inner) => {
+            const image = await host.resolveImage(ref, wanted, inner)
+            bases.push({ ref, platform: image.platform, digest: image.descriptor.digest })
+            return image
+          },
         },
         call,
       ),
@@ -60,7 +68,19 @@ export async function build(host: BuildHost, options: BuildOptions, call?: Call)
     contents: (mode) => cacheContents(host, graph, mode),
     remoteLayer: (diffId) => graph.remote.layer(diffId),
   }
-  return { root, images, cache, ...counts }
+  let origin: BuildOrigin | undefined
+  const vertices = new Map(images.map((image, i) => [image, plans[i]!.state.vertex]))
+  return {
+    root,
+    images,
+    cache,
+    provenance: (image, how) => {
+      origin ??= originOf({ options, name, text, bases, session })
+      return provenance(origin, { platform: image.platform, vertex: vertices.get(image) }, how)
+    },
+    created: times.created,
+    ...counts,
+  }
 }
 
 /** As Go reads truth. */

@@ -75,6 +75,7 @@ export type {
 export { planBuild } from './dockerfile/plan/plan.ts'
 export type { Plan, PlanOptions } from './dockerfile/plan/plan.ts'
 export { withRootTar } from './export/files.ts'
+export type { ProvenanceOptions } from './provenance/types.ts'
 export { CACHE_TYPE } from './remotecache/document.ts'
 export type { RemoteLayer } from './remotecache/open.ts'
 export type { CacheContents, CacheMode, CacheSource, FoundCache } from './remotecache/types.ts'

@@ -10,6 +10,7 @@ import type { ContextOptions } from './options/context.ts'
 import type { LanguageOptions } from './options/language.ts'
 import type { ResultOptions } from './options/result.ts'
 import type { StepOptions } from './options/step.ts'
+import type { ProvenanceOptions } from './provenance/types.ts'
 import type { RemoteLayer } from './remotecache/open.ts'
 import type { CacheContents, CacheMode } from './remotecache/types.ts'
 
@@ -146,6 +147,10 @@ export interface BuildResult {
   readonly cached: number
   /** What other machines' builds can use. */
   readonly cache: BuildCacheResult
+  /** How one of the images came to be: an SLSA v1 predicate. */
+  provenance(image: BuiltImage, options: ProvenanceOptions): object
+  /** Seconds since the epoch: the time of config and history. */
+  readonly created: number
 }
 
 /** The records of a build, to be sent on. */

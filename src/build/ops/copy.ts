@@ -1,5 +1,5 @@
 import type { Call } from '#base'
-import { digestData } from '../digest.ts'
+import { digestData, digestText } from '../digest.ts'
 import { contentDigest } from '../source/contentdigest.ts'
 import type { SourceTree } from '../source/tree.ts'
 import type { CacheDep, Op } from '../types.ts'
@@ -72,7 +72,9 @@ function localDigest(def: CopyDefinition, { trees }: StepEnvironment, call?: Cal
     if (!('tree' in item.from)) return []
     const origin = localOrigin(item.from.tree, trees.get(item.from.tree))
     const selected = selectItem(def, item, origin)
-    return [contentDigest(origin.tree, selected, { file: origin.digest, ownership: false }, call)]
+    const content = contentDigest(origin.tree, selected, { file: origin.digest, ownership: false }, call)
+    trees.noteRead(item.from.tree, digestText(content))
+    return [content]
   })
   return digests.length === 0 ? undefined : digestData(digests)
 }

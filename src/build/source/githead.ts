@@ -28,6 +28,20 @@ export function gitHeadTime(directory: string): number | undefined {
   }
 }
 
+/** The commit that a directory's HEAD is at, and where its `origin` is; undefined as with {@link gitHeadTime}. */
+export function gitHead(directory: string): { readonly commit: string; readonly remote?: string } | undefined {
+  try {
+    const repository = findRepository(resolve(directory))
+    const commit = repository && resolveRef(repository, 'HEAD')
+    if (!commit) return undefined
+    const config = readText(join(repository.common, 'config')) ?? ''
+    const remote = /^\[remote "origin"\][^[]*?^\s*url\s*=\s*(\S+)/ms.exec(config)?.[1]
+    return { commit, ...(remote ? { remote } : {}) }
+  } catch {
+    return undefined
+  }
+}
+
 function findRepository(start: string): Repository | undefined {
   for (let at = start; ; at = dirname(at)) {
     const dot = join(at, '.git')

@@ -1,5 +1,7 @@
 import { CairnError, fail } from '#base'
 import type { Database } from '#content'
+import type { Digest } from '#oci'
+import { digestData } from '../digest.ts'
 import { readIgnoreRules } from './context.ts'
 import { FileDigests } from './filedigests.ts'
 import { MAIN_CONTEXT } from './maincontext.ts'
@@ -25,6 +27,7 @@ export class LocalTrees implements Disposable {
   private readonly db: Database
   private readonly directories: ReadonlyMap<string, LocalDirectory>
   private readonly open = new Map<string, LocalTree>()
+  private readonly reads = new Map<string, Set<Digest>>()
 
   constructor(db: Database, directories: ReadonlyMap<string, LocalDirectory>) {
     this.db = db
@@ -35,6 +38,17 @@ export class LocalTrees implements Disposable {
     let tree = this.open.get(name)
     if (!tree) this.open.set(name, (tree = this.read(name)))
     return tree
+  }
+
+  /** Told of what a step reads of a tree. */
+  noteRead(name: string, content: Digest): void {
+    const known = this.reads.get(name) ?? new Set()
+    this.reads.set(name, known.add(content))
+  }
+
+  /** One digest for each tree that was read: of everything that the build's steps read of it. */
+  readDigests(): ReadonlyMap<string, Digest> {
+    return new Map([...this.reads].map(([name, contents]) => [name, digestData([...contents].toSorted())]))
   }
 
   /** Remembers what the build learnt about files. */

@@ -32,7 +32,19 @@ export async function build(parts: Parts, request: BuildRequest, call?: Call): P
     call,
   )
   const content = await imageContent(parts)
-  const session = { parts, host, lease, content, result, root: result.root, names }
+  const attested =
+    request.attest &&
+    (await (await import('./attest/attest.ts')).attest(parts, { host, result, names }, request.attest, call))
+  const session = {
+    parts,
+    host,
+    lease,
+    content,
+    result,
+    root: attested?.root ?? result.root,
+    names,
+    ...(attested && { predicates: attested.predicates }),
+  }
   const { descriptor, pushed } = await sendOutputs(session, outputs, call)
   if (cacheTo.length > 0) await (await import('./cache/send.ts')).sendCaches(session, { places: cacheTo, pushed }, call)
   return {

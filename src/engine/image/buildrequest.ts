@@ -1,4 +1,5 @@
 import type { CacheOptions, ContextOptions, LanguageOptions, ResultOptions, StepOptions } from '#build'
+import type { AttestRequest } from './attest/types.ts'
 import type { CacheDestination, CachePlace } from './cache/types.ts'
 import type { BuildOutput } from './outputs/types.ts'
 
@@ -17,6 +18,8 @@ export interface BuildRequest
   readonly cacheFrom?: readonly CachePlace[]
   /** Where this build's records go. */
   readonly cacheTo?: readonly CacheDestination[]
+  /** What is stated about the result. */
+  readonly attest?: AttestRequest
   /** Ask the registries what base images' names mean now; else only for those that are not here. */
   readonly pull?: boolean
   /** `linux/arm64`; with several the result is an index. */

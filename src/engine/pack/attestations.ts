@@ -1,6 +1,6 @@
 import { collect, text, type Call } from '#base'
 import { readDocument } from '#content'
-import { Annotation, hexOf, isDigest, parseManifest, type Descriptor, type Digest } from '#oci'
+import { Annotation, hexOf, isDigest, MediaType, parseManifest, type Descriptor, type Digest } from '#oci'
 import type { Packing } from './pack.ts'
 
 /** Bytes of one statement: an SBOM of a large image has some. */
@@ -19,10 +19,12 @@ export async function repointed(
 ): Promise<Descriptor> {
   const about = entry.annotations?.[Annotation.dockerReferenceDigest]
   const image = about !== undefined && isDigest(about) ? packed.get(about) : undefined
-  if (about === undefined || !image || image.digest === about) return entry
-  const { content, made } = packing
+  if (about === undefined || !image) return entry
+  const { content, made, options } = packing
   const bytes = await readDocument(content, entry, call)
   const manifest = parseManifest(bytes, entry.mediaType)
+  const isPlain = options.artifacts === false && manifest.artifactType !== undefined
+  if (image.digest === about && !isPlain) return entry
   const layers: Descriptor[] = []
   for (const layer of manifest.layers)
     layers.push(
@@ -31,14 +33,26 @@ export async function repointed(
         : layer,
     )
   const { mediaType, digest, size } = image
-  const document = JSON.parse(text(bytes)) as object
+  const { subject: _, artifactType, ...document } = JSON.parse(text(bytes)) as Record<string, unknown>
+  const subject = manifest.subject ? { subject: { mediaType, digest, size } } : {}
   const own = await made.add(entry.mediaType, {
     ...document,
+    ...(isPlain ? { config: await emptyImage(packing, layers) } : artifactType === undefined ? {} : { artifactType }),
     layers,
-    ...(manifest.subject ? { subject: { mediaType, digest, size } } : {}),
+    ...(isPlain ? {} : subject),
   })
   const annotations = { ...entry.annotations, [Annotation.dockerReferenceDigest]: digest }
   return { ...own, ...(entry.platform && { platform: entry.platform }), annotations }
+}
+
+/** The config that BuildKit gave to attestations before they were artifacts. */
+function emptyImage({ made }: Packing, layers: readonly Descriptor[]): Promise<Descriptor> {
+  return made.add(MediaType.ociConfig, {
+    architecture: 'unknown',
+    os: 'unknown',
+    config: {},
+    rootfs: { type: 'layers', diff_ids: layers.map(({ digest }) => digest) },
+  })
 }
 
 interface Statement {

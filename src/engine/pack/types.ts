@@ -23,6 +23,8 @@ export interface PackOptions {
   /** False: Docker's media types. Default: as the image has them. */
   readonly ociTypes?: boolean
   readonly annotations?: readonly ImageAnnotation[]
+  /** False: attestations without a subject, which registries without artifacts take. */
+  readonly artifacts?: boolean
 }
 
 /** An image as it leaves. */

@@ -7,7 +7,7 @@ import { csvFields } from '../csv.ts'
 import { annotationOfAttribute } from './annotation.ts'
 
 type ImageOutput = Extract<BuildOutput, { readonly type: 'image' }>
-type Packing = Pick<ImageOutput, 'compression' | 'level' | 'force' | 'ociTypes' | 'annotations'>
+type Packing = Pick<ImageOutput, 'compression' | 'level' | 'force' | 'ociTypes' | 'annotations' | 'artifacts'>
 type Dest = Extract<BuildOutput, { readonly type: 'tar' }>['dest']
 
 /** What the flags that shape every output ask for. */
@@ -127,6 +127,7 @@ function packing(given: Attributes): Packing {
     ...optional('level', level),
     ...optional('force', given.boolean('force-compression')),
     ...optional('ociTypes', ociTypes),
+    ...optional('artifacts', given.boolean('oci-artifact')),
     ...(annotations.length > 0 ? { annotations } : {}),
   }
 }

@@ -9,7 +9,7 @@ import type { OutputSession } from './session.ts'
 import type { DirectoryOutput, TarOutput } from './types.ts'
 
 /** Files that stand beside the root file system: attestations, by name. */
-export type Extras = (image: BuiltImage) => Promise<ReadonlyMap<string, Uint8Array>>
+export type Extras = (image: BuiltImage) => ReadonlyMap<string, Uint8Array>
 
 /** Copies the root file system into a directory. The files belong to whoever builds. */
 export async function directoryOutput(
@@ -24,7 +24,7 @@ export async function directoryOutput(
     mkdirSync(dest, { recursive: true })
     const paths = kept.get(dest) ?? new Set()
     kept.set(dest, paths)
-    const more = await extras(image)
+    const more = extras(image)
     await withRootTar(
       session.host,
       image.layers,
@@ -57,7 +57,7 @@ async function* allMembers(
 ): AsyncGenerator<TarInput, void, void> {
   for (const [i, image] of session.result.images.entries()) {
     const prefix = prefixOf(session, image, from.split)
-    yield* members(from.tars[i]!, { prefix, more: await from.extras(image) })
+    yield* members(from.tars[i]!, { prefix, more: from.extras(image) })
   }
 }
 

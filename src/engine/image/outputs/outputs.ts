@@ -1,6 +1,7 @@
 import { fail, type Call } from '#base'
 import type { Descriptor } from '#oci'
 import type { SentImage } from '../cache/send.ts'
+import type { Extras } from './files.ts'
 import type { OutputSession } from './session.ts'
 import type { BuildOutput } from './types.ts'
 
@@ -35,7 +36,8 @@ export async function sendOutputs(
       outside = await reported(`exporting to ${output.type} archive`, call, () => archiveOutput(session, output, call))
     } else if (output.type === 'local' || output.type === 'tar') {
       const { directoryOutput, tarOutput } = await import('./files.ts')
-      const extras = async (): Promise<ReadonlyMap<string, Uint8Array>> => new Map()
+      const { statementFiles } = await import('../attest/attest.ts')
+      const extras: Extras = (image) => statementFiles(session.predicates?.get(image) ?? [], image, session.names)
       await reported(`exporting to ${output.type === 'tar' ? 'tar' : 'directory'}`, call, () =>
         output.type === 'local'
           ? directoryOutput(session, output, extras, call)

@@ -1,6 +1,7 @@
-import type { BuildHost, BuildResult } from '#build'
+import type { BuildHost, BuildResult, BuiltImage } from '#build'
 import type { ContentProvider, Lease } from '#content'
 import type { Descriptor } from '#oci'
+import type { Predicate } from '#trust'
 import type { Parts } from '../../parts.ts'
 
 /** A result on its way out. */
@@ -12,6 +13,8 @@ export interface OutputSession {
   readonly result: BuildResult
   /** The image or index, its attestations included. */
   readonly root: Descriptor
+  /** What was stated about each image. */
+  readonly predicates?: ReadonlyMap<BuiltImage, readonly Predicate[]>
   /** Full names: those of the build's tags. */
   readonly names: readonly string[]
 }
