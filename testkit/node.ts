@@ -1,7 +1,8 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { must, run, type Ran, type RunOptions } from './tools.ts'
 import { busyboxRootfs } from './fixtures.ts'
+import { leftoversOf } from './leftovers.ts'
 
 /** A cairn with a store and run state of its own, gone when the scope ends. */
 export interface TestNode extends AsyncDisposable {
@@ -12,7 +13,7 @@ export interface TestNode extends AsyncDisposable {
   cairn(args: readonly string[], options?: RunOptions): Promise<Ran>
   /** Like `cairn`, but anything other than exit 0 fails the test with the command's own words. */
   must(args: readonly string[], options?: RunOptions): Promise<string>
-  /** What should be gone when no container runs: mounts, processes, cgroups. Empty when clean. */
+  /** What should be gone when no container runs: mounts, processes, cgroups, published ports. Empty when clean. */
   leftovers(): string[]
 }
 
@@ -32,13 +33,24 @@ export async function cairnNode(
   const runDir = join(dir, 'run')
   const argv = (args: readonly string[]): string[] => [binary, '--root', root, '--run', runDir, ...args]
   const withEnv = (o: RunOptions = {}): RunOptions => ({ ...o, env: { ...options.env, ...o.env } })
+  const left = leftoversOf(dir)
   const node: TestNode = {
     root,
     runDir,
     argv,
-    cairn: (args, o) => run(argv(args), withEnv(o)),
-    must: (args, o) => must(argv(args), withEnv(o)),
-    leftovers: () => [...mountsUnder(dir), ...processesOf(dir), ...cgroupsOf(dir)],
+    cairn: async (args, o) => {
+      left.note()
+      const ran = await run(argv(args), withEnv(o))
+      left.note(ran.stdout)
+      return ran
+    },
+    must: async (args, o) => {
+      left.note()
+      const said = await must(argv(args), withEnv(o))
+      left.note(said)
+      return said
+    },
+    leftovers: () => left.list(),
     [Symbol.asyncDispose]: async () => {
       const ids = (await run(argv(['ps', '-aq', '--no-trunc']))).stdout.split('\n').filter(Boolean)
       if (ids.length > 0) await run(argv(['rm', '-f', ...ids]))
@@ -49,39 +61,4 @@ export async function cairnNode(
   }
   if (options.busybox ?? true) await node.must(['import', '--change', 'CMD ["sh"]', await busyboxRootfs(), 'busybox'])
   return node
-}
-
-function mountsUnder(dir: string): string[] {
-  return readFileSync('/proc/self/mounts', 'utf8')
-    .split('\n')
-    .filter((line) => line.includes(dir))
-    .map((line) => `mount ${line}`)
-}
-
-/** Monitors and runtimes name their directory on their command line; a mount namespace is held by one of them. */
-function processesOf(dir: string): string[] {
-  return readdirSync('/proc')
-    .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid)
-    .flatMap((pid) => {
-      try {
-        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
-        const held = command.includes(dir) || readlinkSync(`/proc/${pid}/cwd`).startsWith(dir)
-        return held ? [`process ${pid} ${command}`] : []
-      } catch {
-        return []
-      }
-    })
-}
-
-/** Containers' cgroups are named by their 64-digit id; the ones of this node's containers count. */
-function cgroupsOf(dir: string): string[] {
-  const containers = join(dir, 'root/containers')
-  const ids = existsSync(containers) ? readdirSync(containers) : []
-  if (ids.length === 0) return []
-  const controllers = existsSync('/sys/fs/cgroup/cgroup.controllers') ? [''] : readdirSync('/sys/fs/cgroup')
-  return controllers.flatMap((controller) =>
-    ids
-      .filter((id) => existsSync(join('/sys/fs/cgroup', controller, 'cairn', id)))
-      .map((id) => `cgroup ${controller}/cairn/${id}`),
-  )
 }
