@@ -34,6 +34,13 @@ describe.skipIf(skip)('a full disk', () => {
     expect(refused.code).not.toBe(0)
     expect(refused.stderr).toMatch(/^cairn: .*(no space|full)/i)
 
+    await node.must(['import', await debianRootfs(), 'debian:12'])
+    const archive = join(node.root, '../debian.tar')
+    await node.must(['save', '-o', archive, 'debian:12'])
+    const unloaded = await cairn('load', '-i', archive)
+    expect(unloaded.code).not.toBe(0)
+    expect(unloaded.stderr).toMatch(/^cairn: .*(no space|full)/i)
+
     const context = join(disk.path, 'context')
     mkdirSync(context)
     writeFileSync(

@@ -78,7 +78,11 @@ export class SourceTree implements Disposable {
 
   /** A file opened for reading. */
   open(path: string): number {
-    return openIn(this.root, path, O.RDONLY | O.NOFOLLOW | O.NONBLOCK, { scope: 'beneath', noSymlinks: true })
+    try {
+      return openIn(this.root, path, O.RDONLY | O.NOFOLLOW | O.NONBLOCK, { scope: 'beneath', noSymlinks: true })
+    } catch (error) {
+      return unreadable(path, error)
+    }
   }
 
   /** Whether the ignore rules are why there is nothing at this path. */
@@ -120,7 +124,11 @@ export class SourceTree implements Disposable {
   }
 
   private openDirectory(path: string, mode: number): number {
-    return openIn(this.root, path, mode | O.DIRECTORY | O.NOFOLLOW, { scope: 'beneath', noSymlinks: true })
+    try {
+      return openIn(this.root, path, mode | O.DIRECTORY | O.NOFOLLOW, { scope: 'beneath', noSymlinks: true })
+    } catch (error) {
+      return unreadable(path, error)
+    }
   }
 
   /** An ignored directory is still there when rules take something below it back in. */
@@ -137,6 +145,15 @@ export class SourceTree implements Disposable {
     this.matches.set(path, match)
     return match
   }
+}
+
+function unreadable(path: string, cause: unknown): never {
+  if (isErrno(cause, 'EACCES', 'EPERM'))
+    fail('permission_denied', `cannot read "${path}": permission denied`, {
+      hint: 'change its mode, or name it in .dockerignore',
+      cause,
+    })
+  throw cause
 }
 
 export function parentOf(path: string): string {

@@ -32,15 +32,17 @@ export interface LayerFile extends AsyncDisposable {
 /** Six bytes tell every compression. */
 const MAGIC = 6
 
-/** Disposing before `publish` removes the file. */
-export function createLayerFile(temporary: string): LayerFile {
+/** Disposing before `publish` removes the file. A tar of more than `most` bytes is refused as a bomb. */
+export function createLayerFile(temporary: string, most: number = Infinity): LayerFile {
   mkdirSync(dirname(temporary), { recursive: true, mode: 0o700 })
   rmSync(temporary, { force: true })
   const fd = openPath(temporary, O.RDWR | O.CREAT | O.EXCL)
   let published = false
   const sink = writeBehind(fd)
   const image: ErofsWriter = createErofsWriter(sink)
+  let passed = 0
   const input = createInput((bytes, lasting) => {
+    if ((passed += bytes.length) > most) refuseBomb(most)
     if (!lasting) return image.write(bytes)
     sink.lend(bytes.buffer)
     image.write(bytes)
@@ -99,6 +101,12 @@ function createInput(onBytes: TakeBytes): AheadInflater {
     },
     close: () => inflater?.close(),
   }
+}
+
+function refuseBomb(most: number): never {
+  fail('resource_exhausted', `a compressed layer expands to more than ${Math.floor(most / 2 ** 20)} MiB: a bomb?`, {
+    hint: 'if it is what it should be, load it uncompressed',
+  })
 }
 
 async function explained<T>(path: string, work: () => Promise<T>): Promise<T> {

@@ -13,7 +13,7 @@ import { changeTree, readTree, timeBox, treeChanges } from '#testkit'
 import { differ } from '../differ/differ.ts'
 import { createSnapshotter } from '../snapshotter.ts'
 import type { LayerFormat, RootFs } from '../types.ts'
-import { openLayerStore } from './store.ts'
+import { openLayerStore, type Expansion } from './store.ts'
 import type { DiskLayers } from './types.ts'
 
 const root = process.getuid?.() === 0
@@ -31,11 +31,11 @@ interface Bench extends Disposable {
 
 let sequence = 0
 
-function bench(format: LayerFormat): Bench {
+function bench(format: LayerFormat, expansion?: Expansion): Bench {
   const dir = join(tmpdir(), `cairn-layers-${process.pid}-${++sequence}`)
   mkdirSync(dir)
   const db = openDatabase(join(dir, 'cairn.db'))
-  const layers = openLayerStore({ root: dir, run: join(dir, 'run'), db, format })
+  const layers = openLayerStore({ root: dir, run: join(dir, 'run'), db, format, ...(expansion && { expansion }) })
   const snapshots = createSnapshotter({ run: join(dir, 'run'), layers })
   return {
     dir,
@@ -111,6 +111,19 @@ beforeAll(() => {
 
 afterAll(() => {
   if (root) expect(execFileSync('losetup', ['-a'], { encoding: 'utf8' })).not.toContain('cairn-layers-')
+})
+
+test('a bomb is refused by what it becomes, and leaves nothing; the same bytes uncompressed are taken', async () => {
+  using b = bench('erofs', { bytes: 50_000, ratio: 10 })
+  const tar = await tarOf({ path: 'zeros', text: '\0'.repeat(200_000) })
+  const blob = await collect(gzip(streamOf(tar)), 1 << 20)
+  const [diffId, descriptor] = [await digestOf(tar), await described(blob, MediaType.ociLayerGzip)]
+  const store = openLocalStore({ root: b.dir, db: b.db })
+  const refused = b.layers.add({ descriptor, diffId }, async () => chunked(blob), store)
+  expect(await refused.catch((error: unknown) => isCode(error, 'resource_exhausted'))).toBe(true)
+  expect(readdirSync(join(b.dir, 'layers/tmp'))).toEqual([])
+  const plain = { mediaType: MediaType.ociLayer, digest: diffId, size: tar.length }
+  expect(await b.layers.add({ descriptor: plain, diffId }, async () => chunked(tar))).toMatchObject({ diffId })
 })
 
 for (const format of FORMATS)

@@ -27,11 +27,21 @@ export function openLayerStore(options: {
   readonly run: string
   readonly db: Database
   readonly format: LayerFormat
+  readonly expansion?: Expansion
 }): DiskLayers {
   const directory = join(options.root, 'layers')
   for (const name of ['sha256', 'tmp', 'locks']) mkdirSync(join(directory, name), { recursive: true, mode: 0o700 })
-  return new FileLayers(directory, options.format, new LayerTable(options.db))
+  return new FileLayers(directory, options.format, new LayerTable(options.db), options.expansion ?? EXPANSION)
 }
+
+/** What a compressed layer may become: so many bytes, and so many more for each of its own. */
+export interface Expansion {
+  readonly bytes: number
+  readonly ratio: number
+}
+
+/** Ten gigabytes of zeros are a disk image that somebody meant; a thousand from one megabyte are not. */
+const EXPANSION: Expansion = { bytes: 16 * 2 ** 30, ratio: 100 }
 
 /** What a caller can do about damage. */
 const CURE = 'load or pull the image again'
@@ -42,11 +52,13 @@ class FileLayers implements DiskLayers {
   readonly format: LayerFormat
   readonly #directory: string
   readonly #table: LayerTable
+  readonly #expansion: Expansion
 
-  constructor(directory: string, format: LayerFormat, table: LayerTable) {
+  constructor(directory: string, format: LayerFormat, table: LayerTable, expansion: Expansion) {
     this.#directory = directory
     this.format = format
     this.#table = table
+    this.#expansion = expansion
   }
 
   // --- reading
@@ -92,7 +104,9 @@ class FileLayers implements DiskLayers {
       if (store) await store.put(descriptor, await open(), call)
       return there
     }
-    await using file = createLayerFile(this.#temporary())
+    const { bytes, ratio } = this.#expansion
+    const most = descriptor.digest === diffId ? Infinity : bytes + ratio * descriptor.size
+    await using file = createLayerFile(this.#temporary(), most)
     return this.#publish(file, await this.#fill(file, layer, open, store, call), 0, call)
   }
 
