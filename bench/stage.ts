@@ -28,7 +28,7 @@ export interface Stage extends AsyncDisposable {
   readonly registries: () => Promise<Registries>
 }
 
-const binary = join(import.meta.dir, '../dist/cairn')
+const binary = process.env.CAIRN_BINARY ?? join(import.meta.dir, '../dist/cairn')
 
 /** On a real disk: overlayfs and tmpfs would flatter or break one or the other. */
 export async function openStage(): Promise<Stage> {

@@ -331,12 +331,22 @@ export const table: readonly Entry[] = [
   {
     name: 'registry serve',
     summary: 'Serve a registry',
-    load: async () => (await import('./commands/registry.ts')).registryServe,
+    load: async () => (await import('./commands/registry/serve.ts')).registryServe,
+  },
+  {
+    name: 'registry gc',
+    summary: 'Remove what a registry no longer needs',
+    load: async () => (await import('./commands/registry/gc.ts')).registryGc,
+  },
+  {
+    name: 'registry htpasswd',
+    summary: "Add, change or remove a user in a registry's password file",
+    load: async () => (await import('./commands/registry/htpasswd.ts')).registryHtpasswd,
   },
   {
     name: 'registry check',
     summary: 'Check any registry against the distribution-spec',
-    load: async () => (await import('./commands/registry.ts')).registryCheck,
+    load: async () => (await import('./commands/registry/check.ts')).registryCheck,
   },
   {
     name: 'network ls',

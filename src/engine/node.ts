@@ -136,6 +136,7 @@ function registries(parts: Parts): Registries {
     },
     manifest: async (name, options, call) => (await verbs()).manifest(name, options, call),
     serve: async (request, call) => (await verbs()).serve(request, call),
+    collect: async (request, call) => (await verbs()).collect(request, call),
     serveStdio: async (input, output) => (await verbs()).serveStdio(input, output),
     check: async (url, onResult, call) => (await verbs()).check(url, onResult, call),
   }

@@ -2,7 +2,14 @@ import type { Readable, Writable } from 'node:stream'
 import type { ByteStream, Call } from '#base'
 import type { Descriptor, Digest, History } from '#oci'
 import type { RemoteDocument, StoredLogin } from '#registry/client'
-import type { CheckReport, CheckResult, RegistryConfig, RunningRegistry, StorageConfig } from '#registry/server'
+import type {
+  CheckReport,
+  CheckResult,
+  Collected,
+  RegistryConfig,
+  RunningRegistry,
+  StorageConfig,
+} from '#registry/server'
 import type { Artifacts } from './artifact/types.ts'
 import type { ContainerState, Containers } from './container/types.ts'
 import type { BuildQuestions } from './image/buildcall.ts'
@@ -165,9 +172,12 @@ export interface Pushed {
   readonly partOf?: Digest
 }
 
-/** A registry's configuration, and where it keeps everything (default: a directory under the node's root). */
+/**
+ * A registry's configuration, and where it keeps everything: `local` is the node's own images (default: a directory
+ * under the node's root, apart from them).
+ */
 export interface ServeRequest extends RegistryConfig {
-  readonly storage?: StorageConfig
+  readonly storage?: StorageConfig | { readonly kind: 'local' }
 }
 
 export interface ManifestOptions {
@@ -193,6 +203,8 @@ export interface Registries {
   manifest(name: string, options?: ManifestOptions, call?: Call): Promise<RemoteDocument>
   /** Serves until it is stopped. */
   serve(request: ServeRequest, call?: Call): Promise<RunningRegistry>
+  /** Removes from a registry's storage what it no longer needs, as its servers do from time to time. */
+  collect(request: ServeRequest, call?: Call): Promise<Collected>
   /** Serves this node's images over two pipes until the first ends: what is at the other end of `ssh://`. */
   serveStdio(input: Readable, output: Writable): Promise<void>
   /** Checks a registry against the distribution-spec. It writes to two repositories of its own. */

@@ -1,11 +1,7 @@
 import { expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { collect, streamOf } from '#base'
-import { openLayout } from '#content'
-import { openDirectoryStorage, serveRegistry } from '#registry/server'
-import type { ImageSource } from '#registry/server'
-import { sampleImage, tempDir } from '#testkit'
+import { tempDir } from '#testkit'
 import { makeImage, pullImage, pushImage } from './images.ts'
 import { startRegistry } from './server.ts'
 
@@ -100,36 +96,4 @@ test('an upstream that lies is not believed', async () => {
   const other = (await makeImage('other')).digest
   expect((await fetch(`${cache.url}/v2/app/manifests/${other}`)).status).toBe(404)
   expect((await fetch(`${cache.url}/v2/app/manifests/${image.digest}`)).status).toBe(200)
-})
-
-test('images of a layout are offered beside what is pushed', async () => {
-  using dir = tempDir()
-  const layout = openLayout(join(dir.path, 'layout'), { create: true })
-  const first = await sampleImage(layout, { label: 'first' })
-  await layout.tag(first, 'v1')
-  const source: ImageSource = {
-    head: async (_, tag) => (await layout.resolve(tag)).digest,
-    manifest: async (_, reference) => {
-      const d = await layout.resolve(reference)
-      return { bytes: await collect(await layout.open(d), d.size), digest: d.digest, contentType: d.mediaType }
-    },
-    blob: async (_, digest) => {
-      const bytes = new Uint8Array(await Bun.file(join(dir.path, 'layout/blobs/sha256', digest.slice(7))).arrayBuffer())
-      return streamOf(bytes)
-    },
-  }
-  const storage = openDirectoryStorage({ root: join(dir.path, 'root') })
-  const running = await serveRegistry({ config: { port: 0 }, storage, offers: [{ prefix: '', source }] })
-  try {
-    expect(await pullImage(running.url, 'app', 'v1')).toBe(true)
-    const second = await sampleImage(layout, { label: 'second' })
-    await layout.tag(second, 'v1')
-    expect(await digestAt(running.url, 'app', 'v1')).toBe(second.digest)
-    const pushed = await makeImage('pushed')
-    expect(await pushImage(running.url, 'app', 'v2', pushed)).toBe(201)
-    await layout.tag(first, 'v2')
-    expect(await digestAt(running.url, 'app', 'v2')).toBe(pushed.digest)
-  } finally {
-    await running.stop(1000)
-  }
 })

@@ -41,6 +41,7 @@ export function registryVerbs(parts: Parts): Registries {
       return { descriptor, bytes: await readDocument(from, descriptor, call) }
     },
     serve: async (request, call) => (await import('./serve.ts')).serve(parts, request, call),
+    collect: async (request, call) => (await import('./serve.ts')).collect(parts, request, call),
     serveStdio: async (input, output) => (await import('./stdio/serve.ts')).serveStdio(parts, input, output),
     check: async (url, onResult, call) => {
       const { checkRegistry } = await import('#registry/server')

@@ -15,6 +15,7 @@ export async function collect(
 ): Promise<Garbage> {
   const [store, layers] = await Promise.all([parts.store(), parts.layers()])
   const imageNames = await parts.names()
+  const registered = await registryRootsOf(parts)
   checkCanceled(call)
   const roots = (): readonly Root[] => [
     ...imageNames.list().map(({ name, root }) => ({
@@ -24,6 +25,7 @@ export async function collect(
     })),
     ...parts.containers.list().map(({ name, config }) => ({ ...config.manifest, why: `container ${name}` })),
     ...cacheRoots(parts.db).map((digest) => ({ digest, why: 'build cache' })),
+    ...registered(),
   ]
   const collectables = [store, layers.collectable()]
   // Makes the table, and drops what an ended process held.
@@ -45,4 +47,12 @@ export async function collect(
 
 function othersWrite(parts: Parts): boolean {
   return (parts.db.get<{ count: number }>('SELECT count(*) AS count FROM lease')?.count ?? 0) > 0
+}
+
+/** What a registry over this very store holds besides images; the server's code is not loaded where there never was one. */
+async function registryRootsOf({ db }: Parts): Promise<() => readonly Root[]> {
+  const served = db.get(`SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'registry_record'`)
+  if (!served) return () => []
+  const { registryRoots } = await import('#registry/server')
+  return () => registryRoots(db)
 }

@@ -42,6 +42,8 @@ export interface Repositories {
   unlinkBlob(name: string, digest: Digest): Promise<boolean>
   /** Makes the link young, so that gc leaves it to a push under way; false when there is none. */
   keepBlob(name: string, digest: Digest): Promise<boolean>
+  /** Links a blob that the repository shows without a link, for a manifest that will need it; false when it shows none. */
+  adoptBlob?(name: string, digest: Digest): Promise<boolean>
   manifest(name: string, digest: Digest): Promise<ManifestRecord | undefined>
   linkManifest(name: string, digest: Digest, manifest: ManifestRecord, referrer?: Descriptor): Promise<void>
   /** Takes the manifest away, and with it the tags that name it and its place among its subject's referrers. */

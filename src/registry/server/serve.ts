@@ -11,18 +11,15 @@ import type { Exchange, Service } from './http/service.ts'
 import { createMetrics } from './metrics.ts'
 import type { Metrics } from './metrics.ts'
 import { composeService } from './service.ts'
-import type { Composed } from './service.ts'
+import type { Composed, KeptRegistry } from './service.ts'
 import type { Repositories } from './repositories.ts'
 import type { RegistryStorage } from './types.ts'
-import type { OfferedImages } from './upkeep/types.ts'
 
 export interface ServeRegistryOptions {
   /** Checked and completed here: pass what the user wrote. */
   readonly config: RegistryConfig
   /** Where everything is kept. The server closes it when it stops. */
   readonly storage: RegistryStorage
-  /** Images from elsewhere, an engine's for one, that can be pulled as if they had been pushed. */
-  readonly offers?: readonly OfferedImages[]
   /** Repositories that are kept elsewhere than in the storage's records: an engine's images. */
   readonly repositories?: Repositories
   /** Listens on this Unix socket, and nowhere else. */
@@ -75,6 +72,19 @@ export async function serveRegistry(options: ServeRegistryOptions, call?: Call):
   call?.signal?.addEventListener('abort', () => void stop(), { once: true })
   const host = socket !== undefined ? 'localhost' : config.host.includes(':') ? `[${config.host}]` : config.host
   return { url: `${config.tls ? 'https' : 'http'}://${host}:${port}`, port, collect: (c) => composed.collect(c), stop }
+}
+
+/** What a server does from time to time, done once and without one; safe beside servers over the same storage. */
+export async function collectOnce(
+  { config, ...kept }: KeptRegistry & { readonly config: RegistryConfig },
+  call?: Call,
+): Promise<Collected> {
+  const composed = await composeService(resolveConfig(config), kept, createMetrics())
+  try {
+    return await composed.collect(call)
+  } finally {
+    await composed.close()
+  }
 }
 
 interface State {

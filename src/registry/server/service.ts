@@ -11,7 +11,6 @@ import type { Collected } from './serve.ts'
 import type { RegistryStorage } from './types.ts'
 import { collectRegistry } from './upkeep/collect.ts'
 import { openQuotas } from './upkeep/quota.ts'
-import type { OfferedImages } from './upkeep/types.ts'
 import { openUpstreams } from './upkeep/upstream.ts'
 import { openWebhooks } from './upkeep/webhook.ts'
 
@@ -30,23 +29,23 @@ export interface Composed {
 }
 
 /** What a registry serves. */
-interface Kept {
+export interface KeptRegistry {
   readonly storage: RegistryStorage
-  readonly offers?: readonly OfferedImages[]
+  /** Default: what the storage's records say. */
   readonly repositories?: Repositories
 }
 
 /** Puts a registry's parts together as its configuration says. */
 export async function composeService(
   config: ResolvedConfig,
-  { storage, offers = [], repositories = openRepositories(storage) }: Kept,
+  { storage, repositories = openRepositories(storage) }: KeptRegistry,
   metrics: Metrics,
 ): Promise<Composed> {
   const uploads = openUploads(storage)
   const webhooks = openWebhooks(config.webhooks, metrics)
   const documents = documentCache(DOCUMENTS)
   const immutable = config.immutableTags.map((i) => ({ ...i, tags: i.tags.map(tagExpression) }))
-  const upstreams = openUpstreams(config.upstreams, offers, { storage, repositories, documents, metrics })
+  const upstreams = openUpstreams(config.upstreams, { storage, repositories, documents, metrics })
   const service: Service = {
     storage,
     repositories,

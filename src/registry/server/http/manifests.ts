@@ -236,7 +236,8 @@ async function checkReferences(
 
 /** Touched before the manifest is linked: from now on gc spares it for the grace period, then the manifest holds it. */
 async function present(service: Service, name: string, d: Descriptor): Promise<boolean> {
-  if (!(await service.repositories.keepBlob(name, d.digest))) return false
+  const { repositories } = service
+  if (!(await repositories.keepBlob(name, d.digest)) && !(await repositories.adoptBlob?.(name, d.digest))) return false
   if (!(await service.storage.blobs.touch(d.digest))) return false
   const blob = await service.storage.blobs.stat(d.digest)
   if (blob && blob.size !== d.size)

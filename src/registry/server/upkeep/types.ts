@@ -1,10 +1,7 @@
 import type { ByteStream, Call } from '#base'
 import type { Digest } from '#oci'
 
-/**
- * Where images come from that nobody pushed here: another registry behind this one, or the images
- * of an engine. What is asked for is copied into the registry's own storage.
- */
+/** Another registry behind this one. What is asked for is copied into the registry's own storage. */
 export interface ImageSource {
   /** The digest behind a tag, without its bytes; undefined when that cannot be told. `not_found`. */
   head(repository: string, tag: string, call: Call): Promise<Digest | undefined>
@@ -18,11 +15,4 @@ export interface FetchedManifest {
   readonly bytes: Uint8Array
   readonly digest: Digest
   readonly contentType: string | null
-}
-
-/** A source whose repositories show here under a prefix, beside what is pushed. */
-export interface OfferedImages {
-  /** Empty, or names that each end in a slash. */
-  readonly prefix: string
-  readonly source: ImageSource
 }

@@ -8,7 +8,7 @@ import type { DocumentCache } from '../http/service.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Repositories } from '../repositories.ts'
 import type { RegistryStorage } from '../types.ts'
-import type { ImageSource, OfferedImages } from './types.ts'
+import type { ImageSource } from './types.ts'
 import { upstreamClient } from './upstreamclient.ts'
 
 /** Other registries that this one stands before. What came from them stays here, and is served when they are gone. */
@@ -34,30 +34,23 @@ export interface UpstreamParts {
 interface Source {
   readonly client: ImageSource
   readonly repository: string
-  /** Pushed tags come before those of the source. */
-  readonly offered: boolean
   readonly freshMs: number
 }
 
-export function openUpstreams(
-  configs: readonly UpstreamConfig[],
-  offers: readonly OfferedImages[],
-  parts: UpstreamParts,
-): Upstreams {
+export function openUpstreams(configs: readonly UpstreamConfig[], parts: UpstreamParts): Upstreams {
   // The longest prefix knows best.
-  const known = [
-    ...configs.map((config) => ({ ...config, client: upstreamClient(config), offered: false })),
-    ...offers.map(({ prefix, source }) => ({ prefix, client: source, offered: true, freshSeconds: 0 })),
-  ].toSorted((a, b) => b.prefix.length - a.prefix.length)
+  const known = configs
+    .map((config) => ({ ...config, client: upstreamClient(config) }))
+    .toSorted((a, b) => b.prefix.length - a.prefix.length)
   const sourceOf = (name: string): Source | undefined => {
     const found = known.find(({ prefix }) => name.startsWith(prefix) && name.length > prefix.length)
     if (!found) return undefined
-    const { client, prefix, offered, freshSeconds } = found
-    return { client, repository: name.slice(prefix.length), offered, freshMs: freshSeconds * 1000 }
+    const { client, prefix, freshSeconds } = found
+    return { client, repository: name.slice(prefix.length), freshMs: freshSeconds * 1000 }
   }
   const flights = new Map<string, Promise<boolean>>()
   return {
-    owns: (name) => sourceOf(name)?.offered === false,
+    owns: (name) => sourceOf(name) !== undefined,
     manifest: async (name, reference, call) => {
       const source = sourceOf(name)
       if (!source) return undefined
@@ -101,7 +94,6 @@ async function tagged(
   const key = `fresh/${name}:${tag}`
   const asked = await storage.records.get(key)
   if (asked && storage.now() - asked.touched < source.freshMs) return undefined
-  if (!asked && source.offered && (await repositories.tag(name, tag))) return undefined
   const digest = await source.client.head(source.repository, tag, call)
   const here = digest !== undefined && (await repositories.manifest(name, digest)) !== undefined
   const found = here ? digest : await fetchManifest(parts, source, name, digest ?? tag, call)

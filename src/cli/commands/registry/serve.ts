@@ -1,18 +1,25 @@
-import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
-import { fail, reasonOf } from '#base'
+import { fail } from '#base'
 import type { ServeRequest } from '#engine'
-import { command, type Command, type Options, type Values } from '../command.ts'
-import { print } from '../output.ts'
+import { command, type Command, type Options, type Values } from '../../command.ts'
+import { print } from '../../output.ts'
+import { readConfig, storageFlags, storageOf } from './config.ts'
 
 const serveFlags = {
   address: { type: 'string', help: 'Listen on HOST:PORT (default 127.0.0.1:5000; port 0 is any free one)' },
-  'client-ca': { type: 'string', help: 'Only clients with a certificate of this authority', complete: 'file' },
-  config: { type: 'string', help: 'Read the configuration from a file (JSON or YAML)', complete: 'file' },
-  htpasswd: { type: 'string', help: 'Only users of this file (bcrypt)', complete: 'file' },
-  log: { type: 'string', help: 'Log requests to standard error (json|none)', complete: ['json', 'none'] },
-  'read-only': { type: 'boolean', help: 'Serve, but take nothing' },
-  storage: { type: 'string', help: 'Keep everything in this directory', complete: 'directory' },
+  'client-ca': { type: 'string', help: 'Let in only clients with a certificate of this authority', complete: 'file' },
+  config: {
+    type: 'string',
+    help: 'Read the configuration from a file (JSON or YAML); flags come before it',
+    complete: 'file',
+  },
+  htpasswd: { type: 'string', help: 'Let in only users of this file; see "cairn registry htpasswd"', complete: 'file' },
+  log: {
+    type: 'string',
+    help: 'Log a line for each request to standard error (json|none)',
+    complete: ['json', 'none'],
+  },
+  'read-only': { type: 'boolean', help: 'Serve what is there, take nothing' },
+  ...storageFlags,
   'tls-cert': { type: 'string', help: 'Certificate (PEM)', complete: 'file' },
   'tls-key': { type: 'string', help: 'Its key (PEM)', complete: 'file' },
 } as const satisfies Options
@@ -34,26 +41,6 @@ export const registryServe: Command = command({
   },
 })
 
-export const registryCheck: Command = command({
-  usage: '[OPTIONS] URL',
-  summary: 'Check any registry against the distribution-spec; writes to two repositories of its own there',
-  options: { quiet: { type: 'boolean', short: 'q', help: 'Only what fails' } },
-  min: 1,
-  max: 1,
-  run: async (context, values, [url]) => {
-    const node = await context.node()
-    const { passed, failed, skipped } = await node.registries.check(
-      url!,
-      ({ name, status, reason }) => {
-        if (status === 'fail' || !values.quiet) print(`${status}  ${name}${reason ? `: ${reason}` : ''}`)
-      },
-      { signal: context.signal },
-    )
-    print(`${passed} passed, ${failed} failed, ${skipped} skipped`)
-    return failed === 0 ? 0 : 1
-  },
-})
-
 /** What the file says, and over it what the flags say; the engine checks the whole. */
 function serveRequest(values: Values<typeof serveFlags>): ServeRequest {
   const file: ServeRequest = values.config === undefined ? {} : readConfig(values.config)
@@ -70,17 +57,7 @@ function serveRequest(values: Values<typeof serveFlags>): ServeRequest {
     ...(values.htpasswd === undefined ? {} : { auth: { ...file.auth, htpasswd: values.htpasswd } }),
     ...(values['read-only'] === undefined ? {} : { readOnly: values['read-only'] }),
     ...(log === undefined ? {} : { log }),
-    ...(values.storage === undefined ? {} : { storage: { kind: 'directory', root: resolve(values.storage) } }),
-  }
-}
-
-function readConfig(path: string): ServeRequest {
-  try {
-    const config: unknown = Bun.YAML.parse(readFileSync(path, 'utf8'))
-    if (typeof config !== 'object' || config === null || Array.isArray(config)) throw new Error('not an object')
-    return config
-  } catch (error) {
-    return fail('invalid_argument', `cannot read ${path}: ${reasonOf(error)}`, { cause: error })
+    ...storageOf(values),
   }
 }
 

@@ -1,0 +1,111 @@
+import type { Descriptor, Digest } from '#oci'
+import { describeManifest, type ManifestRecord, type Page, type Repositories, type Tagged } from '#registry/server'
+import type { NodeBlobs } from './blobs.ts'
+import type { NodeImage, NodeImages } from './types.ts'
+
+/**
+ * A node's images as repositories, beside what only a registry keeps: artifacts, images for other machines, manifests
+ * without a tag. What is pushed goes into the records first, as anywhere; once the node has taken an image, its records
+ * go, and its name there is all that keeps it.
+ */
+export function localRepositories(base: Repositories, images: NodeImages, blobs: NodeBlobs): Repositories {
+  const namesOf = (repository: string): ReadonlyMap<string, number> =>
+    new Map(
+      images
+        .names()
+        .filter((n) => n.repository === repository)
+        .map((n) => [n.tag, n.moved]),
+    )
+  /** The first image of the repository that `find` finds something in. */
+  const search = async <T>(name: string, find: (image: NodeImage) => T | undefined): Promise<T | undefined> => {
+    for (const tag of namesOf(name).keys()) {
+      const image = await images.image(name, tag)
+      const found = image && find(image)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+  const shownBlob = (name: string, digest: Digest): Promise<Descriptor | undefined> =>
+    search(name, ({ leaves, content }) => {
+      const found = leaves.get(digest)
+      if (found) blobs.remember(found, content)
+      return found
+    })
+  const manifest = async (name: string, digest: Digest): Promise<ManifestRecord | undefined> => {
+    const own = await base.manifest(name, digest)
+    if (own) return own
+    return search(name, ({ documents, content }) => {
+      const found = documents.get(digest)
+      if (!found) return undefined
+      blobs.remember(found.descriptor, content)
+      return describeManifest(found.bytes, digest, found.descriptor.mediaType).record
+    })
+  }
+  const tag = async (name: string, wanted: string): Promise<Tagged | undefined> => {
+    const moved = namesOf(name).get(wanted)
+    const image = moved === undefined ? undefined : await images.image(name, wanted)
+    if (!image) return base.tag(name, wanted)
+    return { tag: wanted, digest: image.root.digest, moved: moved! }
+  }
+  const tagNames = async (name: string, page: Page = {}): Promise<readonly string[]> =>
+    pageOf(new Set([...namesOf(name).keys(), ...(await base.tagNames(name, page))]), page)
+  /** Forgets the records of an image that is kept elsewhere now; a referrer stays one. */
+  const release = async (name: string, digest: Digest): Promise<void> => {
+    const record = await base.manifest(name, digest)
+    if (!record || record.subject) return
+    await base.unlinkManifest(name, digest)
+    for (const blob of record.blobs) await base.unlinkBlob(name, blob)
+    for (const child of record.children) await release(name, child)
+  }
+  return {
+    ...base,
+    has: async (name) => (await base.has(name)) || namesOf(name).size > 0,
+    list: async (page = {}) =>
+      pageOf(new Set([...images.names().map((n) => n.repository), ...(await base.list(page))]), page),
+    blob: async (name, digest) => {
+      const own = await base.blob(name, digest)
+      if (own) return own
+      const shown = await shownBlob(name, digest)
+      return shown && { digest, size: shown.size }
+    },
+    adoptBlob: async (name, digest) => {
+      const shown = await shownBlob(name, digest)
+      if (!shown) return false
+      await blobs.adopt(shown)
+      return base.linkBlob(name, shown)
+    },
+    manifest,
+    tag,
+    tagNames,
+    tags: async (name, page) =>
+      (await Promise.all((await tagNames(name, page)).map((t) => tag(name, t)))).filter((t) => t !== undefined),
+    moveTag: async (name, wanted, digest, expected) => {
+      if (expected !== undefined && ((await tag(name, wanted))?.digest ?? null) !== expected) return false
+      const record = await base.manifest(name, digest)
+      const root = record && { mediaType: record.mediaType, digest, size: record.size }
+      if (root && (await images.take(name, wanted, root))) {
+        await base.untag(name, wanted)
+        await release(name, digest)
+        return true
+      }
+      images.untag(name, wanted)
+      return base.moveTag(name, wanted, digest)
+    },
+    untag: async (name, wanted) => {
+      const shown = images.untag(name, wanted)
+      return (await base.untag(name, wanted)) || shown
+    },
+    unlinkManifest: async (name, digest) => {
+      let shown = false
+      for (const wanted of namesOf(name).keys())
+        if ((await images.image(name, wanted))?.root.digest === digest) shown = images.untag(name, wanted) || shown
+      return (await base.unlinkManifest(name, digest)) || shown
+    },
+  }
+}
+
+/** A page of names in the order of their bytes, which are ASCII. */
+function pageOf(names: ReadonlySet<string>, { after, limit }: Page): readonly string[] {
+  const sorted = [...names].filter((name) => after === undefined || name > after).toSorted((a, b) => (a < b ? -1 : 1))
+  return limit === undefined ? sorted : sorted.slice(0, limit)
+}
