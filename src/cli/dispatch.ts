@@ -15,6 +15,8 @@ export async function dispatch(argv: readonly string[]): Promise<number> {
     const found = find(globals.rest)
     if (!found) return await unknown(globals.rest)
     const { entry, length } = found
+    // Containers, mounts and files of many owners are root's, if only of a user namespace.
+    if (process.getuid!() !== 0 && !entry.unprivileged) await (await import('#engine')).enterUserNamespace()
     if (entry.starts) (await import('#engine')).anticipateMigration()
     const command = await entry.load()
     failure = command.failure ?? 1

@@ -10,6 +10,8 @@ export interface Entry {
   readonly hidden?: boolean
   /** Starts a process in a container: what that waits for is begun before anything else is read. */
   readonly starts?: boolean
+  /** Is run as the user that one is, root or not. */
+  readonly unprivileged?: boolean
   readonly load: () => Promise<Command>
 }
 
@@ -194,16 +196,19 @@ export const table: readonly Entry[] = [
   {
     name: 'login',
     summary: 'Authenticate to a registry',
+    unprivileged: true,
     load: async () => (await import('./commands/login.ts')).login,
   },
   {
     name: 'logout',
     summary: 'Log out from a registry',
+    unprivileged: true,
     load: async () => (await import('./commands/login.ts')).logout,
   },
   {
     name: 'tags',
     summary: 'List the tags of a repository in its registry',
+    unprivileged: true,
     load: async () => (await import('./commands/tags.ts')).tags,
   },
   {
@@ -219,16 +224,19 @@ export const table: readonly Entry[] = [
   {
     name: 'doctor',
     summary: 'Check everything Cairn needs of this machine, with the cure for what is missing',
+    unprivileged: true,
     load: async () => (await import('./commands/doctor.ts')).doctor,
   },
   {
     name: 'version',
     summary: 'Show the Cairn version information',
+    unprivileged: true,
     load: async () => (await import('./commands/version.ts')).version,
   },
   {
     name: 'completion',
     summary: 'Generate the autocompletion script for the specified shell',
+    unprivileged: true,
     load: async () => (await import('./commands/completion.ts')).completion,
   },
   {
@@ -346,6 +354,7 @@ export const table: readonly Entry[] = [
   {
     name: 'registry check',
     summary: 'Check any registry against the distribution-spec',
+    unprivileged: true,
     load: async () => (await import('./commands/registry/check.ts')).registryCheck,
   },
   {

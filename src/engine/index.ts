@@ -1,6 +1,7 @@
 export { openNode } from './node.ts'
 export type { AttestRequest } from './image/attest/types.ts'
 export type { CacheDestination, CachePlace } from './image/cache/types.ts'
+export { enterUserNamespace } from './open/rootless.ts'
 export type { BuildOutput } from './image/outputs/types.ts'
 export type { AnnotationPlace, ImageAnnotation } from './pack/types.ts'
 export type { BuildQuestions } from './image/buildcall.ts'

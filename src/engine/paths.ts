@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { inUserNamespace } from '#sys'
 
 /** Where everything of a node lies. One place, so that the layout can be read at a glance. */
 export interface Paths {
@@ -19,11 +21,33 @@ export interface Paths {
 }
 
 export const DEFAULT_ROOT = '/var/lib/cairn'
-export const DEFAULT_RUN = '/run/cairn'
+const DEFAULT_RUN = '/run/cairn'
+
+/** Where a user who is not root has a store: XDG Base Directory Specification. */
+function userRoot(): string {
+  return join(process.env['XDG_DATA_HOME'] || join(process.env['HOME'] || '/', '.local/share'), 'cairn')
+}
+
+/** And what is only true while the machine runs. Without a session's directory, one of the user's own. */
+export function userRun(): string {
+  return join(sessionDirectory(), 'cairn')
+}
+
+/** `XDG_RUNTIME_DIR`, as a login sets it. */
+export function sessionDirectory(): string {
+  const uid = process.getuid!()
+  const usual = `/run/user/${uid}`
+  return process.env['XDG_RUNTIME_DIR'] || (existsSync(usual) ? usual : `/tmp/cairn-${uid}`)
+}
+
+/** Root of a user namespace is that user. */
+function isUser(): boolean {
+  return process.getuid!() !== 0 || inUserNamespace()
+}
 
 export function pathsOf(options: { readonly root?: string; readonly run?: string }): Paths {
-  const root = resolve(options.root ?? DEFAULT_ROOT)
-  const run = resolve(options.run ?? DEFAULT_RUN)
+  const root = resolve(options.root ?? (isUser() ? userRoot() : DEFAULT_ROOT))
+  const run = resolve(options.run ?? (isUser() ? userRun() : DEFAULT_RUN))
   return {
     root,
     run,

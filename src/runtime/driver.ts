@@ -1,7 +1,7 @@
 import { closeSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { checkCanceled, CairnError, fail, type Call } from '#base'
-import { isErrno, memfd } from '#sys'
+import { inUserNamespace, isErrno, memfd } from '#sys'
 import { encodeSpec, writeBundle, type Dialect } from './bundle.ts'
 import { hideUnifiedCgroups } from './cgroup/hide.ts'
 import { removeCgroups } from './cgroup/tree.ts'
@@ -30,7 +30,7 @@ export function createDriver(options: DriverOptions): RuntimeDriver {
   const kind = basename(options.path)
   const root = join(options.run, 'runtime', kind)
   const dialect: Dialect = { compiledSeccomp: kind === 'crun', cache: join(options.run, 'seccomp') }
-  const globals = ['--root', root, ...(kind === 'crun' ? ['--cgroup-manager=cgroupfs'] : [])]
+  const globals = ['--root', root, ...managerOf(kind)]
   const command = (...args: readonly string[]): Promise<Finished> => finish([options.path, ...globals, ...args])
   const must = async (id: string, ...args: readonly string[]): Promise<void> => {
     const { code, stderr } = await command(...args)
@@ -122,6 +122,12 @@ export function createDriver(options: DriverOptions): RuntimeDriver {
       if (code !== 0 && !isUnknown(stderr)) throw complaint(kind, stderr, 'delete', id)
     },
   }
+}
+
+/** How a runtime is told who makes control groups: it, or in a user namespace nobody. */
+function managerOf(kind: string): readonly string[] {
+  if (kind === 'crun') return [`--cgroup-manager=${inUserNamespace() ? 'disabled' : 'cgroupfs'}`]
+  return inUserNamespace() ? ['--rootless', 'true'] : []
 }
 
 interface Attended {

@@ -163,6 +163,8 @@ export interface MonitorOptions {
   readonly keepStdin: boolean
   /** Run inside the container's mount namespace after the exit was recorded. */
   readonly exitCommand: readonly string[]
+  /** A descriptor that the monitor keeps open as long as it lives. */
+  readonly keep?: number
 }
 
 export interface AttachOptions {

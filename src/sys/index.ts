@@ -41,7 +41,6 @@ export {
   hasSyscall,
   inNetns,
   inPrivateMounts,
-  inUserNamespace,
   newNetns,
   setns,
   unshare,
@@ -116,3 +115,4 @@ export type { TerminalState, WindowSize } from './tty.ts'
 export type { BindMount, ErofsMount, Mount, OverlayMount, TmpfsMount } from './types.ts'
 export { getXattr, listXattrs, readXattrs, removeXattr, setXattr } from './xattr.ts'
 export type { XattrTarget } from './xattr.ts'
+export { inUserNamespace } from './usernamespace.ts'

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { isErrno } from './errno.ts'
 import { realKernel, type Kernel } from './kernel.ts'
+import { inUserNamespace } from './usernamespace.ts'
 import type { BindMount, ErofsMount, Mount } from './types.ts'
 
 export const MS_RDONLY = 1
@@ -70,6 +71,8 @@ export function unmount(target: string, options: UnmountOptions = {}, kernel: Ke
     return true
   } catch (error) {
     if (isErrno(error, 'EINVAL', 'ENOENT')) return false
+    // Root of a user namespace has no say in the host's mounts, so nothing of its own can be among them.
+    if (isErrno(error, 'EPERM') && inUserNamespace()) return false
     throw error
   }
 }

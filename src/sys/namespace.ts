@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { cstring, syscall, trySyscall } from './syscall.ts'
 import { MS_REC, MS_SLAVE } from './mount.ts'
 
@@ -69,14 +69,6 @@ export function inNetns<T>(fd: number, work: () => T): T {
   } finally {
     closeSync(home)
   }
-}
-
-let userNamespace: boolean | undefined
-
-/** Whether this process stands in a user namespace: root there is not root on the host. */
-export function inUserNamespace(): boolean {
-  userNamespace ??= !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'))
-  return userNamespace
 }
 
 /** Whether a call exists on this kernel: made with arguments that it must refuse. */

@@ -8,11 +8,12 @@ import { errnoOf } from './errno.ts'
 import { close, copyFileRange, fileSystem, memfd, pipe, setCloseOnExec, setPipeSize, startWriteback } from './file.ts'
 import { lock, tryLock } from './lock.ts'
 import { attachLoop } from './loop.ts'
-import { hasSyscall, inUserNamespace } from './namespace.ts'
+import { hasSyscall } from './namespace.ts'
 import { ready } from './poll.ts'
 import * as processes from './process.ts'
 import * as net from './socket.ts'
 import { isTerminal, makeRaw, setTerminal, setWindowSize, windowSize } from './tty.ts'
+import { inUserNamespace } from './usernamespace.ts'
 import { getXattr, listXattrs, readXattrs, removeXattr, setXattr } from './xattr.ts'
 
 const root = process.getuid?.() === 0

@@ -96,7 +96,8 @@ async function runIn(host: BuildHost, bundle: Bundle, io: Stdio, call?: Call): P
     return await host.runtime.run(basename(dirname(bundle.dir)), bundle, io, call)
   } finally {
     // A runtime that is killed while it creates a container may leave its process behind.
-    if (call?.signal?.aborted) await removeCgroups(bundle.spec.linux.cgroupsPath!)
+    const { cgroupsPath } = bundle.spec.linux
+    if (call?.signal?.aborted && cgroupsPath !== undefined) await removeCgroups(cgroupsPath)
   }
 }
 

@@ -8,6 +8,7 @@ export const doctor: Command = command({
   options: { json: { type: 'boolean', help: 'One object a line' } },
   max: 0,
   run: async (context, values) => {
+    await (await import('#engine')).enterUserNamespace({ ifPossible: true })
     const requirements = await (await context.node()).system.requirements()
     const missing = requirements.filter((requirement) => requirement.state === 'missing')
     if (values.json) for (const requirement of requirements) print(JSON.stringify(requirement))

@@ -12,7 +12,7 @@ import { containerOf } from './table.ts'
  */
 export async function startMonitored(
   parts: Parts,
-  { record, runtime, bundle }: Prepared,
+  { record, runtime, bundle, keep }: Prepared,
   options: StartOptions,
   call?: Call,
 ): Promise<{ readonly ended: Promise<Ended> | undefined }> {
@@ -30,6 +30,7 @@ export async function startMonitored(
       stdin: stdin === true,
       keepStdin: tty === true || detach === true,
       exitCommand: [...parts.self, '_exit', id],
+      ...(keep !== undefined && { keep }),
     },
     call,
   )

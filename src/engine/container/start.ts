@@ -1,18 +1,10 @@
 import { mkdirSync } from 'node:fs'
 import { checkCanceled, fail, type Call } from '#base'
-import {
-  createNetns,
-  networkFiles,
-  writeNetworkFiles,
-  type Bundle,
-  type Netns,
-  type NetworkFileOptions,
-  type Runtime,
-} from '#runtime'
+import { networkFiles, writeNetworkFiles, type Bundle, type NetworkFileOptions, type Runtime } from '#runtime'
 import { bootId } from '#sys'
-import { connectNetwork } from '../network/connect.ts'
+import { connectNetwork, type Connected } from '../network/connect.ts'
 import type { Parts } from '../parts.ts'
-import type { Attached, Ended, StartOptions } from '../types.ts'
+import type { Ended, StartOptions } from '../types.ts'
 import { fillVolumes, makeSources } from '../volume/fill.ts'
 import { attach } from './attach.ts'
 import { runDirect } from './direct.ts'
@@ -79,6 +71,8 @@ export interface Prepared extends Disposable {
   readonly record: ContainerRecord
   readonly bundle: Bundle
   readonly runtime: Runtime
+  /** Ends the container's network when its last holder has ended. */
+  readonly keep?: number
 }
 
 async function prepare(parts: Parts, record: ContainerRecord, options: StartOptions, call?: Call): Promise<Prepared> {
@@ -90,23 +84,30 @@ async function prepare(parts: Parts, record: ContainerRecord, options: StartOpti
   checkCanceled(call)
   makeSources(config.mounts)
   await fillVolumes(parts, config.mounts, root.path, call)
-  let netns: Netns | undefined
+  const bridged = config.network !== 'none' && config.network !== 'host'
+  const connected = bridged ? await connectNetwork(parts, record) : undefined
   try {
-    const bridged = config.network !== 'none' && config.network !== 'host'
-    if (bridged) netns = createNetns()
-    const attached = netns && (await connectNetwork(parts, record, netns))
-    const files = writeNetworkFiles(dir, networkFiles(fileOptions(record, attached)))
-    const network = netns ? { path: netns.path } : config.network === 'host' ? 'host' : 'none'
+    const files = writeNetworkFiles(dir, networkFiles(fileOptions(record, connected)))
+    const network = connected ? { path: connected.path } : config.network === 'host' ? 'host' : 'none'
     const spec = specOf(record, { rootfs: root.path, network, files, io: options.io })
-    return { record, runtime, bundle: { dir, spec }, [Symbol.dispose]: () => netns?.[Symbol.dispose]() }
+    const keep = connected?.lifeline
+    return {
+      record,
+      runtime,
+      bundle: { dir, spec },
+      ...(keep !== undefined && { keep }),
+      [Symbol.dispose]: () => connected?.[Symbol.dispose](),
+    }
   } catch (error) {
-    netns?.[Symbol.dispose]()
+    connected?.[Symbol.dispose]()
     throw error
   }
 }
 
-function fileOptions({ config, name }: ContainerRecord, attached: Attached | undefined): NetworkFileOptions {
+function fileOptions({ config, name }: ContainerRecord, connected: Connected | undefined): NetworkFileOptions {
   const { options } = config
+  const attached = connected?.attached
+  const dns = options.dns ?? connected?.nameservers
   return {
     hostname: config.hostname,
     hostNetwork: config.network === 'host',
@@ -115,7 +116,7 @@ function fileOptions({ config, name }: ContainerRecord, attached: Attached | und
     ...(options.domainname !== undefined && { domainname: options.domainname }),
     ...(attached?.gateway !== undefined && { gateway: attached.gateway }),
     ...(options.extraHosts && { extraHosts: options.extraHosts }),
-    ...(options.dns && { dns: options.dns }),
+    ...(dns && { dns }),
     ...(options.dnsSearch && { dnsSearch: options.dnsSearch }),
     ...(options.dnsOptions && { dnsOptions: options.dnsOptions }),
   }

@@ -1,5 +1,6 @@
 import type { BuildNetwork, NetworkRequest } from '#build'
-import { createNetns, networkFiles, writeNetworkFiles } from '#runtime'
+import { createNetns, networkFiles, openUserModeNetwork, USER_MODE, writeNetworkFiles } from '#runtime'
+import { inUserNamespace } from '#sys'
 import { newId } from '../container/name.ts'
 import type { Parts } from '../parts.ts'
 import type { Attached } from '../types.ts'
@@ -14,6 +15,16 @@ export async function openBuildNetwork(parts: Parts, request: NetworkRequest, di
   if (mode !== 'default') {
     const files = writeNetworkFiles(dir, networkFiles({ ...names, gateway: LOOPBACK, hostNetwork: mode === 'host' }))
     return { namespace: mode, files, [Symbol.asyncDispose]: async () => undefined }
+  }
+  if (inUserNamespace()) {
+    const { netns, ...network } = await openUserModeNetwork({ dir, ports: [] })
+    const { ipv4, gateway, nameserver } = USER_MODE
+    const files = networkFiles({ ...names, addresses: [ipv4], gateway, dns: [nameserver] })
+    return {
+      namespace: { path: netns.path },
+      files: writeNetworkFiles(dir, files),
+      [Symbol.asyncDispose]: async () => network[Symbol.dispose](),
+    }
   }
   const driver = await parts.networkDriver()
   const network = networkFor(parts, 'bridge')

@@ -3,8 +3,9 @@ import { release } from 'node:os'
 import { join } from 'node:path'
 import { messageOf } from '#base'
 import { cgroupMode, findProgram, probeNetwork } from '#runtime'
-import { fileSystem, FileSystemMagic, hasSyscall } from '#sys'
+import { fileSystem, FileSystemMagic, hasSyscall, inUserNamespace } from '#sys'
 import type { Parts } from '../parts.ts'
+import { whyNotRootless } from '../rootless.ts'
 import type { Requirement } from '../types.ts'
 
 /** Everything that Cairn needs of the machine: what is there, what a lack costs, and its cure. Changes nothing that stays. */
@@ -24,13 +25,16 @@ export async function requirements(parts: Parts): Promise<readonly Requirement[]
 }
 
 function user(): Requirement {
-  if (process.getuid?.() === 0) return { name: 'user', state: 'ok', found: 'root' }
+  const name = 'user'
+  if (process.getuid?.() === 0)
+    return { name, state: 'ok', found: inUserNamespace() ? 'root of a user namespace' : 'root' }
+  const failure = whyNotRootless()
   return {
-    name: 'user',
+    name,
     state: 'missing',
-    found: `uid ${process.getuid?.() ?? '?'}`,
+    found: failure?.message ?? `uid ${process.getuid?.() ?? '?'}`,
     cost: 'nothing runs or builds: mounts and namespaces are root’s',
-    cure: 'sudo cairn …',
+    cure: failure?.hint ?? 'sudo cairn …',
   }
 }
 
@@ -109,8 +113,11 @@ async function layers(parts: Parts): Promise<Requirement> {
         format === 'directory'
           ? 'loading is slower, layers take more inodes'
           : 'starting is slower by some milliseconds a layer',
-      cure:
-        format === 'directory' ? 'modprobe erofs loop' : 'a kernel of at least 6.12, and a store on ext4, xfs or btrfs',
+      cure: inUserNamespace()
+        ? 'run it as root: the kernel mounts layer files for nobody else'
+        : format === 'directory'
+          ? 'modprobe erofs loop'
+          : 'a kernel of at least 6.12, and a store on ext4, xfs or btrfs',
     }
   } catch (error) {
     return {
@@ -124,6 +131,14 @@ async function layers(parts: Parts): Promise<Requirement> {
 }
 
 function cgroups(): Requirement {
+  if (inUserNamespace())
+    return {
+      name: 'control groups',
+      state: 'degraded',
+      found: 'root’s',
+      cost: 'limits: -m, --cpus, --pids-limit are refused',
+      cure: 'run it as root: sudo cairn …',
+    }
   const mode = cgroupMode()
   if (
     existsSync('/sys/fs/cgroup') &&
@@ -176,6 +191,7 @@ function monitor(): Requirement {
 
 function network(): readonly Requirement[] {
   const name = 'bridge network'
+  if (inUserNamespace()) return [userNetwork()]
   if (process.getuid?.() !== 0) return []
   const probe = probeNetwork()
   const wrong = [probe.linksError, probe.nftablesError].filter((text) => text !== undefined)
@@ -201,6 +217,19 @@ function network(): readonly Requirement[] {
       },
     ]
   return [{ name, state: 'ok', found: `bridges and nftables${probe.ipv6 ? ', IPv6' : ''}` }]
+}
+
+function userNetwork(): Requirement {
+  const name = 'network'
+  const path = findProgram('slirp4netns')
+  if (path) return { name, state: 'ok', found: path }
+  return {
+    name,
+    state: 'missing',
+    found: 'no slirp4netns',
+    cost: 'the default network and published ports: use --network host or none',
+    cure: 'apt-get install -y slirp4netns',
+  }
 }
 
 function init(): Requirement {

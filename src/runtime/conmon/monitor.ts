@@ -51,6 +51,7 @@ async function create(
     path,
     [...common(driver, id, options), '-u', id, ...exitCommand(options)],
     options.dir,
+    options.keep === undefined ? {} : { keep: options.keep },
   )
   try {
     const pid = await startedPid(monitor, driver, commandOf(bundle.spec.process))
@@ -82,7 +83,7 @@ async function exec(
   const args = [...common(driver, id, options), '-u', options.name, '-e', '--exec-attach', '--exec-process-spec', spec]
   const attached = pipe()
   const go = pipe()
-  const monitor = await spawnMonitor(path, [...args, ...exitCommand(options)], options.dir, { attached, go })
+  const monitor = await spawnMonitor(path, [...args, ...exitCommand(options)], options.dir, { exec: { attached, go } })
   const end = (): void => void kill(monitor.pid, 9)
   try {
     if (!(await readSync(attached.read, CREATE_TIMEOUT_MS, end))) fail('unavailable', 'the container monitor died')
@@ -173,7 +174,12 @@ interface ExecPipes {
 }
 
 /** Starts conmon, which puts itself into the background at once. */
-async function spawnMonitor(path: string, args: readonly string[], dir: string, pipes?: ExecPipes): Promise<Spawned> {
+async function spawnMonitor(
+  path: string,
+  args: readonly string[],
+  dir: string,
+  { exec: pipes, keep }: { readonly exec?: ExecPipes; readonly keep?: number },
+): Promise<Spawned> {
   const sync = pipe()
   const start = pipes?.go ?? pipe()
   // It waits for this byte, so that it could be moved to another control group first.
@@ -184,7 +190,15 @@ async function spawnMonitor(path: string, args: readonly string[], dir: string, 
     // It leaves an empty file `oom` in its working directory, which must not be the user's.
     const child = Bun.spawn([path, ...args], {
       cwd: dir,
-      stdio: ['ignore', 'ignore', log, sync.write, start.read, ...(pipes ? [pipes.attached.write] : [])],
+      stdio: [
+        'ignore',
+        'ignore',
+        log,
+        sync.write,
+        start.read,
+        ...(pipes ? [pipes.attached.write] : []),
+        ...(keep === undefined ? [] : [keep]),
+      ],
       env: { PATH, _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4', ...(pipes && { _OCI_ATTACHPIPE: '5' }) },
     })
     const code = await child.exited

@@ -22,6 +22,7 @@ const host: HostFacts = {
   capabilities: CAPABILITIES,
   hardLimit: (resource) => (resource === Resource.NOFILE ? 20000 : Infinity),
   cgroups: 'v1',
+  userNamespace: false,
   swapLimit: true,
   cpus: 4,
   devices: [fuse],

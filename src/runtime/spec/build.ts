@@ -101,14 +101,28 @@ function linuxOf(options: SpecOptions, capabilities: readonly string[], host: Ho
   const devices = options.privileged ? host.devices : (options.devices ?? [])
   return {
     namespaces: namespacesOf(options, host),
-    ...(options.cgroupsPath && { cgroupsPath: options.cgroupsPath }),
-    resources: resourcesOf(options, host),
+    ...limitsOf(options, host),
     ...(devices.length > 0 && { devices: devices.map(nodeOf) }),
-    sysctl: sysctlsOf(options),
+    sysctl: sysctlsOf(options, host),
     ...(seccomp && { seccomp }),
     maskedPaths: open ? [] : [...MASKED_PATHS, ...host.throttleCounters],
     readonlyPaths: open ? [] : READONLY_PATHS,
     ...(propagation && { rootfsPropagation: propagation }),
+  }
+}
+
+/** A container's control group, and what that limits; without one nothing can be limited. */
+function limitsOf(options: SpecOptions, host: HostFacts): Pick<LinuxSpec, 'cgroupsPath' | 'resources'> {
+  if (host.userNamespace) {
+    if (Object.keys(options.resources ?? {}).length > 0)
+      fail('unimplemented', 'a container of a user who is not root cannot be limited: control groups are root’s', {
+        hint: 'leave the limits (memory, cpus, pids …) out, or run it as root',
+      })
+    return {}
+  }
+  return {
+    ...(options.cgroupsPath && { cgroupsPath: options.cgroupsPath }),
+    resources: resourcesOf(options, host),
   }
 }
 

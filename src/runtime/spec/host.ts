@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { getResourceLimit, hasSyscall } from '#sys'
+import { getResourceLimit, hasSyscall, inUserNamespace } from '#sys'
 import { cgroupMode, swapLimited, type CgroupMode } from '../cgroup/mode.ts'
 import { capabilitiesFromMask } from './capabilities.ts'
 import { hostDevices, type Device } from './devices.ts'
@@ -13,6 +13,8 @@ export interface HostFacts {
   readonly capabilities: readonly string[]
   readonly hardLimit: HardLimits
   readonly cgroups: CgroupMode
+  /** Root is that of a user namespace: control groups, for one, are somebody else’s. */
+  readonly userNamespace: boolean
   /** The memory controller can limit swap. */
   readonly swapLimit: boolean
   readonly cpus: number
@@ -34,6 +36,9 @@ export function hostFacts(): HostFacts {
     hardLimit: (resource) => getResourceLimit(resource).hard,
     get cgroups(): CgroupMode {
       return cgroupMode()
+    },
+    get userNamespace(): boolean {
+      return inUserNamespace()
     },
     get swapLimit(): boolean {
       return swapLimited()

@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { busyboxRootfs, lacking, must, needsRoot, run, skipReason, type Ran } from '#testkit'
+
+const skip = skipReason(
+  'a user who is not root',
+  needsRoot(),
+  lacking('crun', 'conmon', 'newuidmap', 'nsenter', 'setpriv', 'slirp4netns'),
+)
+const ID = 34567
+const binary = process.env.CAIRN_BINARY ?? join(import.meta.dir, '../../dist/cairn')
+
+describe.skipIf(skip)('a user who is not root', () => {
+  let home: string
+  /** The user's files of /etc, seen by the commands of this test alone. */
+  let etc: string
+
+  beforeAll(async () => {
+    home = mkdtempSync('/var/tmp/cairn-user-')
+    etc = mkdtempSync('/var/tmp/cairn-etc-')
+    for (const dir of ['run', 'context']) mkdirSync(join(home, dir), { mode: 0o700 })
+    writeFileSync(join(etc, 'passwd'), `${readFileSync('/etc/passwd', 'utf8')}builder:x:${ID}:${ID}::${home}:/bin/sh\n`)
+    for (const name of ['subuid', 'subgid']) writeFileSync(join(etc, name), 'builder:1000000:65536\n')
+    writeFileSync(join(home, 'rootfs.tar'), readFileSync(await busyboxRootfs()))
+    for (const path of [home, join(home, 'run'), join(home, 'context')]) chownSync(path, ID, ID)
+    chmodSync(etc, 0o755)
+    await succeed('import', '--change', 'CMD ["sh"]', join(home, 'rootfs.tar'), 'busybox')
+  }, 60_000)
+
+  afterAll(async () => {
+    const holder = join(home, 'run/cairn/holder.json')
+    if (existsSync(holder)) process.kill((JSON.parse(readFileSync(holder, 'utf8')) as { pid: number }).pid, 9)
+    await must(['rm', '-rf', home])
+    rmSync(etc, { recursive: true })
+  })
+
+  /** As the user, with the files of /etc put in place in a mount namespace that goes with the command. */
+  const cairn = (...args: readonly string[]): Promise<Ran> => {
+    const mounts = ['passwd', 'subuid', 'subgid'].map((name) => `mount --bind ${etc}/${name} /etc/${name}`)
+    const user = `exec setpriv --reuid ${ID} --regid ${ID} --clear-groups -- "$@"`
+    return run(['unshare', '--mount', 'sh', '-ec', [...mounts, user].join('; '), 'sh', binary, ...args], {
+      cwd: join(home, 'context'),
+      env: { HOME: home, XDG_RUNTIME_DIR: join(home, 'run'), XDG_DATA_HOME: undefined, CAIRN_ROOT: undefined },
+    })
+  }
+  const succeed = async (...args: readonly string[]): Promise<string> => {
+    const { code, stdout, stderr } = await cairn(...args)
+    expect(code, stderr).toBe(0)
+    return stdout
+  }
+
+  test('runs in the foreground, as root of a user namespace with IDs of its own', async () => {
+    const map = await succeed(
+      'run',
+      '--rm',
+      '--network',
+      'none',
+      'busybox',
+      'sh',
+      '-c',
+      'id -u; cat /proc/self/uid_map',
+    )
+    expect(map.split('\n').map((line) => line.trim().replace(/\s+/g, ' '))).toEqual([
+      '0',
+      `0 ${ID} 1`,
+      '1 1000000 65535',
+      '',
+    ])
+  })
+
+  test('runs in the background: reached by exec, by its port, by its log', async () => {
+    const serve = 'mkdir /w; echo found > /w/index.html; echo serving; exec httpd -f -p 80 -h /w'
+    await succeed('run', '-d', '--name', 'web', '-p', '127.0.0.1::80', 'busybox', 'sh', '-c', serve)
+    const port = /127\.0\.0\.1:(\d+)->80\/tcp/.exec(await succeed('ps'))?.[1]
+    let page = ''
+    for (const until = Date.now() + 10_000; page === '' && Date.now() < until;)
+      page = await fetch(`http://127.0.0.1:${port}/`).then(
+        (answer) => answer.text(),
+        () => '',
+      )
+    expect(page).toBe('found\n')
+    expect(await succeed('exec', 'web', 'id', '-u')).toBe('0\n')
+    expect(await succeed('logs', 'web')).toBe('serving\n')
+    await succeed('rm', '-f', 'web')
+    expect(await succeed('ps', '-aq')).toBe('')
+    const networks = await run(['pgrep', '-f', `slirp4netns.*${home}`])
+    expect(networks.stdout).toBe('')
+  })
+
+  test('builds to the digest that root builds', async () => {
+    const dockerfile =
+      'FROM busybox\nRUN echo made > /made && chown 1000:1000 /made\nCOPY . /context\nUSER 1000\nRUN id -u > /tmp/user\n'
+    writeFileSync(join(home, 'context/Dockerfile'), dockerfile)
+    chownSync(join(home, 'context/Dockerfile'), ID, ID)
+    const mine = await succeed('build', '-q', '.')
+    const root = ['--root', join(home, 'root'), '--run', join(home, 'rootrun')]
+    await must([binary, ...root, 'import', '--change', 'CMD ["sh"]', join(home, 'rootfs.tar'), 'busybox'])
+    expect(await must([binary, ...root, 'build', '-q', join(home, 'context')])).toBe(mine)
+    await must([binary, ...root, 'system', 'prune', '-af'])
+  })
+
+  test('what only root can give is refused by name', async () => {
+    const { code, stderr } = await cairn('run', '--rm', '-m', '100m', 'busybox', 'true')
+    expect(code).toBe(125)
+    expect(stderr).toContain('cannot be limited')
+  })
+
+  test('without subordinate IDs one line says what to do', async () => {
+    writeFileSync(join(etc, 'subuid'), '')
+    const holder = join(home, 'run/cairn/holder.json')
+    renameSync(holder, `${holder}.kept`)
+    try {
+      const { code, stderr } = await cairn('ps')
+      expect(code).toBe(1)
+      expect(stderr).toContain('/etc/subuid gives builder no IDs')
+      expect(stderr).toContain('hint: usermod --add-subuids')
+    } finally {
+      writeFileSync(join(etc, 'subuid'), 'builder:1000000:65536\n')
+      renameSync(`${holder}.kept`, holder)
+    }
+  })
+})
