@@ -5,8 +5,6 @@ import type { Checks } from './checks.ts'
 /** What can be found in one instruction without knowing a variable. */
 export function checkInstruction(checks: Checks, instruction: Instruction): void {
   const { statement } = instruction
-  for (const location of statement.emptyContinuations)
-    checks.add('NoEmptyContinuation', location, 'Empty continuation line')
   if (instruction.name === 'MAINTAINER')
     checks.addIn(statement, 'MaintainerDeprecated', 'Maintainer instruction is deprecated in favor of using label')
   else if (instruction.name === 'FROM') from(checks, instruction)

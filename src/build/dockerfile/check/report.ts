@@ -3,12 +3,16 @@ import type { Dockerfile } from '../syntax.ts'
 import { Checks } from './checks.ts'
 import { checkOptionsOf } from './options.ts'
 
-/** The checks that a build's Dockerfile is to pass. */
+/** The checks that a build's Dockerfile is to pass, begun. */
 export function checksOf(
   dockerfile: Dockerfile,
   { buildArgs }: { readonly buildArgs?: Readonly<Record<string, string>> },
 ): Checks {
-  return new Checks(checkOptionsOf(dockerfile, buildArgs?.['BUILDKIT_DOCKERFILE_CHECK']))
+  const checks = new Checks(checkOptionsOf(dockerfile, buildArgs?.['BUILDKIT_DOCKERFILE_CHECK']))
+  // The one that is seen before any instruction has a meaning.
+  for (const { emptyContinuations } of dockerfile.statements)
+    for (const location of emptyContinuations) checks.add('NoEmptyContinuation', location, 'Empty continuation line')
+  return checks
 }
 
 /** Tells what was found, failed or not. */

@@ -11,14 +11,13 @@ interface Scope {
   readonly escape: Escape
 }
 
-/** Variables that an instruction asks for and that are not set where it stands, in the order of asking. */
-export function undefinedIn(instruction: Instruction, scope: Scope): ReadonlySet<string> {
+/** Variables that an instruction asks for and that are not set where it stands: each once for every word. */
+export function undefinedIn(instruction: Instruction, scope: Scope): readonly string[] {
   if (instruction.name === 'ARG') return undefinedInArg(instruction, scope)
-  const unset = new Set<string>()
-  for (const [word, options] of wordsOf(instruction))
-    for (const name of unsetIn(word, (key) => scope.variables.get(key), { escape: scope.escape, ...options }))
-      unset.add(name)
-  return unset
+  const lookup = (key: string): string | undefined => scope.variables.get(key)
+  return wordsOf(instruction).flatMap(([word, options]) => [
+    ...unsetIn(word, lookup, { escape: scope.escape, ...options }),
+  ])
 }
 
 const BODY: ExpandOptions = { literalQuotes: true, escape: '\\' }
@@ -56,13 +55,12 @@ function wordsOf(instruction: Instruction): readonly (readonly [word: string, op
 function undefinedInArg(
   { args }: Extract<Instruction, { name: 'ARG' }>,
   { variables, buildArgs, escape }: Scope,
-): ReadonlySet<string> {
+): readonly string[] {
   const declared = new Set<string>()
-  const unset = new Set<string>()
+  const unset: string[] = []
   for (const { key, value } of args) {
     const lookup = (name: string): string | undefined => variables.get(name) ?? (declared.has(name) ? '' : undefined)
-    if (value !== undefined && !buildArgs.has(key))
-      for (const name of unsetIn(value, lookup, { escape })) unset.add(name)
+    if (value !== undefined && !buildArgs.has(key)) unset.push(...unsetIn(value, lookup, { escape }))
     declared.add(key)
   }
   return unset
