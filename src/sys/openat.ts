@@ -183,12 +183,20 @@ export function statAt(dir: number, name: string): Stat | undefined {
     size: Number(statx.getBigUint64(40, true)),
     allocated: Number(statx.getBigUint64(48, true)) * 512,
     ino: statx.getBigUint64(32, true),
-    dev: `${word(136)}:${word(140)}`,
+    dev: deviceName(word(136), word(140)),
     rdevMajor: word(128),
     rdevMinor: word(132),
     mtime: time(112),
     ctime: time(96),
   }
+}
+
+let device: { readonly major: number; readonly minor: number; readonly name: string } | undefined
+
+/** Files of a tree mostly lie on one device: its name is made once. */
+function deviceName(major: number, minor: number): string {
+  if (device?.major !== major || device.minor !== minor) device = { major, minor, name: `${major}:${minor}` }
+  return device.name
 }
 
 /** {@link statAt} by path from the working directory. */

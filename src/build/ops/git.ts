@@ -11,7 +11,7 @@ import { walk } from '../source/walk.ts'
 import type { Op } from '../types.ts'
 import type { GitDefinition, Stack } from './definition.ts'
 import { stackOrigin } from './origin.ts'
-import { fileContent } from './place.ts'
+import { FileContent } from './place.ts'
 import { ROOT } from './owner.ts'
 import { addLayer, madeTime, type StepEnvironment } from './step.ts'
 import type { LayerEntry } from './target.ts'
@@ -78,7 +78,7 @@ function entries(tree: SourceTree, { source }: GitDefinition, mtime: bigint): Re
     const mode = node.type === 'file' && !(node.stat.mode & 0o100) ? 0o644 : 0o755
     if (node.type === 'directory') all.set(below, { type: 'directory', mode, ...common })
     else if (node.target !== undefined) all.set(below, { type: 'symlink', mode: 0o777, target: node.target, ...common })
-    else if (node.type === 'file') all.set(below, { type: 'file', mode, content: fileContent(origin, node), ...common })
+    else if (node.type === 'file') all.set(below, { type: 'file', mode, content: new FileContent(origin, node), ...common })
   }
   return all
 }

@@ -90,32 +90,53 @@ export class Placement {
     const { def, owner } = this.options
     const { isLocal, isContext } = origin
     const isLink = type === 'symlink'
-    const xattrs = isLocal || isLink ? new Map() : xattrsOf(origin.tree, node)
+    const xattrs = isLocal || isLink ? NO_XATTRS : xattrsOf(origin.tree, node)
     return {
       type: type as LayerEntry['type'],
       mode: isLink ? 0o777 : this.change(stat.mode & 0o7777, type === 'directory'),
       uid: owner?.uid ?? (isLocal ? 0 : stat.uid),
       gid: owner?.gid ?? (isLocal ? 0 : stat.gid),
-      mtime: isContext ? madeTime(def.epoch) : keptTime(stat.mtime, def.epoch),
+      mtime: isContext ? this.made.mtime : keptTime(stat.mtime, def.epoch),
       ...(xattrs.size > 0 ? { xattrs } : {}),
       ...(node.target === undefined ? {} : { target: node.target }),
-      ...(type === 'file' ? { content: fileContent(origin, node) } : {}),
+      ...(type === 'file' ? { content: new FileContent(origin, node) } : {}),
       ...(type === 'chardev' || type === 'blockdev' ? { device: [stat.rdevMajor, stat.rdevMinor] as const } : {}),
     }
   }
 }
 
-/** The bytes of an origin's file, checked on the way where they may change. */
-export function fileContent({ tree, digest, isLocal }: Origin, node: TreeNode): LayerContent {
-  const expected = isLocal ? digest(node) : undefined
-  // Hard links in a context are an accident of the machine; in a stage they are what keeps it small.
-  const link = !isLocal && node.stat.nlink > 1 ? { link: `${node.stat.dev}:${node.stat.ino}` } : {}
-  return { size: node.stat.size, ...link, open: () => readFile(tree, node, expected) }
+/** The bytes of an origin's file, checked on the way where they may change. A class, because a context may have a hundred thousand: closures would take three times the memory. */
+export class FileContent implements LayerContent {
+  readonly #tree: SourceTree
+  readonly #node: TreeNode
+  /** The digest that the key was made from. */
+  readonly #expected: Digest | undefined
+  readonly link?: string
+
+  constructor({ tree, digest, isLocal }: Origin, node: TreeNode) {
+    this.#tree = tree
+    this.#node = node
+    this.#expected = isLocal ? digest(node) : undefined
+    // Hard links in a context are an accident of the machine; in a stage they are what keeps it small.
+    if (!isLocal && node.stat.nlink > 1) this.link = `${node.stat.dev}:${node.stat.ino}`
+  }
+
+  get size(): number {
+    return this.#node.stat.size
+  }
+
+  open(): Iterable<Uint8Array> {
+    return readFile(this.#tree, this.#node, this.#expected)
+  }
 }
 
-const CHUNK = 1 << 20
+const NO_XATTRS: ReadonlyMap<string, Uint8Array> = new Map()
 
-/** A file's bytes; an error when they are not those that the key was made from. */
+const CHUNK = 1 << 20
+/** Buffers of files that have been read: a new one for each of many small files costs more than the file. */
+const spare: Uint8Array[] = []
+
+/** A file's bytes, each chunk valid until the next; an error when they are not those that the key was made from. */
 export function* readFile(
   tree: SourceTree,
   node: TreeNode,
@@ -123,7 +144,7 @@ export function* readFile(
 ): Generator<Uint8Array, void, void> {
   const { size } = node.stat
   const hasher = expected === undefined ? undefined : new Bun.CryptoHasher('sha256')
-  const buffer = new Uint8Array(Math.min(CHUNK, size))
+  const buffer = spare.pop() ?? new Uint8Array(CHUNK)
   const fd = tree.open(node.path)
   try {
     for (let left = size; left > 0;) {
@@ -136,6 +157,7 @@ export function* readFile(
     }
   } finally {
     close(fd)
+    spare.push(buffer)
   }
   if (hasher && `sha256:${hasher.digest('hex')}` !== expected) changed(node)
 }

@@ -9,7 +9,8 @@ export function layerTar(entries: ReadonlyMap<string, LayerEntry>, call?: Call):
 
 function* members(entries: ReadonlyMap<string, LayerEntry>): Generator<TarInput, void, void> {
   const links = new Map<string, string>()
-  for (const [path, entry] of [...entries].toSorted(([a], [b]) => comparePaths(a, b))) {
+  for (const path of inOrder([...entries.keys()])) {
+    const entry = entries.get(path)!
     const link = entry.content?.link
     const first = link === undefined ? undefined : links.get(link)
     const { type, mode, uid, gid, mtime, xattrs, target, device, content } = entry
@@ -36,16 +37,26 @@ function special(
   }
 }
 
-/** A directory stands before what is in it, names in order of their bytes. */
+/** A directory stands before what is in it, names in order of their bytes. The copy of one directory comes so. */
+function inOrder(paths: string[]): string[] {
+  const isSorted = paths.every((path, i) => i === 0 || comparePaths(paths[i - 1]!, path) < 0)
+  return isSorted ? paths : paths.sort(comparePaths)
+}
+
+const SLASH = 0x2f
+/** From here on, strings may have another order than their bytes. */
+const SURROGATE = 0xd800
+
+/** By bytes, a slash before all others. */
 function comparePaths(a: string, b: string): number {
-  const left = a.split('/')
-  const right = b.split('/')
-  for (let i = 0; i < Math.min(left.length, right.length); i++) {
-    const x = left[i]!
-    const y = right[i]!
-    if (x !== y) return Buffer.compare(encodeName(x), encodeName(y))
-  }
-  return left.length - right.length
+  const length = Math.min(a.length, b.length)
+  let at = 0
+  while (at < length && a.charCodeAt(at) === b.charCodeAt(at)) at++
+  if (at === length) return a.length - b.length
+  const x = a.charCodeAt(at)
+  const y = b.charCodeAt(at)
+  if (x === SLASH || y === SLASH) return x === SLASH ? -1 : 1
+  return x < SURROGATE && y < SURROGATE ? x - y : Buffer.compare(encodeName(a), encodeName(b))
 }
 
 async function* stream(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): ByteStream {

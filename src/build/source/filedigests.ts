@@ -2,13 +2,19 @@ import { readSync } from 'node:fs'
 import { fail } from '#base'
 import type { Database } from '#content'
 import type { Digest } from '#oci'
-import { close } from '#sys'
-import type { SourceTree, TreeNode } from './tree.ts'
+import { close, type Stat } from '#sys'
+import { baseOf, parentOf, type SourceTree, type TreeNode } from './tree.ts'
 
-const SCHEMA = `CREATE TABLE IF NOT EXISTS stat_cache (
-  context TEXT PRIMARY KEY,
-  files TEXT NOT NULL,
+const SCHEMA = `
+CREATE TABLE IF NOT EXISTS context (
+  path TEXT PRIMARY KEY,
   used INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS context_directory (
+  context TEXT NOT NULL REFERENCES context (path) ON DELETE CASCADE,
+  directory TEXT NOT NULL,
+  files TEXT NOT NULL,
+  PRIMARY KEY (context, directory)
 ) WITHOUT ROWID`
 
 /** Contexts that are remembered; the longest unused one goes first. */
@@ -18,18 +24,27 @@ const CONTEXTS = 64
 const RACY = 20_000_000n
 
 /** What makes us believe that a file's bytes are still the same, and their digest. */
-type Known = readonly [size: number, mtime: string, ctime: string, ino: string, digest: string]
+type Known = readonly [mark: string, digest: Digest]
+
+interface Directory {
+  readonly path: string
+  /** By name. */
+  readonly files: Map<string, Known>
+  changed: boolean
+}
 
 /**
  * Digests of a context's files, remembered between builds by path, size, mtime, ctime and inode: an unchanged file is
- * never read again. Only this look-up sees times; keys see the digests.
+ * never read again. Only this look-up sees times; keys see the digests. Kept by directory and held only on the way from
+ * the root to the file that was asked for last, so that a large context costs no more memory than a small one.
  */
 export class FileDigests {
   private readonly db: Database
   private readonly tree: SourceTree
   private readonly context: string
-  private readonly known: Map<string, Known>
-  private readonly current = new Map<string, Known>()
+  private readonly open: Directory[] = []
+  /** Of files too young to be remembered: a build sees each as it was at first. */
+  private readonly young = new Map<string, Known>()
   private changed = false
 
   constructor(db: Database, context: string, tree: SourceTree) {
@@ -37,44 +52,77 @@ export class FileDigests {
     this.tree = tree
     this.context = context
     db.schema(SCHEMA)
-    const row = db.get<{ files: string }>('SELECT files FROM stat_cache WHERE context = ?', context)
-    this.known = new Map(row ? (JSON.parse(row.files) as [string, Known][]) : [])
   }
 
   digest(node: TreeNode): Digest {
-    const { stat } = node
-    const mark = [stat.size, String(stat.mtime), String(stat.ctime), String(stat.ino)] as const
-    const known = this.current.get(node.path) ?? this.known.get(node.path)
-    if (known && mark.every((part, i) => part === known[i])) {
-      this.current.set(node.path, known)
-      return known[4] as Digest
-    }
+    const directory = this.directory(parentOf(node.path))
+    const name = baseOf(node.path)
+    const mark = markOf(node.stat)
+    const known = directory.files.get(name) ?? this.young.get(node.path)
+    if (known?.[0] === mark) return known[1]
     const now = BigInt(Date.now()) * 1_000_000n
     const digest = hashFile(this.tree, node)
-    if (stat.ctime + RACY < now) {
-      this.current.set(node.path, [...mark, digest])
-      this.changed = true
-    }
+    if (node.stat.ctime + RACY < now) {
+      directory.files.set(name, [mark, digest])
+      directory.changed = true
+    } else this.young.set(node.path, [mark, digest])
     return digest
   }
 
   /** Remembers what this build learnt; files that it did not look at are kept as they were. */
   save(): void {
+    for (const directory of this.open.splice(0)) this.store(directory)
     if (!this.changed) return
-    const files = JSON.stringify([...new Map([...this.known, ...this.current])])
+    this.db.run('DELETE FROM context WHERE path NOT IN (SELECT path FROM context ORDER BY used DESC LIMIT ?)', CONTEXTS)
+  }
+
+  private directory(path: string): Directory {
+    for (let last = this.open.at(-1); last && !isWithin(path, last.path); last = this.open.at(-1)) {
+      this.store(last)
+      this.open.pop()
+    }
+    const last = this.open.at(-1)
+    if (last?.path === path) return last
+    const directory = { path, files: this.load(path), changed: false }
+    this.open.push(directory)
+    return directory
+  }
+
+  private load(directory: string): Map<string, Known> {
+    const row = this.db.get<{ files: string }>(
+      'SELECT files FROM context_directory WHERE context = ? AND directory = ?',
+      this.context,
+      directory,
+    )
+    return new Map(row && (JSON.parse(row.files) as [string, Known][]))
+  }
+
+  private store({ path, files, changed }: Directory): void {
+    if (!changed) return
     this.db.immediate(() => {
+      if (!this.changed)
+        this.db.run(
+          'INSERT INTO context (path, used) VALUES (?1, ?2) ON CONFLICT (path) DO UPDATE SET used = ?2',
+          this.context,
+          Date.now(),
+        )
       this.db.run(
-        'INSERT INTO stat_cache (context, files, used) VALUES (?1, ?2, ?3) ON CONFLICT (context) DO UPDATE SET files = ?2, used = ?3',
+        'INSERT INTO context_directory (context, directory, files) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET files = ?3',
         this.context,
-        files,
-        Date.now(),
-      )
-      this.db.run(
-        'DELETE FROM stat_cache WHERE context NOT IN (SELECT context FROM stat_cache ORDER BY used DESC LIMIT ?)',
-        CONTEXTS,
+        path,
+        JSON.stringify([...files]),
       )
     })
+    this.changed = true
   }
+}
+
+function markOf({ size, mtime, ctime, ino }: Stat): string {
+  return `${size} ${mtime} ${ctime} ${ino}`
+}
+
+function isWithin(path: string, directory: string): boolean {
+  return directory === '' || path === directory || path.startsWith(`${directory}/`)
 }
 
 const CHUNK = 1 << 20

@@ -25,6 +25,8 @@ export class SourceTree implements Disposable {
   readonly root: number
   private readonly rules: IgnoreRules
   private readonly lists = new Map<string, readonly TreeNode[]>()
+  /** Directories that were looked for and are not there. */
+  private readonly absent = new Set<string>()
   private readonly matches = new Map<string, { readonly ignored: boolean; readonly here: ParentMatch }>()
 
   constructor(path: string, rules: IgnoreRules = new IgnoreRules([])) {
@@ -97,6 +99,7 @@ export class SourceTree implements Disposable {
 
   private inParent(path: string): TreeNode | undefined {
     const parent = parentOf(path)
+    if (this.absent.has(parent)) return undefined
     try {
       const directory = this.openDirectory(parent, O.PATH)
       try {
@@ -105,18 +108,17 @@ export class SourceTree implements Disposable {
         close(directory)
       }
     } catch (error) {
-      if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined
-      throw error
+      if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw error
+      this.absent.add(parent)
+      return undefined
     }
   }
 
   private read(path: string): readonly TreeNode[] {
     const directory = this.openDirectory(path, O.RDONLY)
     try {
-      const names = readdirSync(`/proc/self/fd/${directory}`, { encoding: 'buffer' })
-      return names
-        .sort((a, b) => Buffer.compare(a, b))
-        .flatMap((name) => nodeAt(directory, path, decodeName(name)) ?? [])
+      return namesIn(directory)
+        .flatMap((name) => nodeAt(directory, path, name) ?? [])
         .filter((node) => !this.isHidden(node))
     } finally {
       close(directory)
@@ -166,6 +168,16 @@ export function baseOf(path: string): string {
 
 export function joinPath(directory: string, name: string): string {
   return directory === '' ? name : `${directory}/${name}`
+}
+
+/** In bytewise order. */
+function namesIn(directory: number): string[] {
+  const path = `/proc/self/fd/${directory}`
+  const names = readdirSync(path)
+  // Beyond this, strings may have another order than their bytes, or have lost some.
+  if (!names.some((name) => /[\ud800-\uffff]/.test(name))) return names.sort()
+  const bytes = readdirSync(path, { encoding: 'buffer' })
+  return bytes.sort((a, b) => Buffer.compare(a, b)).map((name) => decodeName(name))
 }
 
 function nodeAt(directory: number, parent: string, name: string): TreeNode | undefined {

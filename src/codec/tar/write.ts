@@ -4,8 +4,8 @@ import type { TarEntry } from '../types.ts'
 import { contentSize, encodeHeader } from './encode.ts'
 import { BLOCK } from './header.ts'
 
-/** Two zero blocks. */
-const END_SIZE = 2 * BLOCK
+/** The end of an archive, and what fills a block. */
+const ZEROS = new Uint8Array(2 * BLOCK)
 
 /** A tar archive made by pushing: `entry`, its bytes by `data`, the next `entry` …, `end`. */
 export interface TarWriter {
@@ -32,7 +32,7 @@ export function createTarWriter(onBytes: (bytes: Uint8Array) => void): TarWriter
     if (!current) return
     if (left > 0) fail('data_loss', `tar: data of ${JSON.stringify(current.path)} end ${left} bytes early`)
     const padding = (BLOCK - (contentSize(current) % BLOCK)) % BLOCK
-    if (padding > 0) onBytes(new Uint8Array(padding))
+    if (padding > 0) onBytes(ZEROS.subarray(0, padding))
   }
   return {
     entry(entry) {
@@ -49,7 +49,7 @@ export function createTarWriter(onBytes: (bytes: Uint8Array) => void): TarWriter
     end() {
       finish()
       current = undefined
-      onBytes(new Uint8Array(END_SIZE))
+      onBytes(ZEROS)
     },
   }
 }
@@ -84,6 +84,8 @@ const LARGE = 32 << 10
 class Batch {
   readonly ready: Uint8Array[] = []
   #buffer = new Uint8Array(BATCH_SIZE)
+  /** Filled before; taken since then, for pieces are small. */
+  #other = new Uint8Array(BATCH_SIZE)
   #start = 0
   #end = 0
 
@@ -95,7 +97,7 @@ class Batch {
     }
     if (this.#end + bytes.length > BATCH_SIZE) {
       this.flush()
-      this.#buffer = new Uint8Array(BATCH_SIZE)
+      ;[this.#buffer, this.#other] = [this.#other, this.#buffer]
       this.#start = this.#end = 0
     }
     this.#buffer.set(bytes, this.#end)
