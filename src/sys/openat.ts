@@ -50,8 +50,8 @@ export function openIn(root: number | string, path: string, flags: number, optio
   const resolve = scope | RESOLVE_NO_MAGICLINKS | (options.noSymlinks ? RESOLVE_NO_SYMLINKS : 0)
   const mode = flags & O.CREAT ? (options.mode ?? 0o600) : 0
   try {
-    const how = new BigUint64Array([BigInt(flags | O.CLOEXEC), BigInt(mode), BigInt(resolve)])
     const name = cstring(path || '.')
+    const how = openHow(flags, mode, resolve)
     for (let tries = 0; ; tries++) {
       const result = trySyscall('openat2', rootFd, name, how, how.byteLength)
       if (result >= 0) return result
@@ -64,8 +64,18 @@ export function openIn(root: number | string, path: string, flags: number, optio
 
 /** Opens a path as it is, from the working directory. Closed on exec. */
 export function openPath(path: string, flags: number, mode = 0o600): number {
-  const how = new BigUint64Array([BigInt(flags | O.CLOEXEC), flags & O.CREAT ? BigInt(mode) : 0n, 0n])
+  const how = openHow(flags, flags & O.CREAT ? mode : 0, 0)
   return syscall('openat2', path, AT_FDCWD, cstring(path), how, how.byteLength)
+}
+
+/** `struct open_how`: three 64-bit words, whose upper halves stay zero. Filled anew for every call. */
+const howWords = new Uint32Array(6)
+
+function openHow(flags: number, mode: number, resolve: number): Uint32Array {
+  howWords[0] = flags | O.CLOEXEC
+  howWords[2] = mode
+  howWords[4] = resolve
+  return howWords
 }
 
 export function mkdirAt(dir: number, name: string, mode: number): void {

@@ -1,10 +1,11 @@
-import type { Call } from '#base'
+import { fail, type Call } from '#base'
+import type { Digest } from '#oci'
 import { digestData, digestText } from '../digest.ts'
-import { contentDigest } from '../source/contentdigest.ts'
+import { contentDigest, ContentHasher } from '../source/contentdigest.ts'
 import type { SourceTree } from '../source/tree.ts'
 import type { CacheDep, Op } from '../types.ts'
-import type { CopyDefinition, CopyPath, FileSource, Stack } from './definition.ts'
-import { copySteps, localOrigin, selectItem, stackOrigin, type Origin } from './origin.ts'
+import type { CopyDefinition, CopyItem, CopyPath, FileSource, Stack } from './definition.ts'
+import { copySteps, localContent, localOrigin, selectItem, stackOrigin, type CopyStep, type Origin } from './origin.ts'
 import { resolveOwner } from './owner.ts'
 import { Placement } from './place.ts'
 import { addLayer, keptTime, stackDep, withView, withViews, type StepEnvironment } from './step.ts'
@@ -19,22 +20,37 @@ export function copyOp(def: CopyDefinition, environment: StepEnvironment): Op<St
     contentDigest: (stack, call) =>
       withView(host, stack, async (view) => digestData(inputDigest(def, input, view, call)), call),
   })
+  let content: Digest | undefined
   return {
-    cacheMap: async (call) => ({
-      digest: digestData(keyed(def, localDigest(def, environment, call))),
-      deps: [...(def.below ? [stackDep] : []), ...Array.from({ length: inputCount(def) }, (_, i) => ofInput(i))],
-    }),
+    cacheMap: async (call) => {
+      content = localDigest(def, environment, call)
+      return {
+        digest: digestData(keyed(def, content)),
+        deps: [...(def.below ? [stackDep] : []), ...Array.from({ length: inputCount(def) }, (_, i) => ofInput(i))],
+      }
+    },
     async exec(inputs, call) {
       const stacks = def.below ? inputs : [[], ...inputs]
-      return await withViews(host, stacks, (views) => copyInto(def, environment, stacks[0]!, views, call), call)
+      return await withViews(
+        host,
+        stacks,
+        (views) => copyInto({ def, environment, content }, stacks[0]!, views, call),
+        call,
+      )
     },
   }
 }
 
+interface Copying {
+  readonly def: CopyDefinition
+  readonly environment: StepEnvironment
+  /** What the key says of what is here. */
+  readonly content: Digest | undefined
+}
+
 /** One layer with everything that the instruction copies. */
 async function copyInto(
-  def: CopyDefinition,
-  environment: StepEnvironment,
+  { def, environment, content }: Copying,
   stack: Stack,
   [view, ...inputs]: readonly SourceTree[],
   call?: Call,
@@ -47,11 +63,35 @@ async function copyInto(
   if (await hasArchive(steps)) return await unpackLayer({ ...options, host, stack, steps }, call)
   const target = new LayerTarget(view!)
   const placement = new Placement(target, options)
-  for (const step of steps) placement.place(step, call)
+  if (placeAll(def, steps, placement, call) !== content)
+    fail('failed_precondition', 'the build context changed while it was built', { hint: 'build again' })
   return await addLayer(host, stack, layerTar(target.entries, call), call)
 }
 
-/** Each tree once: what was read of it is remembered. */
+/** Places everything; what was read of this machine for that, as {@link localDigest} has it. */
+function placeAll(
+  def: CopyDefinition,
+  steps: readonly CopyStep[],
+  placement: Placement,
+  call?: Call,
+): Digest | undefined {
+  const isLocal = (item: CopyItem): boolean => item.kind === 'path' && 'tree' in item.from
+  const contents = def.sources.map((item) => (isLocal(item) ? new ContentHasher() : undefined))
+  for (const step of steps) {
+    const content = step.kind === 'path' ? contents[step.source] : undefined
+    if (step.kind === 'inline' || !content) {
+      placement.place(step, undefined, call)
+      continue
+    }
+    const { tree } = step.origin
+    const options = localContent(step.origin)
+    content.begin(step.path)
+    placement.place(step, (walked) => content.add(tree, walked, options), call)
+  }
+  return together(contents.flatMap((content) => content?.digest() ?? []))
+}
+
+/** Each tree once. */
 function originsOf({ trees }: StepEnvironment, inputs: readonly SourceTree[]): (from: FileSource) => Origin {
   return (from) =>
     'tree' in from
@@ -60,22 +100,27 @@ function originsOf({ trees }: StepEnvironment, inputs: readonly SourceTree[]): (
 }
 
 /** The definition without the names of contexts, and with what is read of them instead. */
-function keyed(def: CopyDefinition, content: string | undefined): object {
+function keyed(def: CopyDefinition, content: Digest | undefined): object {
   const sources = def.sources.map((item) =>
     item.kind === 'path' && 'tree' in item.from ? { ...item, from: 'context' } : item,
   )
   return { ...def, sources, ...(content === undefined ? {} : { content }) }
 }
 
-function localDigest(def: CopyDefinition, { trees }: StepEnvironment, call?: Call): string | undefined {
-  const digests = paths(def).flatMap((item) => {
-    if (!('tree' in item.from)) return []
-    const origin = localOrigin(item.from.tree, trees.get(item.from.tree))
-    const selected = selectItem(def, item, origin)
-    const content = contentDigest(origin.tree, selected, { file: origin.digest, ownership: false }, call)
-    trees.noteRead(item.from.tree, digestText(content))
-    return [content]
-  })
+/** What the instruction reads of this machine: one digest for each source that is here. */
+function localDigest(def: CopyDefinition, { trees }: StepEnvironment, call?: Call): Digest | undefined {
+  return together(
+    paths(def).flatMap((item) => {
+      if (!('tree' in item.from)) return []
+      const origin = localOrigin(item.from.tree, trees.get(item.from.tree))
+      const content = contentDigest(origin.tree, selectItem(def, item, origin), localContent(origin), call)
+      trees.noteRead(item.from.tree, digestText(content))
+      return [content]
+    }),
+  )
+}
+
+function together(digests: readonly Digest[]): Digest | undefined {
   return digests.length === 0 ? undefined : digestData(digests)
 }
 

@@ -78,7 +78,8 @@ function entries(tree: SourceTree, { source }: GitDefinition, mtime: bigint): Re
     const mode = node.type === 'file' && !(node.stat.mode & 0o100) ? 0o644 : 0o755
     if (node.type === 'directory') all.set(below, { type: 'directory', mode, ...common })
     else if (node.target !== undefined) all.set(below, { type: 'symlink', mode: 0o777, target: node.target, ...common })
-    else if (node.type === 'file') all.set(below, { type: 'file', mode, content: new FileContent(origin, node), ...common })
+    else if (node.type === 'file')
+      all.set(below, { type: 'file', mode, content: new FileContent(origin, node), ...common })
   }
   return all
 }

@@ -1,4 +1,5 @@
 import type { Digest } from '#oci'
+import type { ContentDigestOptions } from '../source/contentdigest.ts'
 import { hashFile } from '../source/filedigests.ts'
 import { select, type Selected } from '../source/select.ts'
 import type { SourceTree, TreeNode } from '../source/tree.ts'
@@ -21,7 +22,13 @@ export interface Origin {
 
 /** One thing to copy, in the instruction's order. */
 export type CopyStep =
-  | (Selected & { readonly kind: 'path'; readonly origin: Origin; readonly unpack: boolean })
+  | (Selected & {
+      readonly kind: 'path'
+      /** Which of the instruction's sources it belongs to. */
+      readonly source: number
+      readonly origin: Origin
+      readonly unpack: boolean
+    })
   | Extract<CopyItem, { readonly kind: 'inline' }>
 
 export function localOrigin(name: string, { tree, digests }: LocalTree): Origin {
@@ -36,11 +43,16 @@ export function stackOrigin(tree: SourceTree, isContext: boolean): Origin {
 
 /** Everything that the instruction names, found. */
 export function copySteps(def: CopyDefinition, origin: (from: FileSource) => Origin): CopyStep[] {
-  return def.sources.flatMap((item): CopyStep[] => {
+  return def.sources.flatMap((item, source): CopyStep[] => {
     if (item.kind === 'inline') return [item]
-    const from = origin(item.from)
-    return selectItem(def, item, from).map((found) => ({ kind: 'path', origin: from, unpack: item.unpack, ...found }))
+    const step = { kind: 'path', source, origin: origin(item.from), unpack: item.unpack } as const
+    return selectItem(def, item, step.origin).map((found) => ({ ...step, ...found }))
   })
+}
+
+/** How an entry of this machine counts. */
+export function localContent({ digest }: Origin): ContentDigestOptions {
+  return { file: digest, ownership: false }
 }
 
 export function selectItem({ exclude }: CopyDefinition, item: CopyPath, { tree, where }: Origin): Selected[] {

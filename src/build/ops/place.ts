@@ -43,18 +43,20 @@ export class Placement {
     return this.target.resolve(destination)
   }
 
-  place(step: CopyStep, call?: Call): void {
+  /** `onEntry` sees each entry that is read. */
+  place(step: CopyStep, onEntry?: (walked: Walked) => void, call?: Call): void {
     if (step.kind === 'inline') this.inline(step.name, step.text)
-    else this.copy(step.origin, step, call)
+    else this.copy(step.origin, step, onEntry, call)
   }
 
   /** A directory's contents go into the destination; anything else becomes it, or goes into it if it is a directory. */
-  copy(origin: Origin, { path, node, filter }: Selected, call?: Call): void {
+  copy(origin: Origin, { path, node, filter }: Selected, onEntry?: (walked: Walked) => void, call?: Call): void {
     let to = this.destination()
     if (node.type === 'directory') this.target.makeDirectory(to, this.made)
     else if (this.target.at(to)?.type === 'directory' || to === '') to = joinPath(to, baseOf(path))
     for (const walked of walk(origin.tree, node, filter)) {
       checkCanceled(call)
+      onEntry?.(walked)
       this.node(origin, walked, walked.below === '' ? to : joinPath(to, walked.below))
     }
   }
@@ -105,28 +107,28 @@ export class Placement {
   }
 }
 
-/** The bytes of an origin's file, checked on the way where they may change. A class, because a context may have a hundred thousand: closures would take three times the memory. */
-export class FileContent implements LayerContent {
-  readonly #tree: SourceTree
-  readonly #node: TreeNode
-  /** The digest that the key was made from. */
-  readonly #expected: Digest | undefined
+/**
+ * The bytes of an origin's file, checked on the way where they may change. A class that keeps nothing else of the
+ * file: a context may have a hundred thousand.
+ */
+export class FileContent implements LayerContent, FileBytes {
+  readonly path: string
+  readonly size: number
+  readonly expected: Digest | undefined
   readonly link?: string
+  private readonly tree: SourceTree
 
   constructor({ tree, digest, isLocal }: Origin, node: TreeNode) {
-    this.#tree = tree
-    this.#node = node
-    this.#expected = isLocal ? digest(node) : undefined
+    this.tree = tree
+    this.path = node.path
+    this.size = node.stat.size
+    this.expected = isLocal ? digest(node) : undefined
     // Hard links in a context are an accident of the machine; in a stage they are what keeps it small.
     if (!isLocal && node.stat.nlink > 1) this.link = `${node.stat.dev}:${node.stat.ino}`
   }
 
-  get size(): number {
-    return this.#node.stat.size
-  }
-
   open(): Iterable<Uint8Array> {
-    return readFile(this.#tree, this.#node, this.#expected)
+    return readFile(this.tree, this)
   }
 }
 
@@ -136,20 +138,23 @@ const CHUNK = 1 << 20
 /** Buffers of files that have been read: a new one for each of many small files costs more than the file. */
 const spare: Uint8Array[] = []
 
+/** What is read of a file. */
+export interface FileBytes {
+  readonly path: string
+  readonly size: number
+  /** The digest that the key was made from. */
+  readonly expected: Digest | undefined
+}
+
 /** A file's bytes, each chunk valid until the next; an error when they are not those that the key was made from. */
-export function* readFile(
-  tree: SourceTree,
-  node: TreeNode,
-  expected: Digest | undefined,
-): Generator<Uint8Array, void, void> {
-  const { size } = node.stat
+export function* readFile(tree: SourceTree, { path, size, expected }: FileBytes): Generator<Uint8Array, void, void> {
   const hasher = expected === undefined ? undefined : new Bun.CryptoHasher('sha256')
   const buffer = spare.pop() ?? new Uint8Array(CHUNK)
-  const fd = tree.open(node.path)
+  const fd = tree.open(path)
   try {
     for (let left = size; left > 0;) {
       const length = readSync(fd, buffer, 0, Math.min(left, buffer.length), null)
-      if (length === 0) changed(node)
+      if (length === 0) changed(path)
       left -= length
       const chunk = buffer.subarray(0, length)
       hasher?.update(chunk)
@@ -159,9 +164,9 @@ export function* readFile(
     close(fd)
     spare.push(buffer)
   }
-  if (hasher && `sha256:${hasher.digest('hex')}` !== expected) changed(node)
+  if (hasher && `sha256:${hasher.digest('hex')}` !== expected) changed(path)
 }
 
-function changed(node: TreeNode): never {
-  fail('failed_precondition', `${node.path} changed while it was copied`, { hint: 'build again' })
+function changed(path: string): never {
+  fail('failed_precondition', `${path} changed while it was copied`, { hint: 'build again' })
 }

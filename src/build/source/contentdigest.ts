@@ -4,7 +4,7 @@ import type { Digest } from '#oci'
 import { readXattrs } from '#sys'
 import type { Selected } from './select.ts'
 import type { SourceTree, TreeNode } from './tree.ts'
-import { walk } from './walk.ts'
+import { walk, type Walked } from './walk.ts'
 
 export interface ContentDigestOptions {
   /** Digest of a file's bytes. */
@@ -15,21 +15,38 @@ export interface ContentDigestOptions {
   readonly time?: (mtime: Nanoseconds) => Nanoseconds
 }
 
-/** Reduces what a copy reads to one digest; docs/model/build.md says what counts. */
+/** A digest in the making of what a copy reads, entry by entry in its order; docs/model/build.md says what counts. */
+export class ContentHasher {
+  private readonly hasher = new Bun.CryptoHasher('sha256')
+
+  /** What was selected next. */
+  begin(path: string): void {
+    this.hasher.update(JSON.stringify(path))
+  }
+
+  add(tree: SourceTree, { node, below }: Walked, options: ContentDigestOptions): void {
+    this.hasher.update(JSON.stringify(describe(tree, node, below, options)))
+  }
+
+  digest(): Digest {
+    return `sha256:${this.hasher.digest('hex')}`
+  }
+}
+
+/** Reduces what a copy reads to one digest. */
 export function contentDigest(
   tree: SourceTree,
   selected: readonly Selected[],
   options: ContentDigestOptions,
   call?: Call,
 ): Digest {
-  const hasher = new Bun.CryptoHasher('sha256')
+  const content = new ContentHasher()
   for (const { path, node, filter } of selected) {
     checkCanceled(call)
-    hasher.update(JSON.stringify(path))
-    for (const walked of walk(tree, node, filter))
-      hasher.update(JSON.stringify(describe(tree, walked.node, walked.below, options)))
+    content.begin(path)
+    for (const walked of walk(tree, node, filter)) content.add(tree, walked, options)
   }
-  return `sha256:${hasher.digest('hex')}`
+  return content.digest()
 }
 
 function describe(tree: SourceTree, node: TreeNode, below: string, options: ContentDigestOptions): readonly unknown[] {

@@ -18,8 +18,8 @@ const LINK_LIMIT = 40
 
 /**
  * A directory as copies read it: everything below a root, less what the ignore rules hide. The kernel keeps each
- * look-up beneath the root and follows no symlink; symlinks are followed here, inside the root. What was read once
- * is remembered: a tree is a snapshot of one build.
+ * look-up beneath the root and follows no symlink; symlinks are followed here, inside the root. Nothing of it is
+ * remembered but what the ignore rules say of directories: who reads twice compares the digests of what was read.
  */
 export class SourceTree implements Disposable {
   readonly root: number
@@ -47,6 +47,8 @@ export class SourceTree implements Disposable {
 
   /** The entries of a directory in bytewise order. */
   list(path: string): readonly TreeNode[] {
+    // Whether an ignored directory is there depends on all below it, which is asked for on every level.
+    if (!this.rules.hasNegations) return this.read(path)
     let list = this.lists.get(path)
     if (!list) this.lists.set(path, (list = this.read(path)))
     return list
@@ -135,16 +137,18 @@ export class SourceTree implements Disposable {
 
   /** An ignored directory is still there when rules take something below it back in. */
   private isHidden(node: TreeNode): boolean {
-    if (this.rules.isEmpty || node.path === '' || !this.match(node.path).ignored) return false
+    if (this.rules.isEmpty || node.path === '' || !this.match(node.path, node.type === 'directory').ignored)
+      return false
     return !(node.type === 'directory' && this.rules.hasNegations && this.list(node.path).length > 0)
   }
 
-  private match(path: string): { readonly ignored: boolean; readonly here: ParentMatch } {
+  /** Remembered of directories: all that is in them asks. */
+  private match(path: string, isDirectory = true): { readonly ignored: boolean; readonly here: ParentMatch } {
     const known = this.matches.get(path)
     if (known) return known
     const parent = parentOf(path)
     const match = this.rules.match(path, parent === '' ? undefined : this.match(parent).here)
-    this.matches.set(path, match)
+    if (isDirectory) this.matches.set(path, match)
     return match
   }
 }

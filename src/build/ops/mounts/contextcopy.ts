@@ -75,7 +75,7 @@ function copyChildren(node: TreeNode, to: string, copying: Copying, call?: Call)
 function copyFile(tree: SourceTree, node: TreeNode, to: string, expected: Digest): void {
   const fd = openSync(Buffer.from(encodeName(to)), 'wx')
   try {
-    for (const chunk of readFile(tree, node, expected))
+    for (const chunk of readFile(tree, { path: node.path, size: node.stat.size, expected }))
       for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at)
   } finally {
     closeSync(fd)
