@@ -72,9 +72,9 @@ export class Placement {
     this.target.put(to, { type: 'file', mode, uid, gid, mtime: this.made.mtime, content })
   }
 
-  /** The root of `--chown`ed unpacking: where an archive goes. */
+  /** Where an archive goes; `--chmod` is for what is copied. */
   directory(): string {
-    return this.target.makeDirectory(this.options.def.destination, this.made)
+    return this.target.makeDirectory(this.options.def.destination, { ...this.made, mode: 0o755 })
   }
 
   private node(origin: Origin, { node, below, onTheWay }: Walked, to: string): void {

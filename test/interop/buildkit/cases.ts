@@ -20,6 +20,7 @@ import { basename, dirname, join } from 'node:path'
  *     --- bin/b 755                            … with its mode
  *     --- c -> a                               a symbolic link
  *     --- d/                                   an empty directory
+ *     --- e base64                             a file of any bytes
  *
  * Lines that begin with `//` before the first case and between `%` lines are comments. Images to begin with are
  * `busybox` and those of bases.ts. The Dockerfile is part of the context.
@@ -40,6 +41,8 @@ export interface Case {
 interface CaseFile {
   readonly path: string
   readonly text: string
+  /** The text is base64. */
+  readonly isEncoded?: boolean
   readonly mode?: number
   readonly link?: string
 }
@@ -94,6 +97,8 @@ function parseFile(block: string): CaseFile {
   const [head = '', ...rest] = block.split('\n')
   const link = /^(.+) -> (.+)$/.exec(head)
   if (link) return { path: link[1]!, text: '', link: link[2]! }
+  const encoded = /^(.+) base64$/.exec(head)
+  if (encoded) return { path: encoded[1]!, text: rest.join(''), isEncoded: true }
   const [, path = '', mode] = /^(.*?)(?: ([0-7]{3,4}))?$/.exec(head) ?? []
   const text = rest.join('\n')
   return {
@@ -112,11 +117,11 @@ function splitArgs(text: string): string[] {
 export function writeContext(directory: string, { dockerfile, files }: Case): void {
   mkdirSync(directory, { recursive: true })
   writeFileSync(join(directory, 'Dockerfile'), dockerfile)
-  for (const { path, text, mode, link } of files) {
+  for (const { path, text, isEncoded, mode, link } of files) {
     const full = join(directory, path)
     mkdirSync(path.endsWith('/') ? full : dirname(full), { recursive: true })
     if (link !== undefined) symlinkSync(link, full)
-    else if (!path.endsWith('/')) writeFileSync(full, text)
+    else if (!path.endsWith('/')) writeFileSync(full, isEncoded ? Buffer.from(text, 'base64') : text)
     if (mode !== undefined) chmodSync(full, mode)
   }
 }
