@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import process from 'node:process'
 import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import { fail } from '#base'
+import { databaseError } from './diskerror.ts'
 
 /**
  * The store's metadata: one SQLite file that many processes share. Each room keeps its own
@@ -40,23 +41,31 @@ export function openDatabase(path: string): Database {
     if (!statement) statements.set(sql, (statement = db.prepare(sql)))
     return statement
   }
+  const told = <T>(work: () => T): T => {
+    try {
+      return work()
+    } catch (error) {
+      throw databaseError(error, path)
+    }
+  }
   let depth = 0
   const database: Database = {
     path,
-    schema: (sql) => db.exec(sql),
-    run: (sql, ...values) => ({ changes: Number(prepare(sql).run(...values).changes) }),
-    get: <Row>(sql: string, ...values: SQLInputValue[]) => prepare(sql).get(...values) as Row | undefined,
-    all: <Row>(sql: string, ...values: SQLInputValue[]) => prepare(sql).all(...values) as Row[],
+    schema: (sql) => told(() => db.exec(sql)),
+    run: (sql, ...values) => told(() => ({ changes: Number(prepare(sql).run(...values).changes) })),
+    get: <Row>(sql: string, ...values: SQLInputValue[]) => told(() => prepare(sql).get(...values) as Row | undefined),
+    all: <Row>(sql: string, ...values: SQLInputValue[]) => told(() => prepare(sql).all(...values) as Row[]),
     immediate: (work) => {
       if (depth > 0) return work()
-      db.exec('BEGIN IMMEDIATE')
+      told(() => db.exec('BEGIN IMMEDIATE'))
       depth++
       try {
         const result = work()
-        db.exec('COMMIT')
+        told(() => db.exec('COMMIT'))
         return result
       } catch (error) {
-        db.exec('ROLLBACK')
+        // On a full disk SQLite has rolled back by itself.
+        if (db.isTransaction) db.exec('ROLLBACK')
         throw error
       } finally {
         depth--

@@ -41,6 +41,23 @@ export function diskError(cause: unknown, doing: string, path: string): CairnErr
   return new CairnError(code, `cannot ${doing} ${path}: ${reason}`, { cause, ...hint })
 }
 
+/** SQLite's primary result codes that speak of the disk, and what they mean here. */
+const RESULTS: Readonly<Record<number, readonly [code: ErrorCode, reason: string]>> = {
+  8: ['permission_denied', 'it is read-only'],
+  10: ['resource_exhausted', 'no space left on the device, or it reports an I/O error'],
+  11: ['data_loss', 'it is damaged'],
+  13: ['resource_exhausted', 'no space left on the device'],
+  26: ['data_loss', 'it is no database'],
+}
+
+/** An error of the store's database as one of ours, where the disk is its cause; any other as it is. */
+export function databaseError(cause: unknown, path: string): unknown {
+  const [code, reason] = RESULTS[((cause as { errcode?: number } | undefined)?.errcode ?? 0) & 0xff] ?? []
+  if (code === undefined) return cause
+  const hint = code === 'resource_exhausted' ? { hint: 'free some space, or prune' } : {}
+  return new CairnError(code, `cannot use the database ${path}: ${reason}`, { cause, ...hint })
+}
+
 /** True for a Node error with this errno name. */
 export function isErrnoCode(error: unknown, code: string): boolean {
   return (error as NodeJS.ErrnoException | undefined)?.code === code
