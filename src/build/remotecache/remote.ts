@@ -3,7 +3,7 @@ import type { OpenedImage } from '#image'
 import type { Digest } from '#oci'
 import { Limit } from '../solver/limit.ts'
 import type { BuildHost } from '../types.ts'
-import { openCacheSource, type RemoteCache, type RemoteLayer } from './open.ts'
+import type { RemoteCache, RemoteLayer } from './open.ts'
 import type { CacheSource } from './types.ts'
 
 const LAYERS_AT_ONCE = 4
@@ -131,6 +131,7 @@ export class RemoteCaches {
     } as const
     progress?.(step)
     try {
+      const { openCacheSource } = await import('./open.ts')
       const cache = await openCacheSource(source, this.#call)
       progress?.({ ...step, completed: Date.now() })
       return [cache]
