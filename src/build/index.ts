@@ -82,6 +82,7 @@ export type { CacheContents, CacheMode, CacheSource, FoundCache } from './remote
 export { writeCache } from './remotecache/write.ts'
 export type { CacheWriting } from './remotecache/write.ts'
 export { reapSteps } from './ops/step.ts'
+export { SharedWork } from './solver/shared.ts'
 export { solve, solveAll } from './solver/solve.ts'
 export type { Solution, Solutions, SolveOptions } from './solver/solve.ts'
 export { vertex } from './solver/vertex.ts'

@@ -141,10 +141,11 @@ export class BuildSession implements Disposable {
     observer?: StepLog,
   ): ReturnType<typeof solveAll<Definition, Stack>> {
     const { parallelism = Math.max(2, availableParallelism()), noCache = false } = this.options
+    const { shared } = this.host
     const op = (asked: BuildVertex): Op<Stack> => this.op(asked)
     return solveAll<Definition, Stack>(
       targets,
-      { op, cache: this.cache, parallelism, noCache, ...(observer ? { observer } : {}) },
+      { op, cache: this.cache, parallelism, noCache, ...(observer && { observer }), ...(shared && { shared }) },
       call,
     )
   }

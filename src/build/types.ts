@@ -1,3 +1,4 @@
+import type { SharedWork } from './solver/shared.ts'
 import type { Call, SourceLocation } from '#base'
 import type { ContentStore, Database, Lease } from '#content'
 import type { OpenedImage } from '#image'
@@ -86,6 +87,8 @@ export interface BuildHost {
   readonly workDir: string
   /** Protects the layers and documents that the build makes until the caller has named the image. */
   readonly lease: Lease
+  /** What this build does together with others of the same process. */
+  readonly shared?: SharedWork<readonly Digest[]>
   /** An image by reference; `not_found` when neither the store nor a registry has it. */
   resolveImage(ref: string, platform: Platform, call?: Call): Promise<OpenedImage>
   /** A network for one step, with the files of `/etc` that belong to it. */

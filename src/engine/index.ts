@@ -18,6 +18,7 @@ export type {
   Artifacts,
   AttachRequest,
   Attached,
+  BakeTarget,
   Built,
   CallerIo,
   Container,

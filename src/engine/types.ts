@@ -89,6 +89,13 @@ export interface ImportOptions {
   readonly changes?: readonly string[]
 }
 
+/** One of several builds. */
+export interface BakeTarget {
+  readonly request: BuildRequest
+  /** Names of contexts that stand for other targets' results. */
+  readonly links: Readonly<Record<string, string>>
+}
+
 export interface Built {
   /** Digest of the config. */
   readonly id: Digest
@@ -119,6 +126,8 @@ export interface Images {
   load(archive: ArchiveSource, call?: Call): Promise<readonly string[]>
   import(tar: ByteStream, options?: ImportOptions, call?: Call): Promise<Digest>
   build(request: BuildRequest, call?: Call): Promise<Built>
+  /** Builds several at once; what they share is done once. Targets come behind those that they read. */
+  bake(targets: ReadonlyMap<string, BakeTarget>, calls: (target: string) => Call): Promise<ReadonlyMap<string, Built>>
   /** Builds twice, the second time elsewhere and from nothing, and compares. Names nothing. */
   verify(request: BuildRequest, call?: Call): Promise<Verification>
   /** What can be asked about a Dockerfile without building it. */

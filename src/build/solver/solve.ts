@@ -6,6 +6,7 @@ import type { CacheMap, CacheStorage, Op, Vertex } from '../types.ts'
 import { Limit } from './limit.ts'
 import type { SolveObserver } from './observer.ts'
 import { Report } from './report.ts'
+import type { SharedWork } from './shared.ts'
 
 export interface SolveOptions<D, R> {
   /** How a vertex is evaluated. Asked once per vertex. */
@@ -16,6 +17,8 @@ export interface SolveOptions<D, R> {
   /** Ask for no record; record all the same. */
   readonly noCache?: boolean
   readonly observer?: SolveObserver<D, R>
+  /** With other builds of this process; its limit then counts instead of `parallelism`. */
+  readonly shared?: SharedWork<R>
 }
 
 export interface Solution<R> {
@@ -67,7 +70,7 @@ class Solver<D, R> {
 
   constructor(options: SolveOptions<D, R>, call: Call | undefined) {
     this.options = options
-    this.limit = new Limit(options.parallelism)
+    this.limit = options.shared?.limit ?? new Limit(options.parallelism)
     this.report = new Report(call, options.observer)
     this.signal = call?.signal ? AbortSignal.any([call.signal, this.stop.signal]) : this.stop.signal
   }
@@ -126,15 +129,21 @@ class Solver<D, R> {
       this.report.hit(vertex, same)
       return same
     }
-    const result = await this.limit.run(async () => {
-      this.checkStopped()
-      return await this.report.ran(vertex, this.signal, (call) => this.op(vertex).exec(inputs, call))
-    })
+    const run = (): Promise<R> => this.limit.run(() => this.run(vertex, inputs))
+    const { shared } = this.options
+    let isOthers = false
+    const result = await (shared ? shared.once(contentKey ?? key, run, () => (isOthers = true)) : run())
+    if (isOthers) this.report.hit(vertex, result)
     if (!map.transient) {
       await cache.save(key, result, { name: vertex.name })
       if (contentKey !== undefined) await cache.save(contentKey, result, { name: vertex.name })
     }
     return result
+  }
+
+  private async run(vertex: Vertex<D>, inputs: readonly R[]): Promise<R> {
+    this.checkStopped()
+    return await this.report.ran(vertex, this.signal, (call) => this.op(vertex).exec(inputs, call))
   }
 
   private async load(vertex: Vertex<D>, map: CacheMap<R>, key: Digest): Promise<R | undefined> {

@@ -1,19 +1,21 @@
 import { parseOverride, planTargets, printed, readDefinitions, type BakeOptions, type Plan, type Target } from '#bake'
-import { fail, utf8, type Progress } from '#base'
-import type { BuildRequest, Built, Node } from '#engine'
+import { fail, utf8, type Call } from '#base'
+import type { BakeTarget } from '#engine'
 import { formatPlatform, hostPlatform } from '#oci'
 import { parseArguments } from '../arguments.ts'
 import { readBakeFiles } from '../bake/files.ts'
 import { buildWords } from '../bake/flags.ts'
 import { listTargets, listVariables } from '../bake/listing.ts'
-import { schedule } from '../bake/schedule.ts'
 import { command, type Command, type Context, type Values } from '../command.ts'
 import { pairs } from '../flags/environment.ts'
+import { metadataOf, writeMetadata } from '../flags/build/metadata.ts'
 import { progressFlags, progressOf } from '../flags/build/progress.ts'
 import { print } from '../output.ts'
 import { labelled } from '../progress/labelled.ts'
 import { build, requestOf } from './build.ts'
 
+/** How a context names another target. */
+const LINK = 'target:'
 const GRANTS = ['network.host', 'security.insecure']
 
 const options = {
@@ -21,6 +23,7 @@ const options = {
   file: { type: 'string', short: 'f', multiple: true, help: 'Build definition file', complete: 'file' },
   list: { type: 'string', help: 'List targets or variables', complete: ['targets', 'variables'] },
   load: { type: 'boolean', help: 'Shorthand for "--set=*.load=true"' },
+  'metadata-file': { type: 'string', help: 'Write build result metadata to a file', complete: 'file' },
   'no-cache': { type: 'boolean', help: 'Do not use cache when building the image' },
   print: { type: 'boolean', help: 'Print the options without building' },
   ...progressFlags,
@@ -36,7 +39,7 @@ export const bake: Command = command({
   usage: '[OPTIONS] [TARGET...]',
   summary: 'Build the targets of a file',
   options,
-  refused: { builder: '', 'metadata-file': '', policy: '', call: '', check: '' },
+  refused: { builder: '', policy: '', call: '', check: '' },
   run: async (context, values, wanted) => {
     const definitions = readDefinitions(await readBakeFiles(values.file ?? []), bakeOptions(values))
     if (values.list !== undefined) return list(values.list, definitions)
@@ -93,41 +96,28 @@ function checkGranted(name: string, target: Target, allowed: readonly string[]):
 }
 
 async function buildAll(context: Context, plan: Plan, values: Values<typeof options>): Promise<void> {
-  const requests = new Map<string, BuildRequest>()
-  for (const [name, target] of plan.targets) requests.set(name, await requestOfTarget(name, target))
+  const targets = new Map<string, BakeTarget>()
+  for (const [name, target] of plan.targets) targets.set(name, await bakeTarget(name, target))
   const node = await context.node()
-  using progress = await progressOf(values, `cairn bake ${[...plan.targets.keys()].join(', ')}`)
-  const built = await schedule(
-    new Map(
-      [...requests].map(([name, request]) => [
-        name,
-        {
-          after: linked(plan.targets.get(name)!),
-          run: () => buildOne(node, request, context, labelled(name, progress.report)),
-        },
-      ]),
-    ),
-  )
+  using progress = await progressOf(values, `cairn bake ${[...targets.keys()].join(', ')}`)
+  const calls = (name: string): Call => ({ signal: context.signal, progress: labelled(name, progress.report) })
+  const built = await node.images.bake(targets, calls)
   progress.end()
+  const metadata = Object.fromEntries([...built].map(([name, one]) => [name, metadataOf(one)]))
+  if (values['metadata-file'] !== undefined) writeMetadata(values['metadata-file'], metadata)
   if (values.quiet || values.progress === 'quiet') for (const { id } of built.values()) print(id)
 }
 
-async function requestOfTarget(name: string, target: Target): Promise<BuildRequest> {
-  const parsed = parseArguments(buildWords(target), build, `bake ${name}`)
-  const request = await requestOf(parsed.values as Parameters<typeof requestOf>[0], target.context ?? '.')
+/** A target in the words of `build`, less the contexts that are other targets. */
+async function bakeTarget(name: string, target: Target): Promise<BakeTarget> {
+  const contexts = Object.entries(target.contexts ?? {})
+  const links = contexts.filter(([, context]) => context.startsWith(LINK))
+  const others = Object.fromEntries(contexts.filter(([, context]) => !context.startsWith(LINK)))
+  const { values } = parseArguments(buildWords({ ...target, contexts: others }), build, `bake ${name}`)
+  const request = await requestOf(values as Parameters<typeof requestOf>[0], target.context ?? '.')
   const inline = target['dockerfile-inline']
-  return inline === undefined ? request : { ...request, dockerfileBytes: utf8(inline) }
-}
-
-function linked({ contexts = {} }: Target): string[] {
-  return Object.values(contexts).flatMap((context) => /^target:(.*)$/s.exec(context)?.[1] ?? [])
-}
-
-async function buildOne(
-  node: Node,
-  request: BuildRequest,
-  context: Context,
-  report: (record: Progress) => void,
-): Promise<Built> {
-  return await node.images.build(request, { signal: context.signal, progress: report })
+  return {
+    request: inline === undefined ? request : { ...request, dockerfileBytes: utf8(inline) },
+    links: Object.fromEntries(links.map(([context, other]) => [context, other.slice(LINK.length)])),
+  }
 }

@@ -1,6 +1,7 @@
 import type { Call } from '#base'
-import { build as buildImage, type BuildResult, type CacheSource } from '#build'
-import { acquireLease } from '#content'
+import { build as buildImage, type BuildHost, type BuildResult, type CacheSource } from '#build'
+import { acquireLease, type Lease } from '#content'
+import { openImage } from '#image'
 import { familiarName, hostPlatform, isIndex, matchPlatform, parseReference } from '#oci'
 import { newId } from '../container/name.ts'
 import type { Parts } from '../parts.ts'
@@ -16,14 +17,41 @@ import { checkOutputs, sendOutputs } from './outputs/outputs.ts'
 
 /** Builds an image and sends it where it is to go: without any wish, under its names into the local store. */
 export async function build(parts: Parts, request: BuildRequest, call?: Call): Promise<Built> {
+  await using lease = acquireLease(parts.db, `build ${request.tags?.[0] ?? request.context}`)
+  return (await buildAmong(parts, request, { lease }, call)).built
+}
+
+/** Other builds that this one is done with. */
+export interface Company {
+  /** Keeps the result until the caller lets it go. */
+  readonly lease: Lease
+  readonly shared?: BuildHost['shared']
+  /** The result of another build by the reference that this one has for it. */
+  readonly made?: (ref: string) => BuildResult | undefined
+}
+
+/** {@link build}, as one of several. */
+export async function buildAmong(
+  parts: Parts,
+  request: BuildRequest,
+  { lease, shared, made }: Company,
+  call?: Call,
+): Promise<{ readonly built: Built; readonly result: BuildResult }> {
   const { tags = [], pull, outputs, cacheFrom = [], cacheTo = [] } = request
   const names = tags.map(fullName)
   checkOutputs(outputs ?? [])
-  await using lease = acquireLease(parts.db, `build ${names[0] ?? request.context}`)
   using work = await createWorkDir(parts, 'build')
   await using host = await openBuildHost(parts, { lease, workDir: work.path, policy: pull ? 'always' : 'missing' })
+  const content = await imageContent(parts)
   const result = await buildImage(
-    host,
+    {
+      ...host,
+      ...(shared && { shared }),
+      resolveImage: async (ref, platform, inner) => {
+        const other = made?.(ref)
+        return other ? openImage(content, other.root, platform, inner) : host.resolveImage(ref, platform, inner)
+      },
+    },
     {
       ...buildOptions(request),
       recordsOnly: outputs?.every(({ type }) => type === 'cacheonly') ?? false,
@@ -31,7 +59,6 @@ export async function build(parts: Parts, request: BuildRequest, call?: Call): P
     },
     call,
   )
-  const content = await imageContent(parts)
   const attested =
     request.attest &&
     (await (await import('./attest/attest.ts')).attest(parts, { host, result, names }, request.attest, call))
@@ -47,7 +74,7 @@ export async function build(parts: Parts, request: BuildRequest, call?: Call): P
   }
   const { descriptor, pushed } = await sendOutputs(session, outputs, call)
   if (cacheTo.length > 0) await (await import('./cache/send.ts')).sendCaches(session, { places: cacheTo, pushed }, call)
-  return {
+  const built = {
     id: idOf(result),
     digest: descriptor.digest,
     descriptor,
@@ -55,6 +82,7 @@ export async function build(parts: Parts, request: BuildRequest, call?: Call): P
     references: names,
     ref: newId().slice(0, 25),
   }
+  return { built, result }
 }
 
 async function cacheSources(parts: Parts, places: readonly CachePlace[]): Promise<readonly CacheSource[]> {

@@ -13,12 +13,16 @@ export function metadataOf(built: Built): Record<string, unknown> {
   }
 }
 
+export function writeMetadata(path: string, metadata: object): void {
+  writeFileSync(path, `${JSON.stringify(metadata, undefined, 2)}\n`)
+}
+
 /** The files that a caller wants to read the result from. */
 export function writeResult(
   values: { readonly iidfile?: string; readonly 'metadata-file'?: string },
   built: Built,
 ): void {
   const { iidfile, 'metadata-file': metadata } = values
-  if (metadata !== undefined) writeFileSync(metadata, `${JSON.stringify(metadataOf(built), undefined, 2)}\n`)
+  if (metadata !== undefined) writeMetadata(metadata, metadataOf(built))
   if (iidfile !== undefined) writeFileSync(iidfile, built.id)
 }
