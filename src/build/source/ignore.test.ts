@@ -105,3 +105,27 @@ test('any pattern compiles or is refused, and matches itself when it has nothing
     { numRuns: 2000 },
   )
 })
+
+test('what is not looked into holds nothing that would be taken back', () => {
+  const name = fc.constantFrom('a', 'b', '*', '**', 'a*', '?', '[ab]', '.')
+  const pattern = fc
+    .tuple(fc.constantFrom('', '!'), fc.array(name, { minLength: 1, maxLength: 4 }), fc.constantFrom('', '/', '/**'))
+    .map(([bang, parts, end]) => `${bang}${parts.join('/')}${end}`)
+  const path = fc.array(fc.constantFrom('a', 'b', 'ab'), { minLength: 2, maxLength: 5 })
+  fc.assert(
+    fc.property(fc.array(pattern, { maxLength: 5 }), path, (patterns, parts) => {
+      const rules = new IgnoreRules(parseIgnoreFile(patterns.join('\n')))
+      const hidden = parts
+        .slice(1)
+        .map((_, i) => parts.slice(0, i + 1).join('/'))
+        .some((directory) => ignored(rules, directory) && !rules.mayTakeBack(directory))
+      if (hidden) expect(ignored(rules, parts.join('/'))).toBe(true)
+    }),
+    { numRuns: 3000 },
+  )
+  const rules = new IgnoreRules(['*', '!src/**/*.ts', '!README.md', '!lib'])
+  expect(['src', 'src/a', 'lib', 'lib/x', 'node_modules', 'README'].filter((at) => rules.mayTakeBack(at))).toEqual([
+    'src',
+    'src/a',
+  ])
+})

@@ -1,7 +1,7 @@
 import { fail } from '#base'
 import { trim } from '../dockerfile/space.ts'
 import { cleanPath } from './cleanpath.ts'
-import { globMatcher, parseGlob } from './glob.ts'
+import { globMatcher, parseGlob, type GlobToken } from './glob.ts'
 
 /** The patterns of a `.dockerignore`: comments and blanks gone, paths cleaned, leading slashes dropped. */
 export function parseIgnoreFile(text: string): string[] {
@@ -24,6 +24,10 @@ export function parseIgnoreFile(text: string): string[] {
 interface Rule {
   readonly negated: boolean
   readonly matches: (path: string) => boolean
+  /** Everything that it matches begins with this. */
+  readonly prefix: string
+  /** It matches `prefix` and nothing else. */
+  readonly isLiteral: boolean
 }
 
 /** What the rules said about a directory: its children need it. */
@@ -45,6 +49,14 @@ export class IgnoreRules {
     this.isEmpty = this.rules.length === 0
   }
 
+  /** Whether a `!` may match something in a directory: if not, an ignored one need not be looked into. */
+  mayTakeBack(directory: string): boolean {
+    const inside = `${directory}/`
+    const mayMatch = ({ prefix, isLiteral }: Rule): boolean =>
+      prefix.startsWith(inside) || (!isLiteral && inside.startsWith(prefix))
+    return this.hasNegations && this.rules.some((rule) => rule.negated && mayMatch(rule))
+  }
+
   /** `path` is relative, without a slash at either end; `parent` comes from its directory (nothing at the root). */
   match(path: string, parent: ParentMatch | undefined): { readonly ignored: boolean; readonly here: ParentMatch } {
     let ignored = false
@@ -62,20 +74,21 @@ function compile(source: string): Rule {
   const pattern = negated ? source.slice(1) : source
   if (negated && pattern === '') fail('invalid_argument', 'illegal exclusion pattern: "!"')
   const tokens = parseGlob(pattern, true)
+  const wild = tokens.findIndex((token) => token.kind !== 'char')
+  const literal = tokens.slice(0, wild < 0 ? tokens.length : wild)
+  const prefix = literal.map((token) => (token.kind === 'char' ? token.char : '')).join('')
+  return { negated, prefix, isLiteral: wild < 0, matches: matcher(pattern, tokens, prefix) }
+}
+
+function matcher(pattern: string, tokens: readonly GlobToken[], prefix: string): Rule['matches'] {
   const special = tokens.filter((token) => token.kind !== 'char').length
-  const plain = !pattern.includes('\\')
+  if (special === 0) return (path) => path === prefix
+  const isAlone = special === 1 && !pattern.includes('\\')
   // As Docker has it: `**x` alone is "ends with x", slash or not, and `x**` alone is "begins with x".
-  if (special === 1 && plain && tokens[0]!.kind === 'deep') {
+  if (isAlone && tokens[0]!.kind === 'deep') {
     const suffix = pattern.slice(2)
-    return { negated, matches: (path) => path.endsWith(suffix) || (suffix[0] === '/' && path === suffix.slice(1)) }
+    return (path) => path.endsWith(suffix) || (suffix[0] === '/' && path === suffix.slice(1))
   }
-  if (special === 1 && plain && tokens.at(-1)!.kind === 'deep') {
-    const prefix = pattern.slice(0, -2)
-    return { negated, matches: (path) => path.startsWith(prefix) }
-  }
-  if (special === 0) {
-    const text = tokens.map((token) => (token.kind === 'char' ? token.char : '')).join('')
-    return { negated, matches: (path) => path === text }
-  }
-  return { negated, matches: globMatcher(tokens) }
+  if (isAlone && tokens.at(-1)!.kind === 'deep') return (path) => path.startsWith(prefix)
+  return globMatcher(tokens)
 }

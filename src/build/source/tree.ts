@@ -139,7 +139,7 @@ export class SourceTree implements Disposable {
   private isHidden(node: TreeNode): boolean {
     if (this.rules.isEmpty || node.path === '' || !this.match(node.path, node.type === 'directory').ignored)
       return false
-    return !(node.type === 'directory' && this.rules.hasNegations && this.list(node.path).length > 0)
+    return !(node.type === 'directory' && this.rules.mayTakeBack(node.path) && this.list(node.path).length > 0)
   }
 
   /** Remembered of directories: all that is in them asks. */

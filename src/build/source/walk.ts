@@ -48,7 +48,7 @@ function* filtered(tree: SourceTree, filter: Filter, at: Place, waiting: Walked[
     yield* waiting.splice(0)
     yield { node, below, onTheWay: false }
   } else waiting.push({ node, below, onTheWay: true })
-  if (node.type === 'directory' && !(excluded && !filter.except!.hasNegations))
+  if (node.type === 'directory' && !(excluded && !filter.except!.mayTakeBack(below)))
     for (const child of tree.list(node.path)) {
       const place = { node: child, below: joinPath(below, baseOf(child.path)), only: only?.here, except: except?.here }
       yield* filtered(tree, filter, place, waiting)
