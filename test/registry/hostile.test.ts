@@ -288,6 +288,25 @@ describe('names', () => {
     for (const tag of ['.a', '-a', 'a b', 'a:b', 'a/b', 'é', 'x'.repeat(129), 'a\u0000', 'a\n', '*', 'a@b'])
       expect([tag, (await status(tag)) >= 400]).toEqual([tag, true])
   })
+
+  test('every character in a tag and in a name: what the grammar has not is refused', async () => {
+    await using registry = await startRegistry()
+    const image = await makeImage('characters')
+    await pushImage(registry.url, 'app', 'v1', image)
+    const wrong: string[] = []
+    for (let code = 0; code < 256; code++) {
+      const character = String.fromCharCode(code)
+      const tag = `a${character}b`
+      const tagged = await putManifest(registry.url, 'app', encodeURIComponent(tag), image.manifest)
+      if (tagged.status !== (/^[A-Za-z0-9_.-]$/.test(character) ? 201 : 400))
+        wrong.push(`tag ${code}: ${tagged.status}`)
+      const name = encodeURIComponent(`a${character}b`)
+      const listed = await fetch(`${registry.url}/v2/${name}/tags/list`)
+      // There is no such repository, or there can be none.
+      if (listed.status !== (/^[a-z0-9_./-]$/.test(character) ? 404 : 400)) wrong.push(`name ${code}: ${listed.status}`)
+    }
+    expect(wrong).toEqual([])
+  })
 })
 
 describe('load', () => {
@@ -344,7 +363,7 @@ describe('load', () => {
       expect(await pushImage(url, 'app', 'v1', image)).toBe(201)
       expect(await pullImage(url, 'app', 'v1')).toBe(true)
     } finally {
-      await must(['umount', dir.path])
+      await must(['umount', '-l', dir.path])
     }
   })
 })

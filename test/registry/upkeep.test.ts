@@ -206,6 +206,9 @@ describe('policies', () => {
     expect(await refused.json()).toMatchObject({ errors: [{ code: 'DENIED' }] })
     expect((await push('team/b', 'y'.repeat(300))).status).toBe(201)
     expect((await push('free/b', 'y'.repeat(600))).status).toBe(201)
+    // A client that is in the middle of sending hears why all the same.
+    const large = await push('team/b', 'z'.repeat(5_000_000))
+    expect([large.status, await large.json()]).toMatchObject([403, { errors: [{ code: 'DENIED' }] }])
   })
 
   test('read-only serves and takes nothing; without deletes nothing goes', async () => {

@@ -82,7 +82,8 @@ export function resolveConfig(config: unknown): ResolvedConfig {
   const result = v.safeParse(schema, config)
   if (result.success) return withExpressions(result.output)
   const [issue] = result.issues
-  return fail('invalid_argument', `registry configuration: ${v.getDotPath(issue) ?? 'the whole'}: ${issue.message}`)
+  const said = issue.expected === 'never' ? 'there is no such setting' : issue.message
+  return fail('invalid_argument', `registry configuration: ${v.getDotPath(issue) ?? 'the whole'}: ${said}`)
 }
 
 /** Regular expressions are tried now, not when the first tag is pushed. */

@@ -1,9 +1,11 @@
-import { fail, messageOf } from '#base'
+import { readFileSync } from 'node:fs'
+import { CairnError, fail, messageOf, reasonOf } from '#base'
 import type { Call } from '#base'
 import { openGate, TOKEN_PATH } from './auth/authenticate.ts'
 import type { Gate } from './auth/authenticate.ts'
 import { resolveConfig } from './config.ts'
 import type { RegistryConfig, ResolvedConfig } from './configtypes.ts'
+import { drain } from './http/body.ts'
 import { answerOf } from './http/handler.ts'
 import { asRefusal, refusalResponse, refuse } from './http/refusal.ts'
 import { routeOf } from './http/route.ts'
@@ -52,6 +54,8 @@ export interface Collected {
  */
 export async function serveRegistry(options: ServeRegistryOptions, call?: Call): Promise<RunningRegistry> {
   const config = resolveConfig(options.config)
+  // A wrong bucket or a directory of somebody else's is better known now than by the first push.
+  if (!config.readOnly) await options.storage.check()
   const metrics = createMetrics()
   const gate = await openGate(config, options.storage.records)
   const composed = await composeService(config, options, metrics)
@@ -116,13 +120,27 @@ function listen(state: State, socket?: string): Server {
     const where = socket === undefined ? { hostname: host, port } : ({ unix: socket } as object)
     return Bun.serve({ ...where, ...options })
   } catch (cause) {
-    return fail('unavailable', `cannot listen on ${socket ?? `${host}:${port}`}: ${messageOf(cause)}`, { cause })
+    if (cause instanceof CairnError) throw cause
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+    const why =
+      code === 'EADDRINUSE' ? 'the port is taken' : code === 'EINVAL' ? 'no address of this machine' : messageOf(cause)
+    return fail('unavailable', `cannot listen on ${socket ?? `${host}:${port}`}: ${why}`, { cause })
   }
 }
 
 function tlsOptions(tls: NonNullable<ResolvedConfig['tls']>): Bun.TLSOptions {
-  const client = tls.clientCa ? { ca: Bun.file(tls.clientCa), requestCert: true, rejectUnauthorized: true } : {}
-  return { cert: Bun.file(tls.cert), key: Bun.file(tls.key), ...client }
+  const client = tls.clientCa ? { ca: pem(tls.clientCa), requestCert: true, rejectUnauthorized: true } : {}
+  return { cert: pem(tls.cert), key: pem(tls.key), ...client }
+}
+
+function pem(path: string): string {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    return fail('not_found', `cannot read ${path}: ${reasonOf(error)}`)
+  }
+  return text.includes('-----BEGIN ') ? text : fail('invalid_argument', `${path} is not PEM`)
 }
 
 async function answer(state: State, request: Request, server: Server): Promise<Response> {
@@ -137,6 +155,7 @@ async function answer(state: State, request: Request, server: Server): Promise<R
   } catch (error) {
     const refusal = asRefusal(error)
     if (refusal.status >= 500) seen.error = error
+    if (refusal.status !== 401) await drain(request, state.service.bodyLimits)
     response = refusalResponse(refusal)
   } finally {
     state.active--

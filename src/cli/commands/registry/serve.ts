@@ -1,7 +1,7 @@
 import { fail } from '#base'
 import type { ServeRequest } from '#engine'
 import { command, type Command, type Options, type Values } from '../../command.ts'
-import { print } from '../../output.ts'
+import { note, print } from '../../output.ts'
 import { readConfig, storageFlags, storageOf } from './config.ts'
 
 const serveFlags = {
@@ -31,8 +31,14 @@ export const registryServe: Command = command({
   max: 0,
   run: async (context, values) => {
     const node = await context.node()
-    const registry = await node.registries.serve(serveRequest(values))
+    const request = serveRequest(values)
+    const registry = await node.registries.serve(request)
     print(`Listening on ${registry.url}`)
+    const open = !request.auth && !request.tls?.clientCa && !request.readOnly
+    if (open && !/\/\/(?:127\.|localhost|\[::1\])/.test(registry.url))
+      note(
+        'WARNING! Everybody who can reach this address may push and delete. Use --htpasswd, --client-ca or --read-only.',
+      )
     await new Promise<void>((done) => {
       if (context.signal.aborted) done()
       context.signal.addEventListener('abort', () => done(), { once: true })

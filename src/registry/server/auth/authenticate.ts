@@ -118,8 +118,9 @@ function checkAccess(caller: Caller, { route, action }: Need, challenge: Record<
     return
   }
   if (caller.access(action, route.name)) return
-  if (caller.user === undefined || scoped)
-    refuse('UNAUTHORIZED', `${action} of ${route.name} needs a login`, { headers })
+  if (caller.user === undefined) refuse('UNAUTHORIZED', `${action} of ${route.name} needs a login`, { headers })
+  if (scoped)
+    refuse('UNAUTHORIZED', `the token of ${caller.user} does not allow ${action} of ${route.name}`, { headers })
   refuse('DENIED', `${caller.user} may not ${action} ${route.name}`)
 }
 

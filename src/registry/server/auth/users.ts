@@ -56,7 +56,7 @@ export function parseHtpasswd(text: string, file: string): Map<string, string> {
     const hash = line.slice(colon + 1).trim()
     if (colon < 1 || !/^\$2[abxy]\$\d\d\$[./A-Za-z0-9]{53}$/.test(hash))
       fail('invalid_argument', `line ${i + 1} is not "name:bcrypt-hash"`, {
-        hint: 'make the file with: htpasswd -B',
+        hint: 'make the file with: cairn registry htpasswd FILE USER',
         location: { file, line: i + 1 },
       })
     hashes.set(line.slice(0, colon), hash.replace(/^\$2[xy]\$/, '$2b$'))

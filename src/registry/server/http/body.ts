@@ -60,6 +60,24 @@ export async function* bodyOf(
   if (stalled || request.signal.aborted || (announced !== undefined && size < announced)) brokenOff(stalled)
 }
 
+/** Of the body of a refused request so much is read: a client that is still sending would not hear the answer. */
+const DRAINED = 64 * 1024 * 1024
+
+/** Drops the rest of a body that nobody wants, unless it is long: then the connection breaks off. */
+export async function drain(request: Request, limits: BodyLimits): Promise<void> {
+  if (!request.body || request.bodyUsed || (contentLengthOf(request) ?? DRAINED) > DRAINED) return
+  try {
+    for await (const _ of bodyOf(request, limits, DRAINED)) continue
+  } catch {
+    // The answer matters, not this.
+  }
+}
+
+function contentLengthOf(request: Request): number | undefined {
+  const length = Number(request.headers.get('content-length') ?? NaN)
+  return Number.isSafeInteger(length) ? length : undefined
+}
+
 function tooLarge(limit: number): never {
   return refuse('SIZE_INVALID', `the body is larger than ${limit} bytes`, { status: 413 })
 }

@@ -5,7 +5,7 @@ import type { Descriptor, Digest, ImageIndex, Manifest } from '#oci'
 import type { ManifestRecord } from '../repositories.ts'
 import { digestParameter, matches, userOf } from './blobs.ts'
 import { bodyOf } from './body.ts'
-import { refuse } from './refusal.ts'
+import { refuse, Refusal } from './refusal.ts'
 import type { Exchange, Service } from './service.ts'
 
 /** GET and HEAD of a manifest by tag or digest. */
@@ -138,11 +138,16 @@ async function resolve(service: Service, exchange: Exchange, name: string, refer
     return digest
   }
   if (!isTag(reference)) return unknownManifest(reference)
-  return (
-    (await service.fetchManifest(name, reference, exchange.call)) ??
-    (await repositories.tag(name, reference))?.digest ??
-    (await nameOrManifestUnknown(service, name, reference))
-  )
+  const here = async (): Promise<Digest | undefined> => (await repositories.tag(name, reference))?.digest
+  try {
+    const fetched = await service.fetchManifest(name, reference, exchange.call)
+    return fetched ?? (await here()) ?? (await nameOrManifestUnknown(service, name, reference))
+  } catch (error) {
+    // What was fetched once is served when its upstream is gone.
+    const known = error instanceof Refusal && error.status === 502 ? await here() : undefined
+    if (known === undefined) throw error
+    return known
+  }
 }
 
 async function nameOrManifestUnknown(service: Service, name: string, reference: string): Promise<never> {

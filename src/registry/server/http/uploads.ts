@@ -101,15 +101,23 @@ async function commit(
   }
 }
 
+/** Bytes of a body without a length after which its quota is looked at again. */
+const QUOTA_STEP = 64 * 1024 * 1024
+
 async function append(service: Service, exchange: Exchange, { name, id }: Place, upload: BlobUpload): Promise<void> {
   const { request } = exchange
   const expected = chunkLength(request, upload.offset, () => progress(name, id, upload.offset))
   await service.checkQuota(name, upload.offset + (expected ?? 0))
   let left = expected ?? Infinity
+  let unchecked = 0
   for await (const chunk of bodyOf(request, service.bodyLimits)) {
     left -= chunk.length
     if (left < 0) refuse('SIZE_INVALID', 'the body is longer than its Content-Range')
     await upload.write(chunk)
+    unchecked += chunk.length
+    if (expected !== undefined || unchecked < QUOTA_STEP) continue
+    await service.checkQuota(name, upload.offset)
+    unchecked = 0
   }
 }
 

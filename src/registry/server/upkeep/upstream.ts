@@ -5,6 +5,7 @@ import type { Digest } from '#oci'
 import type { UpstreamConfig } from '../configtypes.ts'
 import { describeManifest } from '../http/manifests.ts'
 import type { DocumentCache } from '../http/service.ts'
+import { refuse } from '../http/refusal.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Repositories } from '../repositories.ts'
 import type { RegistryStorage } from '../types.ts'
@@ -17,7 +18,7 @@ export interface Upstreams {
   owns(name: string): boolean
   /**
    * The digest that the reference has upstream, its manifest now here. Undefined where no upstream
-   * knows it, or can be reached: then what is here counts.
+   * knows it: then what is here counts, as when this throws since none can be reached.
    */
   manifest(name: string, reference: string, call: Call): Promise<Digest | undefined>
   /** Fetches a blob, once for all who ask at the same time; false when no upstream has it. */
@@ -72,12 +73,14 @@ export function openUpstreams(configs: readonly UpstreamConfig[], parts: Upstrea
   }
 }
 
-/** An upstream that is gone, or lacks the thing, is no failure of ours. */
+/** An upstream that lacks the thing, or lies about it, is no failure of ours. One that is gone is told as such. */
 async function orAbsent<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work
   } catch (error) {
-    if (isCode(error, 'not_found') || isCode(error, 'unavailable') || isCode(error, 'data_loss')) return undefined
+    if (isCode(error, 'not_found') || isCode(error, 'data_loss')) return undefined
+    if (isCode(error, 'unavailable'))
+      refuse('UNKNOWN', 'the registry behind this repository cannot be reached', { status: 502 })
     throw error
   }
 }

@@ -47,7 +47,7 @@ export function upstreamClient(config: UpstreamConfig): ImageSource {
       hasher.update(bytes)
       const digest = hasher.digest()
       if (wanted !== undefined && digest !== wanted)
-        fail('unavailable', `the upstream ${base} sends other bytes for ${wanted}`)
+        fail('data_loss', `the upstream ${base} sends other bytes for ${wanted}`)
       return { bytes, digest, contentType: response.headers.get('content-type') }
     },
     blob: async (repository, digest, call) => {
