@@ -120,10 +120,13 @@ export interface Images {
   history(ref: string): Promise<readonly HistoryRow[]>
   tag(ref: string, name: string): Promise<void>
   remove(ref: string, options?: { readonly force?: boolean }, call?: Call): Promise<RemovedImage>
-  /** A tar that `docker load`, `podman load` and `skopeo` accept: OCI layout and docker-archive in one. */
-  save(refs: readonly string[], call?: Call): Promise<ByteStream>
-  /** Names (or IDs, where there is no name) of what was loaded. */
-  load(archive: ArchiveSource, call?: Call): Promise<readonly string[]>
+  /**
+   * A tar that `docker load`, `podman load` and `skopeo` accept: OCI layout and docker-archive in one. Of indexes
+   * everything that is there, or the image for one platform. Names as `copy` takes them, too.
+   */
+  save(refs: readonly string[], options?: { readonly platform?: string }, call?: Call): Promise<ByteStream>
+  /** Names (or IDs, where there is no name) of what was loaded; of indexes the image for one platform, if it is given. */
+  load(archive: ArchiveSource, options?: { readonly platform?: string }, call?: Call): Promise<readonly string[]>
   import(tar: ByteStream, options?: ImportOptions, call?: Call): Promise<Digest>
   build(request: BuildRequest, call?: Call): Promise<Built>
   /** Builds several at once; what they share is done once. Targets come behind those that they read. */

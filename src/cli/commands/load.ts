@@ -15,9 +15,9 @@ export const load: Command = command({
       help: 'Read from tar archive file or directory, instead of STDIN',
       complete: 'file',
     },
+    platform: { type: 'string', help: 'Load only the image for this platform' },
     quiet: { type: 'boolean', short: 'q', help: 'Suppress the load output' },
   },
-  refused: { platform: 'the store keeps the platform of this host' },
   max: 0,
   run: async (context, values) => {
     const { input } = values
@@ -25,10 +25,11 @@ export const load: Command = command({
       fail('invalid_argument', 'requested load from stdin, but stdin is empty', { hint: 'use -i FILE, or redirect' })
     const node = await context.node()
     using progress = renderer(values.quiet || !isTerminal(2) ? 'quiet' : 'tty')
-    const loaded = await node.images.load(openInput(input ?? '-'), {
-      signal: context.signal,
-      progress: progress.report,
-    })
+    const loaded = await node.images.load(
+      openInput(input ?? '-'),
+      values.platform === undefined ? {} : { platform: values.platform },
+      { signal: context.signal, progress: progress.report },
+    )
     progress.end()
     for (const name of loaded) print(name.startsWith('sha256:') ? `Loaded image ID: ${name}` : `Loaded image: ${name}`)
   },

@@ -9,8 +9,8 @@ export const save: Command = command({
   summary: 'Save one or more images to a tar archive (streamed to STDOUT by default)',
   options: {
     output: { type: 'string', short: 'o', help: 'Write to a file, instead of STDOUT', complete: 'file' },
+    platform: { type: 'string', help: 'Save only the image for this platform' },
   },
-  refused: { platform: 'the store keeps the platform of this host' },
   min: 1,
   completes: 'image',
   run: async (context, values, words) => {
@@ -18,7 +18,8 @@ export const save: Command = command({
     if (output === undefined && isTerminal(1))
       fail('invalid_argument', 'cowardly refusing to save to a terminal', { hint: 'use -o, or redirect' })
     const node = await context.node()
-    const stream = await node.images.save(words, { signal: context.signal })
+    const options = values.platform === undefined ? {} : { platform: values.platform }
+    const stream = await node.images.save(words, options, { signal: context.signal })
     await toFile(stream, output)
   },
 })

@@ -8,8 +8,8 @@ import {
   type ImageArchive,
   type Lease,
 } from '#content'
-import { openImage, openImageArchive, type Layer } from '#image'
-import { familiarName, isManifest, parseReference, type Digest } from '#oci'
+import { chooseImage, openImage, openImageArchive, type Layer } from '#image'
+import { familiarName, isManifest, parsePlatform, parseReference, type Digest } from '#oci'
 import type { Parts } from '../parts.ts'
 import type { ArchiveSource } from '../types.ts'
 import { eachLayer } from './eachlayer.ts'
@@ -20,7 +20,12 @@ import { createdTime, factsFor } from './facts.ts'
  * parallel and each in one pass, while their compressed blobs are kept, so that they are saved
  * again under the same digests. Nothing has a name before everything is there.
  */
-export async function load(parts: Parts, source: ArchiveSource, call?: Call): Promise<readonly string[]> {
+export async function load(
+  parts: Parts,
+  source: ArchiveSource,
+  { platform }: { readonly platform?: string } = {},
+  call?: Call,
+): Promise<readonly string[]> {
   const store = await parts.store()
   await using lease = acquireLease(parts.db, 'load')
   await using files = await openArchive(
@@ -31,7 +36,10 @@ export async function load(parts: Parts, source: ArchiveSource, call?: Call): Pr
   const images = await archive.images(call)
   if (images.length === 0) fail('invalid_argument', `${files.name} holds no images`)
   const loaded: string[] = []
-  for (const image of images) loaded.push(...(await loadOne(parts, archive, image, lease, call)))
+  for (const { root, names } of images) {
+    const wanted = platform === undefined ? root : await chooseImage(archive, root, parsePlatform(platform), call)
+    loaded.push(...(await loadOne(parts, archive, { root: wanted, names }, lease, call)))
+  }
   return loaded
 }
 
