@@ -24,6 +24,8 @@ export type Fault =
   | { readonly kind: 'hangUp' }
   /** Passes that many bytes of the answer's body on, then closes the connection. */
   | { readonly kind: 'cutAnswer'; readonly after: number }
+  /** Passes that many bytes of the answer's body on, then nothing more, for as long as the client stays. */
+  | { readonly kind: 'stall'; readonly after: number }
   /** Passes that many bytes of the request's body on, then closes both connections. */
   | { readonly kind: 'cutUpload'; readonly after: number }
   /** Ends the body after so many bytes as if that were all. */
@@ -93,12 +95,13 @@ async function exchange(
   if (fault?.kind === 'rewrite') return rewritten(res, answer, headers, fault)
   if (fault?.kind === 'truncate') delete headers['content-length']
   res.writeHead(answer.statusCode ?? 502, headers)
-  let left = fault?.kind === 'cutAnswer' || fault?.kind === 'truncate' ? fault.after : Number.POSITIVE_INFINITY
+  let left = fault && 'after' in fault && fault.kind !== 'cutUpload' ? fault.after : Number.POSITIVE_INFINITY
   for await (const chunk of answer as AsyncIterable<Uint8Array>) {
     await write(res, chunk.subarray(0, left))
     left -= chunk.length
     if (left > 0) continue
     answer.destroy()
+    if (fault?.kind === 'stall') return
     if (fault?.kind === 'truncate') break
     return void req.socket.destroy()
   }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   cairnNode,
@@ -81,6 +81,19 @@ async function pushAs(name: string): Promise<string> {
   const digest = /^\S+: digest: (sha256:[0-9a-f]{64}) size: \d+$/m.exec(pushed)?.[1]
   await node.must(['rmi', name])
   return digest!
+}
+
+/** Resolves when a file of the directory has that many bytes. */
+async function grown(directory: string, bytes: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const look = (): void => {
+    const sizes = readdirSync(directory).map((n) => statSync(join(directory, n), { throwIfNoEntry: false })?.size ?? 0)
+    if (Math.max(0, ...sizes) >= bytes) resolve()
+  }
+  const watcher = watch(directory, look)
+  look()
+  await promise
+  watcher.close()
 }
 
 const other = (): Promise<TestNode> => cairnNode({ busybox: false, env: { HOME: dir.path } })
@@ -185,6 +198,30 @@ describe.skipIf(skip)('registries', () => {
     await fresh.must(['pull', `${proxy.host}/${name}`])
     const later = proxy.requests.slice(before).filter(({ path }) => path.includes('/blobs/'))
     expect(later.some(({ headers }) => Number(/^bytes=(\d+)-/.exec(headers.range ?? '')?.[1]) > 1_000_000)).toBe(true)
+    expect(await fresh.must(['run', '--rm', '--network', 'none', `${proxy.host}/${name}`])).toBe('from afar\n')
+  }, 60_000)
+
+  test('a pull that is interrupted says so, keeps what it fetched and goes on there', async () => {
+    const name = 'team/interrupted:v1'
+    await pushAs(`${open.host}/${name}`)
+    let stalling = true
+    await using fresh = await other()
+    await using proxy = await faultProxy(open, ({ method, path }) =>
+      stalling && method === 'GET' && path.includes('/blobs/') ? { kind: 'stall', after: 3_000_000 } : undefined,
+    )
+    const ingests = join(fresh.root, 'content/ingest')
+    mkdirSync(ingests, { recursive: true, mode: 0o700 })
+    const child = Bun.spawn(fresh.argv(['pull', `${proxy.host}/${name}`]), { stdout: 'ignore', stderr: 'pipe' })
+    await grown(ingests, 2_000_000)
+    child.kill('SIGINT')
+    expect(await child.exited).toBe(130)
+    expect(await new Response(child.stderr).text()).toContain('canceled')
+    expect((await fresh.cairn(['inspect', `${proxy.host}/${name}`])).code).toBe(1)
+    stalling = false
+    const before = proxy.requests.length
+    await fresh.must(['pull', `${proxy.host}/${name}`])
+    const later = proxy.requests.slice(before).filter(({ path }) => path.includes('/blobs/'))
+    expect(later.some(({ headers }) => Number(/^bytes=(\d+)-/.exec(headers.range ?? '')?.[1]) >= 2_000_000)).toBe(true)
     expect(await fresh.must(['run', '--rm', '--network', 'none', `${proxy.host}/${name}`])).toBe('from afar\n')
   }, 60_000)
 

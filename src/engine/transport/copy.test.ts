@@ -8,6 +8,7 @@ import { attach, openRepository } from '#registry/client'
 import { openDirectoryStorage, serveRegistry, type RunningRegistry } from '#registry/server'
 import { failure, sampleImage, tempDir, type TempDir } from '#testkit'
 import { openNode } from '../node.ts'
+import { writeWhole } from './archive.ts'
 import type { Node } from '../types.ts'
 
 let dir: TempDir
@@ -138,6 +139,31 @@ describe('copy', () => {
     expect((await openLayout(path('tags')).resolve('b')).digest).toBe(arm64.digest)
     await failure(tags({ from: at('tags/app'), to: `oci-archive:${path('no.tar')}` }), 'invalid_argument')
     await failure(tags({ from: 'one', to: at('tags/app') }), 'invalid_argument')
+  })
+
+  test('one platform of an index is saved, loaded and pushed; save reads any place', async () => {
+    const all = async (name: string): Promise<void> =>
+      void (await copied(`oci:${path('layout')}:v1`, name, { all: true }))
+    const pushed = `127.0.0.1:${registry.port}/platform/app:v1`
+    await all(pushed)
+    const [push] = await node.images.push(pushed, { platform: platformOf(arm64), jobs: 1 })
+    expect(push!.digest).toBe(arm64.digest)
+    const saved = async (ref: string, platform?: string): Promise<string> => {
+      const file = path(`saved-${Math.random()}.tar`)
+      await writeWhole(file, await node.images.save([ref], platform === undefined ? {} : { platform }))
+      return file
+    }
+    const own = await saved(pushed, platformOf(arm64))
+    expect((await node.registries.manifest(`docker-archive:${own}`)).descriptor.digest).toBe(arm64.digest)
+    const far = await saved(at('round/app:v1'))
+    expect((await node.registries.manifest(`oci-archive:${far}`)).descriptor.digest).toBe(index.digest)
+    await failure(saved(pushed, 'linux/riscv64'), 'not_found')
+    using other = tempDir()
+    await using fresh = openNode({ root: join(other.path, 'root'), run: join(other.path, 'run') })
+    const [loaded] = await fresh.images.load({ file: far }, { platform: platformOf(arm64) })
+    expect((await fresh.registries.manifest(`store://${loaded}`)).descriptor.digest).toBe(arm64.digest)
+    await failure(fresh.images.load({ file: far }, { platform: 'linux/riscv64' }), 'not_found')
+    expect(readdirSync(join(other.path, 'root/content/ingest'))).toEqual([])
   })
 
   test('within one registry blobs are mounted', async () => {
