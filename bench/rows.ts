@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { must, run } from '#testkit'
+import { buildRows } from './build/rows.ts'
 import type { Contestant } from './measure.ts'
 import { pullRows } from './share/pull.ts'
 import { pushRows } from './share/push.ts'
@@ -69,33 +70,6 @@ function loadAndRun(stage: Stage, archive: string, names: readonly Engine['name'
     })
 }
 
-function builds(stage: Stage, flags: readonly string[]): Contestant[] {
-  const tail = [...flags, '-t', 'steps', stage.context]
-  return [
-    { name: 'cairn', argv: stage.cairn(['build', '-q', ...tail]) },
-    ...(stage.docker
-      ? [{ name: 'docker (BuildKit)', argv: [stage.docker.client, 'build', '-q', ...tail], env: stage.docker.env }]
-      : []),
-    ...(stage.storage
-      ? [
-          {
-            name: 'buildah',
-            argv: stage.storage.command('buildah', [
-              'build',
-              '--runtime',
-              'runc',
-              '--layers',
-              '--network',
-              'none',
-              ...tail,
-            ]),
-            env: stage.storage.env,
-          },
-        ]
-      : []),
-  ]
-}
-
 /** A bundle with the same root and no engine at all: the floor. */
 async function bareRuntime(stage: Stage): Promise<Contestant[]> {
   const bundle = join(stage.dir, 'bundle')
@@ -163,12 +137,7 @@ export const rows: readonly Row[] = [
     rounds: 5,
     contestants: (stage) => (stage.ociArchive ? loadAndRun(stage, stage.ociArchive, ['cairn', 'podman']) : []),
   },
-  { title: 'unchanged rebuild of 20 steps', rounds: 9, contestants: (stage) => builds(stage, []) },
-  {
-    title: 'cold build of 20 steps (18 `RUN` in three chains)',
-    rounds: 5,
-    contestants: (stage) => builds(stage, ['--no-cache']),
-  },
+  ...buildRows,
   ...pullRows,
   ...pushRows,
   ...serveRows,

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   containersStorage,
@@ -22,8 +22,6 @@ export interface Stage extends AsyncDisposable {
   /** A Debian root with python, as docker-archive and as gzipped OCI archive. */
   readonly archive: string
   readonly ociArchive: string | undefined
-  /** A Dockerfile of 20 steps: 18 RUN in three chains. */
-  readonly context: string
   /** Started when a row first asks for them. */
   readonly registries: () => Promise<Registries>
 }
@@ -57,7 +55,6 @@ export async function openStage(): Promise<Stage> {
     ...(storage ? { storage } : {}),
     archive,
     ociArchive: await gzippedOci(dir, archive),
-    context: twentySteps(dir),
     registries: () => (registries ??= openRegistries(stage)),
     [Symbol.asyncDispose]: async () => {
       await (await registries)?.[Symbol.asyncDispose]()
@@ -94,21 +91,4 @@ async function gzippedOci(dir: string, archive: string): Promise<string | undefi
     `oci-archive:${path}:big:latest`,
   ])
   return path
-}
-
-function twentySteps(dir: string): string {
-  const context = join(dir, 'context')
-  mkdirSync(context)
-  const chain = (name: string): string =>
-    [`FROM debian:12 AS ${name}`, ...[1, 2, 3, 4, 5, 6].map((n) => `RUN echo ${name}${n} > /${name}${n}`)].join('\n')
-  const text = [
-    chain('one'),
-    chain('two'),
-    chain('three'),
-    'FROM one',
-    'COPY --from=two /two6 /',
-    'COPY --from=three /three6 /',
-  ]
-  writeFileSync(join(context, 'Dockerfile'), `${text.join('\n')}\n`)
-  return context
 }
