@@ -1,3 +1,4 @@
+import { fail } from '#base'
 import type { BuildRequest } from '#engine'
 import { answerCall, parseCall } from '../buildcall/call.ts'
 import { command, type Command, type Values } from '../command.ts'
@@ -58,6 +59,10 @@ export const build: Command = command({
   max: 1,
   completes: 'directory',
   run: async (context, values, [path]) => {
+    if (values.verify && path === '-')
+      fail('invalid_argument', '--verify builds twice, and standard input can be read once', {
+        hint: 'give the context as a directory or a URL',
+      })
     const request = await requestOf(values, path!)
     const node = await context.node()
     const question = parseCall(values.call, values.check)
