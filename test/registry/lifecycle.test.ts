@@ -20,6 +20,15 @@ test('a configuration that makes no sense is refused with the member that is wro
   expect(resolveConfig({})).toMatchObject({ host: '127.0.0.1', port: 5000, references: 'images', deletes: true })
 })
 
+test('the configuration in the operators’ page is one', async () => {
+  const page = await Bun.file(join(import.meta.dir, '../../docs/registry.md')).text()
+  const { storage, ...config } = Bun.YAML.parse(/```yaml\n([\s\S]*?)```/.exec(page)![1]!) as Record<string, unknown>
+  const resolved = resolveConfig(config)
+  // Every setting there is has its line, but those that are told apart by kind.
+  expect(Object.keys(config).toSorted()).toEqual(Object.keys(resolved).toSorted())
+  await using _ = openStorage(storage, { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' })
+})
+
 test('a port that is taken is said', async () => {
   await using registry = await startRegistry()
   using dir = tempDir()
