@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { cannotRun, openLab, runtimes, type Lab } from './lab.test.ts'
 
@@ -48,6 +48,20 @@ describe.skipIf(cannotRun).each(runtimes)('%s in the foreground', (runtime) => {
   ])('%j: %d in one line', async (args, exitCode, error) => {
     const { code, err } = await run(args)
     expect(code).toMatchObject({ exitCode, error })
+    expect(err).toBe('')
+  })
+  test.each([
+    ['crlf', '#!/bin/sh\r\necho hi\n', 127, 'its interpreter "/bin/sh\\r" is not there'],
+    ['foreign', '#! /no/such -e\n', 127, 'its interpreter "/no/such" is not there'],
+    ['dynamic', undefined, 127, 'its loader "/lib'],
+    ['text', 'echo hi\n', 126, 'exec format error'],
+  ])('a command that nothing executes: %s', async (name, content, exitCode, error) => {
+    const path = join(lab.rootfs, 'bin', name)
+    if (content === undefined) copyFileSync('/bin/true', path)
+    else writeFileSync(path, content)
+    chmodSync(path, 0o755)
+    const { code, err } = await run([name])
+    expect(code).toMatchObject({ exitCode, error: expect.stringContaining(error) })
     expect(err).toBe('')
   })
   test('the same beside a mount that cannot bring the command', async () => {

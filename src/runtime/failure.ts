@@ -1,4 +1,4 @@
-import { CairnError, type ErrorCode } from '#base'
+import { CairnError, type ErrorCode, type ErrorDetails } from '#base'
 import { INIT_PATH } from './spec/mounts.ts'
 import type { ProcessSpec } from './types.ts'
 
@@ -9,8 +9,8 @@ import type { ProcessSpec } from './types.ts'
 export class StartFailure extends CairnError {
   readonly exitCode: 125 | 126 | 127
 
-  constructor(exitCode: 125 | 126 | 127, code: ErrorCode, message: string, cause?: unknown) {
-    super(code, message, cause === undefined ? {} : { cause })
+  constructor(exitCode: 125 | 126 | 127, code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(code, message, details)
     this.exitCode = exitCode
   }
 }
@@ -23,6 +23,16 @@ export function exitCodeOf(error: unknown): 125 | 126 | 127 {
 export function commandNotFound(command: string): StartFailure {
   const where = command.includes('/') ? 'no such file or directory' : 'executable file not found in $PATH'
   return new StartFailure(127, 'not_found', `exec: "${command}": ${where}`)
+}
+
+/** What executes the command is missing: the usual reason is a script from Windows, or a program for another libc. */
+export function withoutInterpreter(
+  command: string,
+  { kind, path }: { readonly kind: string; readonly path: string },
+): StartFailure {
+  const hint = path.endsWith('\r') ? 'its lines end with CR LF: save it with LF alone' : undefined
+  const message = `exec: "${command}": no such file or directory: its ${kind} ${JSON.stringify(path)} is not there`
+  return new StartFailure(127, 'not_found', message, { ...(hint !== undefined && { hint }) })
 }
 
 export function notExecutable(command: string, why = 'permission denied'): StartFailure {

@@ -1,6 +1,8 @@
+import { readdirSync } from 'node:fs'
 import { posix } from 'node:path'
 import { close, FileType, isErrno, O, openIn, openPath, statAt, type Stat } from '#sys'
-import { commandNotFound, commandOf, notExecutable, StartFailure } from './failure.ts'
+import { commandNotFound, commandOf, notExecutable, StartFailure, withoutInterpreter } from './failure.ts'
+import { needsOf } from './interpreter.ts'
 import { mayPass } from './lookup.ts'
 import type { ProcessSpec, RuntimeSpec } from './types.ts'
 
@@ -36,13 +38,40 @@ function look(rootfs: string, process: ProcessSpec, mounts: readonly string[]): 
   try {
     const paths = candidates(command, process.env, process.cwd)
     const found = paths.map((path) => stat(root, path))
-    if (found.some((file) => file && isExecutable(file))) return undefined
+    const at = found.findIndex((file) => file && isExecutable(file))
+    if (at >= 0) return unmet({ root, command, path: paths[at]!, mounts })
     if (mounts.length > 0 && paths.some((path) => mayPass(root, path, mounts))) return undefined
     const file = found.find((entry) => entry !== undefined)
     if (!file) return commandNotFound(command)
     return notExecutable(command, isDirectory(file) ? 'is a directory' : 'permission denied')
   } finally {
     close(root)
+  }
+}
+
+interface Found {
+  readonly root: number
+  readonly command: string
+  readonly path: string
+  readonly mounts: readonly string[]
+}
+
+/** Of a command that is there: whether what executes it is there as well. The kernel would say "no such file" of the command. */
+function unmet({ root, command, path, mounts }: Found): StartFailure | undefined {
+  if (mounts.length > 0 && mayPass(root, path, mounts)) return undefined
+  const needs = needsOf(root, path)
+  if (needs?.kind === 'unknown') return hasHandlers() ? undefined : notExecutable(command, 'exec format error')
+  if (!needs || needs.kind === 'nothing' || stat(root, needs.path)) return undefined
+  if (mounts.length > 0 && mayPass(root, needs.path, mounts)) return undefined
+  return withoutInterpreter(command, needs)
+}
+
+/** Whether the kernel was told of more formats than its own (binfmt_misc). */
+function hasHandlers(): boolean {
+  try {
+    return readdirSync('/proc/sys/fs/binfmt_misc').length > 2
+  } catch {
+    return false
   }
 }
 

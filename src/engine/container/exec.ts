@@ -120,7 +120,7 @@ function userIn(root: string, name: string): ReturnType<typeof resolveUser> {
     return resolveUser(root, name)
   } catch (error) {
     if (!isCode(error, 'invalid_argument')) throw error
-    throw new StartFailure(126, 'invalid_argument', messageOf(error), error)
+    throw new StartFailure(126, 'invalid_argument', messageOf(error), { cause: error })
   }
 }
 
