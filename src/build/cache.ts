@@ -22,11 +22,6 @@ export interface CacheRecord {
   readonly used: number
 }
 
-export interface CacheFilter {
-  /** Only records that no build has used since, in milliseconds since the epoch. */
-  readonly unusedSince?: number
-}
-
 interface Row {
   readonly key: Digest
   readonly layers: string
@@ -105,10 +100,10 @@ export function cacheRecords(db: Database): CacheRecord[] {
     .map((row) => ({ ...row, layers: JSON.parse(row.layers) as Digest[] }))
 }
 
-/** Forgets records; their layers go with the next garbage collection. Answers how many there were. */
-export function pruneCache(db: Database, { unusedSince }: CacheFilter = {}): number {
+/** Forgets records; their layers go with the next garbage collection. */
+export function forgetRecords(db: Database, keys: readonly Digest[]): void {
   db.schema(SCHEMA)
-  return unusedSince === undefined
-    ? db.run('DELETE FROM cache_record').changes
-    : db.run('DELETE FROM cache_record WHERE used < ?', unusedSince).changes
+  db.immediate(() => {
+    for (const key of keys) db.run('DELETE FROM cache_record WHERE key = ?', key)
+  })
 }

@@ -10,6 +10,7 @@ export function topHelp(): void {
   const about: Record<string, string> = {
     builder: 'Manage builds',
     buildx: "Docker's other name for build",
+    'cache-mount': 'Manage what builds keep in cache mounts',
     container: 'Manage containers',
     image: 'Manage images',
     network: 'Manage networks',

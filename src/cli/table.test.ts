@@ -31,6 +31,7 @@ test('docker’s management forms are found', () => {
     'artifact',
     'builder',
     'buildx',
+    'cache-mount',
     'container',
     'image',
     'index',

@@ -263,7 +263,33 @@ export const table: readonly Entry[] = [
     name: 'builder prune',
     summary: 'Remove build cache',
     also: ['buildx prune'],
-    load: async () => (await import('./commands/prune.ts')).builderPrune,
+    load: async () => (await import('./commands/builder.ts')).builderPrune,
+  },
+  {
+    name: 'builder du',
+    summary: 'Show what the build cache takes',
+    also: ['buildx du'],
+    load: async () => (await import('./commands/builder.ts')).builderDu,
+  },
+  {
+    name: 'cache-mount ls',
+    summary: 'List what RUN --mount=type=cache keeps',
+    load: async () => (await import('./commands/cachemount.ts')).cacheMountLs,
+  },
+  {
+    name: 'cache-mount export',
+    summary: 'Write a cache mount to a tar archive',
+    load: async () => (await import('./commands/cachemount.ts')).cacheMountExport,
+  },
+  {
+    name: 'cache-mount import',
+    summary: 'Fill a cache mount from a tar archive',
+    load: async () => (await import('./commands/cachemount.ts')).cacheMountImport,
+  },
+  {
+    name: 'cache-mount rm',
+    summary: 'Remove cache mounts',
+    load: async () => (await import('./commands/cachemount.ts')).cacheMountRm,
   },
   {
     name: 'artifact attach',

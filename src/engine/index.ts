@@ -77,3 +77,12 @@ export type {
   Volume,
   Volumes,
 } from './types.ts'
+export type {
+  CacheEntry,
+  CacheMountImport,
+  CacheMountVerbs,
+  CachePruned,
+  CachePruning,
+  CacheUsage,
+  NamedCacheMount,
+} from './cache/types.ts'

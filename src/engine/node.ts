@@ -1,4 +1,5 @@
 import { anticipateMigration } from '#runtime'
+import type { CacheMountVerbs } from './cache/types.ts'
 import { openParts, type Parts } from './parts.ts'
 import { containerOf } from './container/table.ts'
 import type {
@@ -29,6 +30,7 @@ export function openNode(options: NodeOptions = {}): Node {
     volumes: volumes(parts),
     networks: networks(parts),
     registries: registries(parts),
+    cacheMounts: cacheMounts(parts),
     indexes: indexes(parts),
     artifacts: artifacts(parts),
     system: system(parts),
@@ -126,6 +128,16 @@ function networks(parts: Parts): Networks {
   return { list: async () => (await import('./network/list.ts')).list(parts) }
 }
 
+function cacheMounts(parts: Parts): CacheMountVerbs {
+  const verbs = async (): Promise<CacheMountVerbs> => (await import('./cache/mounts.ts')).cacheMountVerbs(parts)
+  return {
+    list: async () => (await verbs()).list(),
+    export: async (name, options, call) => (await verbs()).export(name, options, call),
+    import: async (id, tar, options, call) => (await verbs()).import(id, tar, options, call),
+    remove: async (name) => (await verbs()).remove(name),
+  }
+}
+
 function registries(parts: Parts): Registries {
   const verbs = async (): Promise<Registries> => (await import('./registry/verbs.ts')).registryVerbs(parts)
   return {
@@ -179,7 +191,8 @@ function system(parts: Parts): System {
       await settled(parts)
       return (await import('./system/prune.ts')).prune(parts, request, call)
     },
-    pruneCache: async (options, call) => (await import('./system/prune.ts')).pruneCache(parts, options, call),
+    pruneCache: async (pruning, call) => (await import('./cache/prune.ts')).pruneCache(parts, pruning, call),
+    cacheUsage: async () => (await import('./cache/prune.ts')).cacheUsage(parts),
     requirements: async () => (await import('./system/requirements.ts')).requirements(parts),
     check: async (call) => (await import('./system/check.ts')).check(parts, call),
   }

@@ -16,6 +16,7 @@ import type { BuildQuestions } from './image/buildcall.ts'
 import type { BuildRequest } from './image/buildrequest.ts'
 import type { Verification } from './image/verification.ts'
 import type { Indexes } from './imageindex/types.ts'
+import type { CacheMountVerbs, CachePruned, CachePruning, CacheUsage } from './cache/types.ts'
 import type { Pruned } from './pruned.ts'
 import type { Copied, CopyRequest } from './transport/request.ts'
 
@@ -41,6 +42,7 @@ export interface Node extends AsyncDisposable {
   readonly volumes: Volumes
   readonly networks: Networks
   readonly registries: Registries
+  readonly cacheMounts: CacheMountVerbs
   readonly indexes: Indexes
   readonly artifacts: Artifacts
   readonly system: System
@@ -297,7 +299,8 @@ export interface System {
   details(): Promise<UsageDetails>
   prune(request?: PruneRequest, call?: Call): Promise<SystemPruned>
   /** Build cache only. */
-  pruneCache(options?: { readonly all?: boolean }, call?: Call): Promise<Pruned>
+  pruneCache(pruning?: CachePruning, call?: Call): Promise<CachePruned>
+  cacheUsage(): Promise<CacheUsage>
   requirements(): Promise<readonly Requirement[]>
   /** Checks everything stored against its digest; answers what is wrong, one line each. */
   check(call?: Call): Promise<readonly string[]>

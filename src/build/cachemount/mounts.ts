@@ -29,12 +29,18 @@ export function openCacheMounts(root: string): CacheMounts {
   return {
     acquire: (name, options, call) => acquire(join(root, keyOf(name)), name, options, call),
     list: () => namesIn(root).flatMap((key) => describe(root, key) ?? []),
+    replace: (name, made) => replace(root, name, made),
     remove: (key) => remove(root, key),
   }
 }
 
 function keyOf(name: CacheMountName): string {
-  return digestData(name).slice(7, 39)
+  return digestData(nameOf(name)).slice(7, 39)
+}
+
+/** The members of a name, whatever else is known. */
+function nameOf({ id, namespace, seed, mode, uid, gid }: CacheMountName): CacheMountName {
+  return { id, namespace, mode, uid, gid, ...(seed === undefined ? {} : { seed }) }
 }
 
 async function acquire(
@@ -102,7 +108,7 @@ function record(directory: string, name: CacheMountName): void {
   if (existsSync(path)) return
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const temporary = `${path}.${process.pid}`
-  writeFileSync(temporary, JSON.stringify({ ...name, created: Date.now() }))
+  writeFileSync(temporary, JSON.stringify({ ...nameOf(name), created: Date.now() }))
   renameSync(temporary, path)
 }
 
@@ -182,6 +188,22 @@ function remove(root: string, key: string): boolean {
     return true
   } finally {
     for (const taken of locks) taken.release()
+  }
+}
+
+function replace(root: string, name: CacheMountName, made: string): boolean {
+  const directory = join(root, keyOf(name))
+  record(directory, name)
+  const taken = tryLock(join(directory, '0.lock'))
+  if (!taken) return false
+  try {
+    const path = join(directory, '0')
+    if (existsSync(path)) renameSync(path, join(root, `${GONE}${crypto.randomUUID()}`))
+    renameSync(made, path)
+    sweep(root)
+    return true
+  } finally {
+    letGo(directory, taken)
   }
 }
 

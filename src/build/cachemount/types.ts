@@ -45,6 +45,8 @@ export interface AcquireOptions {
 export interface CacheMounts {
   acquire(name: CacheMountName, options: AcquireOptions, call?: Call): Promise<HeldCacheMount>
   list(): CacheMountInfo[]
+  /** Puts a directory, which must be on the same file system, in a cache mount's place; false when that is in use. */
+  replace(name: CacheMountName, directory: string): boolean
   /** Deletes it with all that is in it; false when it is in use or gone. */
   remove(key: string): boolean
 }

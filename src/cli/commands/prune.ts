@@ -97,23 +97,6 @@ export const volumePrune: Command = command({
   },
 })
 
-export const builderPrune: Command = command({
-  usage: '[OPTIONS]',
-  summary: 'Remove build cache',
-  options: { all: { type: 'boolean', short: 'a', help: 'Remove all build cache, not just what no image uses' }, force },
-  refused: { filter: '', 'keep-storage': '', 'max-used-space': '', 'min-free-space': '', 'reserved-space': '' },
-  max: 0,
-  run: async (context, values) => {
-    if (!values.force && !confirm(`WARNING! This will remove ${values.all ? 'all' : 'all dangling'} build cache.\n`))
-      return
-    const pruned = await (
-      await context.node()
-    ).system.pruneCache({ all: values.all === true }, { signal: context.signal })
-    section('Deleted build cache objects:', pruned.removed)
-    print(`Total:\t${size(pruned.bytes, 4)}`)
-  },
-})
-
 function section(heading: string, lines: readonly string[]): void {
   if (lines.length > 0) print(`${heading}\n${lines.join('\n')}\n`)
 }

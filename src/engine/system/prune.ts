@@ -1,17 +1,16 @@
 import type { Call } from '#base'
-import { cacheRecords, pruneCache as forgetRecords } from '#build'
+import { pruneCache } from '../cache/prune.ts'
 import { sweepLocks } from '../container/lock.ts'
 import { prune as pruneContainers } from '../container/prune.ts'
 import { prune as pruneImages } from '../image/prune.ts'
 import { endpointOf, isUsed } from '../network/endpoint.ts'
 import { listNetworks } from '../network/table.ts'
 import type { Parts } from '../parts.ts'
-import type { PruneRequest, Pruned, SystemPruned } from '../types.ts'
+import type { PruneRequest, SystemPruned } from '../types.ts'
 import { volumeVerbs } from '../volume/verbs.ts'
-import { collect } from './collect.ts'
 import { sweepWorkDirs } from './workdir.ts'
 
-/** Cache records that no build has used for this long go with an ordinary prune: a week, milliseconds. */
+/** Results and cache mounts that no build has used for this long go with an ordinary prune: a week, milliseconds. */
 const STALE = 7 * 24 * 60 * 60 * 1000
 
 /** Removes what nothing uses: stopped containers, nameless images, old build cache; by request more. */
@@ -19,7 +18,7 @@ export async function prune(parts: Parts, request: PruneRequest = {}, call?: Cal
   const all = request.all === true
   const containers = await pruneContainers(parts, undefined, call)
   const volumes = request.volumes ? await volumeVerbs(parts).prune({}) : { removed: [], bytes: 0 }
-  const cache = await pruneCache(parts, { all }, call)
+  const cache = await pruneCache(parts, { all: true, ...(all ? {} : { unusedSince: Date.now() - STALE }) }, call)
   const images = await pruneImages(parts, { all }, call)
   await sweepWorkDirs(parts)
   sweepLocks(parts)
@@ -29,18 +28,9 @@ export async function prune(parts: Parts, request: PruneRequest = {}, call?: Cal
     containers: containers.removed,
     volumes: volumes.removed,
     images: images.removed,
-    cache: cache.removed,
+    cache: cache.entries.map(({ id }) => id),
     bytes: containers.bytes + volumes.bytes + cache.bytes + images.bytes,
   }
-}
-
-/** Forgets what builds remember; layers that an image shares stay with the image. */
-export async function pruneCache(parts: Parts, options: { readonly all?: boolean } = {}, call?: Call): Promise<Pruned> {
-  const before = Date.now() - STALE
-  const going = cacheRecords(parts.db).filter((record) => options.all || record.used < before)
-  forgetRecords(parts.db, options.all ? {} : { unusedSince: before })
-  const { bytes } = await collect(parts, {}, call)
-  return { removed: going.map(({ key }) => key.slice(7, 19)), bytes }
 }
 
 /**

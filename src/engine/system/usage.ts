@@ -1,4 +1,3 @@
-import { cacheRecords, cacheRoots } from '#build'
 import { openImage } from '#image'
 import type { Digest } from '#oci'
 import { size as containerSize } from '../container/size.ts'
@@ -79,17 +78,21 @@ function volumeRow(parts: Parts): UsageRow {
   return row
 }
 
-/** Layers that only the build cache keeps. */
+/** What only the build cache keeps: layers, and cache mounts. */
 async function cacheRow(parts: Parts): Promise<UsageRow> {
-  const layers = await parts.layers()
-  const images = await diskSizes(
+  const { cacheUsage } = await import('../cache/prune.ts')
+  const { entries, total, reclaimable } = await cacheUsage(parts)
+  const active = entries.filter((entry) => entry.inUse).length
+  return { type: 'Build Cache', total: entries.length, active, size: total, reclaimable }
+}
+
+/** What all images keep on disk, by digest. */
+export async function imageSizes(parts: Parts): Promise<ReadonlyMap<Digest, number>> {
+  const images = await listImages(parts, { all: true })
+  return await diskSizes(
     parts,
-    (await listImages(parts, { all: true })).map((image) => image.digest),
+    images.map((image) => image.digest),
   )
-  const bytes = cacheRoots(parts.db)
-    .filter((digest) => !images.has(digest))
-    .reduce((sum, digest) => sum + (layers.stat(digest)?.diskSize ?? 0), 0)
-  return { type: 'Build Cache', total: cacheRecords(parts.db).length, active: 0, size: bytes, reclaimable: bytes }
 }
 
 export async function details(parts: Parts): Promise<UsageDetails> {
