@@ -1,7 +1,8 @@
 import { checkWords, parseArguments, UnknownWord } from './arguments.ts'
 import type { Command, Context, Options, Values } from './command.ts'
 import { parseGlobals, type Globals } from './globals.ts'
-import { find, groups, membersOf, table, type Entry } from './table.ts'
+import { find, groups, membersOf } from './lookup.ts'
+import { table, type Entry } from './table.ts'
 
 /** Runs one command line; the exit code. Everything it wrote is written when this resolves. */
 export async function dispatch(argv: readonly string[]): Promise<number> {

@@ -1,6 +1,7 @@
 import type { Command } from './command.ts'
 import { print } from './output.ts'
-import { groups, membersOf, table, type Entry } from './table.ts'
+import { groups, membersOf } from './lookup.ts'
+import { table, type Entry } from './table.ts'
 
 const COMMON = ['run', 'build', 'ps', 'exec', 'logs', 'images']
 

@@ -1,7 +1,8 @@
 import { expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { find, groups, membersOf, table } from './table.ts'
+import { find, groups, membersOf } from './lookup.ts'
+import { table } from './table.ts'
 import { VERSION } from './version.ts'
 
 test('every entry loads, and says the same in the list and in its help', async () => {

@@ -53,7 +53,7 @@ test.skipIf(skip)('whoever waits while it is removed gets a new one; a lock held
   expect(mounts.list()[0]!.inUse).toBe(true)
   expect(mounts.remove(info!.key)).toBe(false)
   const waiting = mounts.acquire(name, { sharing: 'shared', workDir, fill })
-  holder.stdin.end()
+  void holder.stdin.end()
   await holder.exited
   using held = await waiting
   expect(readdirSync(held.path).toSorted()).toEqual(['f', 'g'])

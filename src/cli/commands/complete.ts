@@ -1,6 +1,7 @@
 import { command, type Command, type Completion, type Context } from '../command.ts'
 import { print } from '../output.ts'
-import { find, groups, membersOf, table } from '../table.ts'
+import { find, groups, membersOf } from '../lookup.ts'
+import { table } from '../table.ts'
 
 /** Answers the shell: candidates for the last of the words. Mistakes answer nothing. */
 export const complete: Command = command({
