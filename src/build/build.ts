@@ -78,6 +78,7 @@ export async function build(host: BuildHost, options: BuildOptions, call?: Call)
       origin ??= originOf({ options, name, text, bases, session })
       return provenance(origin, { platform: image.platform, vertex: vertices.get(image) }, how)
     },
+    sources: session.resolved(),
     created: times.created,
     ...counts,
   }

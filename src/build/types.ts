@@ -89,11 +89,20 @@ export interface BuildHost {
   readonly lease: Lease
   /** What this build does together with others of the same process. */
   readonly shared?: SharedWork<readonly Digest[]>
+  /** What sources are to be, whatever their names lead to; images are pinned by {@link resolveImage}. */
+  readonly pins?: SourcePins
   /** An image by reference; `not_found` when neither the store nor a registry has it. */
   resolveImage(ref: string, platform: Platform, call?: Call): Promise<OpenedImage>
   /** A network for one step, with the files of `/etc` that belong to it. */
   openNetwork(request: NetworkRequest, call?: Call): Promise<BuildNetwork>
   readonly cacheMounts: CacheMounts
+}
+
+/** Answers undefined for what is not pinned. */
+export interface SourcePins {
+  /** The commit of a reference. */
+  git(remote: string, ref: string): string | undefined
+  http(url: string): Digest | undefined
 }
 
 export interface NetworkRequest {
@@ -125,6 +134,8 @@ export interface ResolvedSource {
   readonly kind: 'git' | 'http'
   /** Without credentials. */
   readonly uri: string
+  /** Of git, as it was asked for; absent for the default branch. */
+  readonly ref?: string
   /** Digest of a file, or a commit. */
   readonly digest: string
 }
@@ -152,6 +163,8 @@ export interface BuildResult {
   readonly cache: BuildCacheResult
   /** How one of the images came to be: an SLSA v1 predicate. */
   provenance(image: BuiltImage, options: ProvenanceOptions): object
+  /** What it read over the network, images aside. */
+  readonly sources: readonly ResolvedSource[]
   /** Seconds since the epoch: the time of config and history. */
   readonly created: number
 }

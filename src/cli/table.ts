@@ -31,6 +31,11 @@ export const table: readonly Entry[] = [
     load: async () => (await import('./commands/build.ts')).build,
   },
   {
+    name: 'lock update',
+    summary: 'Ask again what the names in a lock file mean, and show what changed',
+    load: async () => (await import('./commands/lock.ts')).lockUpdate,
+  },
+  {
     name: 'bake',
     summary: 'Build the targets of a file',
     also: ['buildx bake'],

@@ -103,6 +103,8 @@ function images(parts: Parts): Images {
     import: async (tar, options, call) => (await import('./image/import.ts')).importRoot(parts, tar, options, call),
     questions: async () => (await import('./image/buildcall.ts')).buildQuestions(parts),
     build: async (request, call) => (await import('./image/build.ts')).build(parts, request, call),
+    updateLock: async (file, options, call) =>
+      (await import('./lock/update.ts')).updateLock(parts, file, options, call),
     bake: async (targets, calls) => (await import('./image/bake.ts')).bake(parts, targets, calls),
     verify: async (request, call) => (await import('./image/verify.ts')).verifyBuild(parts, request, call),
     copy: async (request, call) => (await import('./transport/copy.ts')).copy(parts, request, call),

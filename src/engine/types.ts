@@ -14,6 +14,7 @@ import type { Artifacts } from './artifact/types.ts'
 import type { ContainerState, Containers } from './container/types.ts'
 import type { BuildQuestions } from './image/buildcall.ts'
 import type { BuildRequest } from './image/buildrequest.ts'
+import type { LockChange } from './lock/types.ts'
 import type { Verification } from './image/verification.ts'
 import type { Indexes } from './imageindex/types.ts'
 import type { CacheMountVerbs, CachePruned, CachePruning, CacheUsage } from './cache/types.ts'
@@ -133,6 +134,8 @@ export interface Images {
   build(request: BuildRequest, call?: Call): Promise<Built>
   /** Builds several at once; what they share is done once. Targets come behind those that they read. */
   bake(targets: ReadonlyMap<string, BakeTarget>, calls: (target: string) => Call): Promise<ReadonlyMap<string, Built>>
+  /** Asks again what the names in a lock file mean; answers what changed, and writes it unless `check` is set. */
+  updateLock(file: string, options?: { readonly check?: boolean }, call?: Call): Promise<readonly LockChange[]>
   /** Builds twice, the second time elsewhere and from nothing, and compares. Names nothing. */
   verify(request: BuildRequest, call?: Call): Promise<Verification>
   /** What can be asked about a Dockerfile without building it. */

@@ -4,8 +4,8 @@ import { digestData } from '../digest.ts'
 import { checkOut, keepsGitDir } from '../source/git/checkout.ts'
 import { rememberCommit } from '../source/git/commits.ts'
 import { Git } from '../source/git/git.ts'
-import { withoutCredentials } from '../source/git/giturl.ts'
-import { pinnedCommit, resolveGit, type ResolvedGit } from '../source/git/resolve.ts'
+import { withoutCredentials, type GitSource } from '../source/git/giturl.ts'
+import { checkSum, pinnedCommit, resolveGit, type ResolvedGit } from '../source/git/resolve.ts'
 import { baseOf, SourceTree } from '../source/tree.ts'
 import { walk } from '../source/walk.ts'
 import type { Op } from '../types.ts'
@@ -24,10 +24,14 @@ export function gitOp(def: GitDefinition, environment: StepEnvironment): Op<Stac
   let resolved: ResolvedGit | undefined
   return {
     async cacheMap(call) {
-      resolved = pinnedCommit(source) ?? (await withGit(def, environment, (git) => resolveGit(git, source, call)))
+      resolved =
+        pinnedCommit(source) ??
+        locked(source, environment) ??
+        (await withGit(def, environment, (git) => resolveGit(git, source, call)))
       const { object, commit = object, ref } = resolved
       const keep = keepsGitDir(source)
-      environment.resolved(def, { kind: 'git', uri: withoutCredentials(source.remote), digest: commit })
+      const name = source.ref === undefined ? {} : { ref: source.ref }
+      environment.resolved(def, { kind: 'git', uri: withoutCredentials(source.remote), ...name, digest: commit })
       const named = keep ? { object, ref, remote: withoutCredentials(source.remote) } : {}
       const { subdir, submodules = true, mtime = 'checkout' } = source
       return { digest: digestData({ op: 'git', commit, subdir, submodules, mtime, epoch, keep, ...named }), deps: [] }
@@ -41,6 +45,14 @@ export function gitOp(def: GitDefinition, environment: StepEnvironment): Op<Stac
         return await addLayer(host, [], layerTar(entries(tree, def, madeTime(time)), call), call)
       }),
   }
+}
+
+/** The commit that a lock has for it; a checksum that was asked for must agree. */
+function locked(source: GitSource, { host }: StepEnvironment): ResolvedGit | undefined {
+  const commit = host.pins?.git(withoutCredentials(source.remote), source.ref ?? 'HEAD')
+  if (commit === undefined) return undefined
+  checkSum(source, [commit])
+  return { object: commit }
 }
 
 /** Runs `work` with git, and an SSH agent for where the remote asks for one: that of `--ssh`, else the caller's own. */

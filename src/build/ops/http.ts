@@ -14,8 +14,10 @@ import { layerTar } from './writelayer.ts'
  * A file from a URL: a layer with nothing else in it, owned by root, for nobody else to read, with the time that the
  * server gives. The key is made from what it holds; with a checksum the server need not be asked.
  */
-export function httpOp(def: HttpDefinition, environment: StepEnvironment): Op<Stack> {
+export function httpOp(asked: HttpDefinition, environment: StepEnvironment): Op<Stack> {
   const { host, secrets } = environment
+  const checksum = asked.checksum ?? host.pins?.http(shown(asked.url))
+  const def: HttpDefinition = checksum === undefined ? asked : { ...asked, checksum }
   let known: Download | undefined
   const fetchFile = async (isNeeded: boolean, call?: Call): Promise<Download> =>
     await download(
@@ -25,7 +27,7 @@ export function httpOp(def: HttpDefinition, environment: StepEnvironment): Op<St
   return {
     async cacheMap(call) {
       if (def.checksum === undefined) known = await fetchFile(false, call)
-      environment.resolved(def, { kind: 'http', uri: def.url, digest: def.checksum ?? known!.digest })
+      environment.resolved(asked, { kind: 'http', uri: shown(def.url), digest: def.checksum ?? known!.digest })
       const { digest = def.checksum, lastModified } = known ?? {}
       return { digest: digestData({ op: 'http', name: def.name, digest, lastModified }), deps: [] }
     },
@@ -38,7 +40,9 @@ export function httpOp(def: HttpDefinition, environment: StepEnvironment): Op<St
         if (expected !== undefined && file.digest !== expected)
           fail('data_loss', `${shown(def.url)} has digest ${file.digest}, not ${expected}`, {
             hint:
-              def.checksum === undefined ? 'it changed during the build: build again' : 'check the URL and --checksum',
+              def.checksum === undefined
+                ? 'it changed during the build: build again'
+                : 'check the URL, its --checksum, and cairn.lock',
           })
         const content = { size: statSync(path).size, open: () => readChunks(path) }
         const mtime = madeTime(file.lastModified)

@@ -7,6 +7,7 @@ import { contextFlags, contextRequest, refusedContextFlags } from '../flags/buil
 import { languageFlags, languageRequest, refusedLanguageFlags } from '../flags/build/language.ts'
 import { writeResult } from '../flags/build/metadata.ts'
 import { onErrorFlags, onErrorRequest } from '../flags/build/onerror.ts'
+import { lockFlags, lockRequest } from '../flags/build/lock.ts'
 import { progressFlags, progressOf } from '../flags/build/progress.ts'
 import { refusedResultFlags, resultFlags, resultRequest } from '../flags/build/result.ts'
 import { refusedStepFlags, stepFlags, stepRequest } from '../flags/build/step.ts'
@@ -23,13 +24,19 @@ const REFUSED = [
   'builder',
 ]
 
-type Flags = typeof cacheFlags & typeof contextFlags & typeof languageFlags & typeof resultFlags & typeof stepFlags
+type Flags = typeof cacheFlags &
+  typeof contextFlags &
+  typeof languageFlags &
+  typeof lockFlags &
+  typeof resultFlags &
+  typeof stepFlags
 
 /** What the flags ask of a build of the context `path`. */
 export async function requestOf(values: Values<Flags>, path: string): Promise<BuildRequest> {
   return {
     ...(await contextRequest(values, path)),
     ...languageRequest(values),
+    ...lockRequest(values, path),
     ...cacheRequest(values),
     ...stepRequest(values),
     ...resultRequest(values),
@@ -44,6 +51,7 @@ export const build: Command = command({
     ...cacheFlags,
     ...contextFlags,
     ...languageFlags,
+    ...lockFlags,
     ...onErrorFlags,
     ...progressFlags,
     ...resultFlags,

@@ -1,8 +1,8 @@
 import type { Call } from '#base'
 import { build as buildImage, type BuildHost, type BuildResult, type CacheSource } from '#build'
 import { acquireLease, type Lease } from '#content'
-import { openImage } from '#image'
-import { familiarName, hostPlatform, isIndex, matchPlatform, parseReference } from '#oci'
+import { openImage, type OpenedImage } from '#image'
+import { familiarName, hostPlatform, isIndex, matchPlatform, parseReference, type Digest, type Platform } from '#oci'
 import { newId } from '../container/name.ts'
 import type { Parts } from '../parts.ts'
 import { createWorkDir } from '../system/workdir.ts'
@@ -12,6 +12,7 @@ import { buildOptions } from './buildoptions.ts'
 import type { BuildRequest } from './buildrequest.ts'
 import type { CachePlace } from './cache/types.ts'
 import { imageContent } from './content.ts'
+import { locate } from './find.ts'
 import { fullName } from './names.ts'
 import { checkOutputs, sendOutputs } from './outputs/outputs.ts'
 
@@ -43,14 +44,17 @@ export async function buildAmong(
   using work = await createWorkDir(parts, 'build')
   await using host = await openBuildHost(parts, { lease, workDir: work.path, policy: pull ? 'always' : 'missing' })
   const content = await imageContent(parts)
+  const resolveImage = (ref: string, platform: Platform, inner?: Call): Promise<OpenedImage> => {
+    const other = made?.(ref)
+    return other ? openImage(content, other.root, platform, inner) : host.resolveImage(ref, platform, inner)
+  }
+  const pins = request.lock && new (await import('../lock/pins.ts')).Pins(request.lock)
   const result = await buildImage(
     {
       ...host,
       ...(shared && { shared }),
-      resolveImage: async (ref, platform, inner) => {
-        const other = made?.(ref)
-        return other ? openImage(content, other.root, platform, inner) : host.resolveImage(ref, platform, inner)
-      },
+      ...(pins && { pins }),
+      resolveImage: pins ? pins.resolver(resolveImage, (ref, image) => rootOf(parts, ref, image)) : resolveImage,
     },
     {
       ...buildOptions(request),
@@ -73,6 +77,7 @@ export async function buildAmong(
     ...(attested && { predicates: attested.predicates }),
   }
   const { descriptor, pushed } = await sendOutputs(session, outputs, call)
+  pins?.save(result)
   if (cacheTo.length > 0) await (await import('./cache/send.ts')).sendCaches(session, { places: cacheTo, pushed }, call)
   const built = {
     id: idOf(result),
@@ -83,6 +88,14 @@ export async function buildAmong(
     ref: newId().slice(0, 25),
   }
   return { built, result }
+}
+
+/** What a name means here, if that leads to the image: an index serves all platforms. */
+async function rootOf(parts: Parts, ref: string, image: OpenedImage): Promise<Digest> {
+  const here = await locate(parts, ref).catch(() => undefined)
+  if (!here || here.root.digest === image.descriptor.digest) return image.descriptor.digest
+  const same = await openImage(await imageContent(parts), here.root, image.platform).catch(() => undefined)
+  return same?.descriptor.digest === image.descriptor.digest ? here.root.digest : image.descriptor.digest
 }
 
 async function cacheSources(parts: Parts, places: readonly CachePlace[]): Promise<readonly CacheSource[]> {

@@ -11,6 +11,7 @@ export function buildOptions(request: BuildRequest): BuildOptions {
     cacheTo: _to,
     pull: _pull,
     attest: _attest,
+    lock: _lock,
     platforms,
     ...options
   } = request

@@ -1,6 +1,7 @@
 import type { CacheOptions, ContextOptions, LanguageOptions, ResultOptions, StepOptions } from '#build'
 import type { AttestRequest } from './attest/types.ts'
 import type { CacheDestination, CachePlace } from './cache/types.ts'
+import type { LockRequest } from '../lock/types.ts'
 import type { BuildOutput } from './outputs/types.ts'
 
 /** What a caller asks of a build: the build's own options, and what only a node can do. */
@@ -18,6 +19,8 @@ export interface BuildRequest
   readonly cacheFrom?: readonly CachePlace[]
   /** Where this build's records go. */
   readonly cacheTo?: readonly CacheDestination[]
+  /** What pins the sources. */
+  readonly lock?: LockRequest
   /** What is stated about the result. */
   readonly attest?: AttestRequest
   /** Ask the registries what base images' names mean now; else only for those that are not here. */
