@@ -1,5 +1,4 @@
 import { closeSync, openSync } from 'node:fs'
-import { connect } from 'node:net'
 import { fail } from '#base'
 import { close, pipe } from '#sys'
 import { findProgram } from '../find.ts'
@@ -122,7 +121,7 @@ async function publishOne(socket: string, { hostIp, hostPort, containerPort, pro
 function ask(socket: string, request: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = ''
-    const client = connect(socket, () => client.end(request))
+    const client = process.getBuiltinModule('node:net').connect(socket, () => client.end(request))
     client.setEncoding('utf8')
     client.on('data', (text: string) => (answer += text))
     client.on('end', () => resolve(answer))

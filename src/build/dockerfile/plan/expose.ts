@@ -1,5 +1,5 @@
-import { isIP } from 'node:net'
 import { fail } from '#base'
+import { tryParseAddress } from '#runtime'
 
 /** `80`, `8000-8002/udp`, `127.0.0.1:80:80`: the container's ports as `port/protocol`. */
 export function parseExposed(text: string): string[] {
@@ -13,7 +13,7 @@ export function parseExposed(text: string): string[] {
   if (!['tcp', 'udp', 'sctp'].includes(protocol)) refuse(`unknown protocol ${protocolText}`)
   const [start, end] = portRange(range) ?? refuse('not a port or range between 0 and 65535')
   const address = parts.slice(0, -2).join(':')
-  if (address !== '' && isIP(address.replace(/^\[(.*)\]$/, '$1')) === 0) refuse(`${address} is no IP address`)
+  if (address !== '' && !tryParseAddress(address.replace(/^\[(.*)\]$/, '$1'))) refuse(`${address} is no IP address`)
   const host = parts.length > 1 ? parts.at(-2)! : ''
   const hostRange = host === '' ? undefined : (portRange(host) ?? refuse('invalid host port'))
   if (hostRange && hostRange[1] - hostRange[0] !== end - start && end !== start) refuse('the ranges differ in length')
