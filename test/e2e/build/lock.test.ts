@@ -38,7 +38,7 @@ describe.skipIf(skipReason('lock files', needsRoot()))('lock files', () => {
       '--label',
       `l=${label}`,
       '-t',
-      'base:1',
+      image,
       '-t',
       `kept:${label}`,
     ]
