@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hostPlatform } from '#oci'
+import { whyNotEmulated } from '#runtime'
 import { cairnNode, lacking, must, needsRoot, skipReason, tempDir, type TempDir, type TestNode } from '#testkit'
 
 const skip = skipReason('builds for several platforms', needsRoot(), lacking('crun'))
@@ -89,6 +90,28 @@ describe.skipIf(skip)('several platforms', () => {
     expect(await node.must(['images', '-q'])).toBeTruthy()
     expect(await node.must(['inspect', '-f', '{{.Architecture}}', 'listed'])).toBe('s390x\n')
   })
+
+  const unemulated = whyNotEmulated({ os: 'linux', architecture: 'riscv64' })
+  const noEmulator = skipReason(
+    'a step of another platform',
+    lacking('go'),
+    unemulated && `needs an emulator: ${unemulated}`,
+  )
+  test.skipIf(noEmulator)(
+    'a step of another platform runs where it is emulated',
+    async () => {
+      const from = context('FROM scratch\nCOPY tool /tool\nRUN ["/tool"]\n')
+      writeFileSync(
+        join(from, 'main.go'),
+        'package main\nimport ("os"; "runtime")\nfunc main() { os.WriteFile("/made", []byte(runtime.GOARCH), 0o644) }\n',
+      )
+      const env = { GOOS: 'linux', GOARCH: 'riscv64', CGO_ENABLED: '0' }
+      await must(['go', 'build', '-o', 'tool', 'main.go'], { cwd: from, env })
+      await node.must(['build', '-q', '--network=none', '--platform=linux/riscv64', `-o=${from}/out`, from])
+      expect(readFileSync(join(from, 'out/made'), 'utf8')).toBe('riscv64')
+    },
+    120_000,
+  )
 
   test('a step that cannot run here says what to do, at its line', async () => {
     // No kernel emulates this one.
