@@ -4,6 +4,7 @@ import { whyNotEmulated } from '#runtime'
 import { checksOf, warnOfFindings } from './dockerfile/check/report.ts'
 import { checkPlan } from './dockerfile/check/stage.ts'
 import { planBuild, type Plan } from './dockerfile/plan/plan.ts'
+import { squashedState } from './dockerfile/plan/squash.ts'
 import { epochs } from './epochs.ts'
 import { exportImages } from './export/images.ts'
 import { openContexts } from './opencontexts.ts'
@@ -50,7 +51,10 @@ export async function build(host: BuildHost, options: BuildOptions, call?: Call)
       ),
     ),
   )
-  const plans = await planning.finally(() => warnOfFindings(checks, call))
+  const asked = await planning.finally(() => warnOfFindings(checks, call))
+  const plans = options.squash
+    ? asked.map((plan) => ({ ...plan, state: squashedState(plan.state, times.explicit) }))
+    : asked
   warnOfArguments(plans[0]!, call)
   checks.refuse()
   const { stacks, graph, ...counts } = await session.solve(plans, call)

@@ -14,10 +14,19 @@ export type Definition =
   | MkdirDefinition
   | CopyDefinition
   | MergeDefinition
+  | SquashDefinition
   | HttpDefinition
   | GitDefinition
 
 export type BuildVertex = Vertex<Definition>
+
+/** All layers but the base's made one. */
+export interface SquashDefinition {
+  readonly op: 'squash'
+  /** How many layers stay as they are. */
+  readonly base: number
+  readonly epoch?: number
+}
 
 /** The layers of an image; none for `scratch`. */
 export interface ImageDefinition {

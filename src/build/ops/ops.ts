@@ -7,6 +7,7 @@ import { imageOp } from './image.ts'
 import { mergeOp } from './merge.ts'
 import { mkdirOp } from './mkdir.ts'
 import { runOp } from './run.ts'
+import { squashOp } from './squash.ts'
 import type { StepEnvironment } from './step.ts'
 
 /** How each kind of definition is evaluated. */
@@ -22,6 +23,8 @@ export function opOf({ def }: BuildVertex, environment: StepEnvironment): Op<Sta
       return copyOp(def, environment)
     case 'merge':
       return mergeOp(def)
+    case 'squash':
+      return squashOp(def, environment)
     case 'http':
       return httpOp(def, environment)
     case 'git':

@@ -2,27 +2,20 @@ import { fail } from '#base'
 import type { BuildRequest } from '#engine'
 import { answerCall, parseCall } from '../buildcall/call.ts'
 import { command, type Command, type Values } from '../command.ts'
-import { cacheFlags, cacheRequest, refusedCacheFlags } from '../flags/build/cache.ts'
+import { cacheFlags, cacheRequest } from '../flags/build/cache.ts'
 import { contextFlags, contextRequest, refusedContextFlags } from '../flags/build/context.ts'
 import { languageFlags, languageRequest, refusedLanguageFlags } from '../flags/build/language.ts'
 import { writeResult } from '../flags/build/metadata.ts'
 import { onErrorFlags, onErrorRequest } from '../flags/build/onerror.ts'
 import { lockFlags, lockRequest } from '../flags/build/lock.ts'
 import { progressFlags, progressOf } from '../flags/build/progress.ts'
-import { refusedResultFlags, resultFlags, resultRequest } from '../flags/build/result.ts'
+import { resultFlags, resultRequest } from '../flags/build/result.ts'
 import { refusedStepFlags, stepFlags, stepRequest } from '../flags/build/step.ts'
 import { whyFlags, whyOf } from '../flags/build/why.ts'
 import { print } from '../output.ts'
 import { labelled } from '../progress/labelled.ts'
 
-const REFUSED = [
-  ...refusedCacheFlags,
-  ...refusedContextFlags,
-  ...refusedLanguageFlags,
-  ...refusedResultFlags,
-  ...refusedStepFlags,
-  'builder',
-]
+const REFUSED = [...refusedContextFlags, ...refusedLanguageFlags, ...refusedStepFlags, 'builder']
 
 type Flags = typeof cacheFlags &
   typeof contextFlags &

@@ -173,6 +173,44 @@ describe.skipIf(skip)('outputs', () => {
     ).not.toContain('latest')
   })
 
+  test('--squash: one layer over the base, the same files, the same digest again', async () => {
+    const from = join(dir.path, 'layered')
+    mkdirSync(from)
+    writeFileSync(
+      join(from, 'Dockerfile'),
+      `FROM busybox AS base
+RUN mkdir /kept /gone && echo 1 > /kept/old && echo 2 > /gone/file
+FROM base
+RUN head -c 400000 /dev/zero > /big && rm -r /gone /etc/group
+RUN rm /big && rm -r /kept && mkdir /kept && echo new > /kept/new && mkdir /gone
+COPY --link Dockerfile /kept/
+RUN ln /kept/new /hard && ln -s hard /soft && touch /tmp/x
+`,
+    )
+    const listing = async (name: string, ...args: string[]): Promise<string> => {
+      await node.must([
+        'build',
+        '-q',
+        '--network=none',
+        ...args,
+        '-t',
+        name,
+        `-o=type=tar,dest=${at('s.tar')}`,
+        '-o=type=image',
+        from,
+      ])
+      return must(['sh', '-c', `tar --numeric-owner -tvf ${at('s.tar')} | sort`])
+    }
+    expect(await listing('squashed', '--squash')).toBe(await listing('whole'))
+    const inspect = (name: string, format: string): Promise<string> => node.must(['inspect', '-f', format, name])
+    const layers = JSON.parse(await inspect('squashed', '{{json .RootFS.Layers}}')) as string[]
+    expect(layers).toHaveLength(2)
+    const digest = await inspect('squashed', '{{.Descriptor.digest}}')
+    await listing('again', '--squash', '--no-cache')
+    expect(await inspect('again', '{{.Descriptor.digest}}')).toBe(digest)
+    expect((await node.must(['history', '-q', 'squashed'])).trim().split('\n').length).toBeGreaterThan(4)
+  })
+
   test('wishes that cannot be are refused by name', async () => {
     for (const [output, message] of [
       ['type=oci,dest=x,color=red', 'knows no option "color"'],

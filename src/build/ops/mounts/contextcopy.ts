@@ -4,6 +4,7 @@ import { checkCanceled, type Call } from '#base'
 import { encodeName } from '#codec'
 import type { Digest } from '#oci'
 import { AT_FDCWD, setTimesAt } from '#sys'
+import { digestText } from '../../digest.ts'
 import { contentDigest } from '../../source/contentdigest.ts'
 import type { LocalTree } from '../../source/localtrees.ts'
 import { MAIN_CONTEXT } from '../../source/maincontext.ts'
@@ -29,7 +30,9 @@ export function contextDigest(part: ContextPart, { trees }: StepEnvironment, cal
   const { tree, digests } = trees.get(part.tree)
   const node = find(tree, part.source, whereIs(part))
   const options = { file: (file: TreeNode) => digests.digest(file), ownership: false }
-  return contentDigest(tree, [{ path: part.source, node }], options, call)
+  const content = contentDigest(tree, [{ path: part.source, node }], options, call)
+  trees.noteRead(part.tree, digestText(content))
+  return content
 }
 
 /**

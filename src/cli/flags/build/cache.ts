@@ -24,8 +24,6 @@ export const cacheFlags = {
   pull: { type: 'boolean', help: 'Always attempt to pull all referenced images' },
 } as const
 
-export const refusedCacheFlags: readonly string[] = []
-
 export function cacheRequest(values: Values<typeof cacheFlags>): Partial<BuildRequest> {
   return {
     noCache: values['no-cache'] === true,

@@ -24,16 +24,16 @@ export const resultFlags = {
   provenance: { type: 'string', help: 'Shorthand for "--attest=type=provenance" (true, mode=min, mode=max)' },
   push: { type: 'boolean', help: 'Shorthand for "--output=type=registry"' },
   sbom: { type: 'string', help: 'Shorthand for "--attest=type=sbom"' },
+  squash: { type: 'boolean', help: 'Squash newly built layers into a single new layer' },
   tag: { type: 'string', short: 't', multiple: true, help: 'Name and optionally a tag (format: name:tag)' },
 } as const
-
-export const refusedResultFlags = ['squash'] as const
 
 export function resultRequest(values: Values<typeof resultFlags>): Partial<BuildRequest> {
   return given({
     tags: values.tag ?? [],
     platforms: values.platform?.flatMap((list) => list.split(',')).map((name) => name.trim()),
     labels: pairs(values.label ?? []),
+    squash: values.squash,
     attest: attestRequest({ attest: values.attest ?? [], provenance: values.provenance, sbom: values.sbom }),
     outputs: buildOutputs({
       output: values.output ?? [],
