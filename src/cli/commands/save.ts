@@ -24,27 +24,22 @@ export const save: Command = command({
   },
 })
 
-/** Writes to standard output, or to a file that appears only when it is whole; a device or fifo is written to as it is. */
+/** Writes to standard output, or to a file that appears only when it is whole; a device or a pipe is never replaced. */
 export async function toFile(stream: AsyncIterable<Uint8Array>, path: string | undefined): Promise<void> {
   if (path === undefined || path === '-') return drain(stream, 1)
   const there = statSync(path, { throwIfNoEntry: false })
-  if (there?.isDirectory()) fail('invalid_argument', `${path} is a directory`, { hint: 'give the name of a file' })
-  if (there && !there.isFile()) return intoFile(stream, path, 'w')
-  const partial = `${path}.partial-${process.pid}`
+  const isReplaced = there === undefined || there.isFile()
+  const partial = isReplaced ? `${path}.partial-${process.pid}` : path
   try {
-    await intoFile(stream, partial, 'wx')
-    renameSync(partial, path)
+    const fd = openSync(partial, isReplaced ? 'wx' : 'w', 0o644)
+    try {
+      await drain(stream, fd)
+    } finally {
+      closeSync(fd)
+    }
+    if (isReplaced) renameSync(partial, path)
   } catch (error) {
-    rmSync(partial, { force: true })
+    if (isReplaced) rmSync(partial, { force: true })
     throw error
-  }
-}
-
-async function intoFile(stream: AsyncIterable<Uint8Array>, path: string, flags: 'w' | 'wx'): Promise<void> {
-  const fd = openSync(path, flags, 0o644)
-  try {
-    await drain(stream, fd)
-  } finally {
-    closeSync(fd)
   }
 }

@@ -1,4 +1,4 @@
-import { collect, text, type Call } from '#base'
+import { collect, fail, text, type Call } from '#base'
 import { readDocument } from '#content'
 import { Annotation, hexOf, isDigest, MediaType, parseManifest, type Descriptor, type Digest } from '#oci'
 import type { Packing } from './pack.ts'
@@ -55,6 +55,19 @@ function emptyImage({ made }: Packing, layers: readonly Descriptor[]): Promise<D
   })
 }
 
+/** Anybody may have written it. */
+function parseStatement(bytes: Uint8Array, { digest }: Descriptor): Statement {
+  try {
+    const value: unknown = JSON.parse(text(bytes))
+    const { subject } = Object(value) as { subject?: unknown }
+    if (typeof value === 'object' && (subject === undefined || Array.isArray(subject)))
+      return Object(value) as Statement
+  } catch {
+    // Told below.
+  }
+  return fail('invalid_argument', `the attestation ${digest} is no in-toto statement`)
+}
+
 interface Statement {
   readonly subject?: readonly { readonly digest?: Readonly<Record<string, string>> }[]
 }
@@ -67,7 +80,7 @@ async function restated(
   call?: Call,
 ): Promise<Descriptor> {
   const bytes = await collect(await content.open(layer, call), Math.min(layer.size, STATEMENT_LIMIT))
-  const statement = JSON.parse(text(bytes)) as Statement
+  const statement = parseStatement(bytes, layer)
   const subject = (statement.subject ?? []).map((item) =>
     item.digest?.['sha256'] === hexOf(before) ? { ...item, digest: { sha256: hexOf(after) } } : item,
   )

@@ -1,4 +1,4 @@
-import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import { fail, type ByteStream, type Call } from '#base'
 import { diskError, openArchive } from '#content'
 import { openImageArchive, saveImages } from '#image'
@@ -72,19 +72,21 @@ function fullName(ref: string): string {
   return /[/:@]/.test(ref) ? formatReference(withDefaultTag(parseReference(ref))) : ref
 }
 
-/** Writes a file that appears only when it is whole. */
+/** Writes a file that appears only when it is whole. A device or a pipe is written to as it is, never replaced. */
 export async function writeWhole(path: string, bytes: ByteStream): Promise<void> {
-  const partial = `${path}.partial-${process.pid}`
+  const there = statSync(path, { throwIfNoEntry: false })
+  const isReplaced = there === undefined || there.isFile()
+  const partial = isReplaced ? `${path}.partial-${process.pid}` : path
   try {
-    const fd = openSync(partial, 'wx', 0o644)
+    const fd = openSync(partial, isReplaced ? 'wx' : 'w', 0o644)
     try {
       for await (const chunk of bytes) for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at)
     } finally {
       closeSync(fd)
     }
-    renameSync(partial, path)
+    if (isReplaced) renameSync(partial, path)
   } catch (error) {
-    rmSync(partial, { force: true })
+    if (isReplaced) rmSync(partial, { force: true })
     throw isErrno(error) ? diskError(error, 'write', path) : error
   }
 }

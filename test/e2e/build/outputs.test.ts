@@ -131,6 +131,14 @@ describe.skipIf(skip)('outputs', () => {
     expect(tar.split('\n').toSorted()).toContain('deep/x')
   })
 
+  test('a pipe or a device is written to, not replaced by a file', async () => {
+    await must(['mkfifo', at('pipe')])
+    const reading = must(['sh', '-c', `tar -t < ${at('pipe')}`])
+    await build('--target=small', `-o=type=tar,dest=${at('pipe')}`)
+    expect(await reading).toContain('deep/x')
+    expect(statSync(at('pipe')).isFIFO()).toBe(true)
+  })
+
   test('annotations stand where they were wanted', async () => {
     const own = hostPlatform().architecture
     const platforms = `--platform=linux/${own},linux/s390x`

@@ -83,14 +83,16 @@ function outputOf(given: Attributes): BuildOutput {
 
 function imageOutput(given: Attributes, push: boolean): ImageOutput {
   const byDigest = given.boolean('push-by-digest')
-  // The canonical name is what is stored anyway, and nothing is kept by containerd's snapshotters here.
-  given.boolean('name-canonical')
-  given.boolean('unpack')
+  if (given.boolean('unpack') === false)
+    fail('unimplemented', '--output unpack=false is not supported', {
+      hint: 'layers are stored as the kernel mounts them',
+    })
   return {
     type: 'image',
     ...names(given),
     push: given.boolean('push') ?? push,
     ...optional('pushByDigest', byDigest),
+    ...optional('insecure', given.boolean('registry.insecure')),
     ...optional('store', given.boolean('store') ?? (byDigest ? false : undefined)),
     ...packing(given),
   }

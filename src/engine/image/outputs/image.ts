@@ -24,7 +24,15 @@ async function packedHere(
   output: ImageOutput,
   call?: Call,
 ): Promise<Packed> {
-  const { type: _type, names: _names, push: _push, pushByDigest: _by, store: _store, ...options } = output
+  const {
+    type: _type,
+    names: _names,
+    push: _push,
+    pushByDigest: _by,
+    insecure: _in,
+    store: _store,
+    ...options
+  } = output
   if (Object.keys(options satisfies PackOptions).length === 0) return { root, content }
   const { pack } = await import('../../pack/pack.ts')
   return pack(parts, root, { content, lease, options }, call)

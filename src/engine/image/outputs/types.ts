@@ -15,6 +15,8 @@ export interface ImageOutput extends PackOptions {
   readonly push?: boolean
   /** No tag moves in the registry. */
   readonly pushByDigest?: boolean
+  /** Certificates need not be valid, and registries may speak plain HTTP. */
+  readonly insecure?: boolean
   /** False: nothing is named here. */
   readonly store?: boolean
 }
