@@ -98,7 +98,7 @@ async function packImage(
   const same =
     mediaType === descriptor.mediaType &&
     after === manifest.annotations &&
-    layers.every((layer, i) => layer === manifest.layers[i])
+    layers.every((layer, i) => layer === image.manifest.layers[i])
   if (same) return own === descriptor.annotations ? descriptor : { ...descriptor, ...member(own) }
   const document = JSON.parse(text(bytes)) as object
   const config = { ...manifest.config, mediaType: family(manifest.config.mediaType, options) }

@@ -3,6 +3,7 @@ import { readDocument } from '#content'
 import { parseReference } from '#oci'
 import { login, logout, logoutAll, registryEndpoint } from '#registry/client'
 import type { Parts } from '../parts.ts'
+import { hasTransport } from '../transport/location.ts'
 import type { Registries } from '../types.ts'
 
 /** What is asked of registries besides pull and push. */
@@ -27,10 +28,10 @@ export function registryVerbs(parts: Parts): Registries {
       return logoutAll((await parts.registries()).host, {}, call)
     },
     async *tags(name, call) {
-      const reference = parseReference(name)
-      if (reference.tag !== undefined || reference.digest !== undefined)
-        fail('invalid_argument', `${name} has a tag or digest: give the repository alone`)
-      yield* (await parts.registries()).client.repository(reference).tags(call)
+      const { openSource } = await import('../transport/open.ts')
+      if (!hasTransport(name) || name.startsWith('docker://')) repositoryAlone(name.replace(/^docker:\/\//, ''))
+      await using source = await openSource(parts, name, { plain: 'registry' }, call)
+      yield* source.tags?.(call) ?? fail('invalid_argument', `${name} is one image, not a repository`)
     },
     async manifest(name, options, call) {
       const { openSource } = await import('../transport/open.ts')
@@ -48,6 +49,12 @@ export function registryVerbs(parts: Parts): Registries {
       return checkRegistry(/^https?:\/\//.test(url) ? url : `http://${url}`, onResult ? { onResult } : {}, call)
     },
   }
+}
+
+function repositoryAlone(name: string): void {
+  const reference = parseReference(name)
+  if (reference.tag !== undefined || reference.digest !== undefined)
+    fail('invalid_argument', `${name} has a tag or digest: give the repository alone`)
 }
 
 /** `https://registry.example/v1/`, as Docker's users write it, is its host. */

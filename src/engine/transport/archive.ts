@@ -1,6 +1,6 @@
 import { closeSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import { fail, type ByteStream, type Call } from '#base'
-import { diskError, openArchive } from '#content'
+import { acquireLease, diskError, isLayout, openArchive, unionProvider } from '#content'
 import { openImageArchive, saveImages } from '#image'
 import { formatReference, parseReference, withDefaultTag } from '#oci'
 import type { Parts } from '../parts.ts'
@@ -32,10 +32,32 @@ export async function streamedSource(
   const files = await openArchive(source, { ...call, spool: (await parts.store()).spool })
   try {
     const archive = await openImageArchive(files, call)
-    return archivedSource(name, archive, ref, async () => files[Symbol.asyncDispose]())
+    const opened = archivedSource(name, archive, ref, async () => files[Symbol.asyncDispose]())
+    // An OCI layout has manifests of its own, whose digests stay.
+    return isLayout(files) ? opened : compressing(parts, opened)
   } catch (error) {
     await files[Symbol.asyncDispose]()
     throw error
+  }
+}
+
+/** What `docker save` wrote has no manifests: for registries they are made of compressed layers. */
+function compressing(parts: Parts, source: Source): Source {
+  const lease = acquireLease(parts.db, `copy ${source.name}`)
+  return {
+    ...source,
+    find: async (options, call) => {
+      const found = await source.find(options, call)
+      if (!options?.compressed) return found
+      const content = unionProvider(found.from, await parts.store())
+      const { pack } = await import('../pack/pack.ts')
+      const packed = await pack(parts, found.root, { content, lease, options: { compression: 'gzip' } }, call)
+      return { ...found, root: packed.root, from: { ...packed.content, resolve: async () => packed.root } }
+    },
+    [Symbol.asyncDispose]: async () => {
+      await lease[Symbol.asyncDispose]()
+      await source[Symbol.asyncDispose]()
+    },
   }
 }
 

@@ -4,7 +4,7 @@ import { factsFor } from '../image/facts.ts'
 import type { Parts } from '../parts.ts'
 import type { PullOptions, Pulled, Pushed, PushOptions } from '../types.ts'
 import { copy } from './copy.ts'
-import { openSource } from './open.ts'
+import { parseLocation } from './location.ts'
 
 /** Pulls from a place that is no registry: another machine, a layout, an archive. The image keeps its name. */
 export async function pullFrom(
@@ -13,7 +13,7 @@ export async function pullFrom(
   { all, platform, jobs }: PullOptions,
   call?: Call,
 ): Promise<readonly Pulled[]> {
-  const name = await imageName(parts, from, call)
+  const name = imageName(from)
   const before = await parts.names()
   const known = new Map(before.list().map((image) => [image.name, image.root.digest]))
   const request = {
@@ -55,7 +55,10 @@ export async function pushTo(
   return [{ name: familiarName(reference), tag: reference.tag ?? 'latest', digest, size }]
 }
 
-async function imageName(parts: Parts, from: string, call?: Call): Promise<string> {
-  await using source = await openSource(parts, from, {}, call)
-  return source.image ?? fail('invalid_argument', `${from} has no image name`, { hint: `cairn copy ${from} NAME` })
+/** What the image is called here. In a layout or an archive a bare tag is no name. */
+function imageName(from: string): string {
+  const location = parseLocation(from)
+  const ref = 'ref' in location ? location.ref : undefined
+  const named = ref !== undefined && !ref.startsWith('@') && (!('path' in location) || /[/:]/.test(ref))
+  return named ? ref : fail('invalid_argument', `${from} has no image name`, { hint: `cairn copy ${from} NAME` })
 }
