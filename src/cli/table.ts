@@ -36,6 +36,11 @@ export const table: readonly Entry[] = [
     load: async () => (await import('./commands/lock.ts')).lockUpdate,
   },
   {
+    name: 'verify-build',
+    summary: 'Build an image again from its provenance, and compare',
+    load: async () => (await import('./commands/verifybuild.ts')).verifyBuild,
+  },
+  {
     name: 'bake',
     summary: 'Build the targets of a file',
     also: ['buildx bake'],

@@ -105,6 +105,8 @@ function images(parts: Parts): Images {
     build: async (request, call) => (await import('./image/build.ts')).build(parts, request, call),
     updateLock: async (file, options, call) =>
       (await import('./lock/update.ts')).updateLock(parts, file, options, call),
+    verifyImage: async (name, given, call) =>
+      (await import('./image/verifyimage.ts')).verifyImage(parts, name, given, call),
     bake: async (targets, calls) => (await import('./image/bake.ts')).bake(parts, targets, calls),
     verify: async (request, call) => (await import('./image/verify.ts')).verifyBuild(parts, request, call),
     copy: async (request, call) => (await import('./transport/copy.ts')).copy(parts, request, call),

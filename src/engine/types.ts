@@ -136,6 +136,8 @@ export interface Images {
   bake(targets: ReadonlyMap<string, BakeTarget>, calls: (target: string) => Call): Promise<ReadonlyMap<string, Built>>
   /** Asks again what the names in a lock file mean; answers what changed, and writes it unless `check` is set. */
   updateLock(file: string, options?: { readonly check?: boolean }, call?: Call): Promise<readonly LockChange[]>
+  /** Builds an image again from its provenance, and compares. */
+  verifyImage(name: string, given?: Partial<BuildRequest>, call?: Call): Promise<Verification>
   /** Builds twice, the second time elsewhere and from nothing, and compares. Names nothing. */
   verify(request: BuildRequest, call?: Call): Promise<Verification>
   /** What can be asked about a Dockerfile without building it. */

@@ -11,7 +11,7 @@ interface Dependency {
 /** What a build read from outside, each pinned, in order of the names: bases, git, URLs, and local files by content. */
 export function dependencies({ bases, sources, locals }: BuildOrigin): readonly Dependency[] {
   const all: Dependency[] = [
-    ...bases.map((base) => ({ uri: imageUrl(base), digest: { sha256: hexOf(base.digest) } })),
+    ...bases.map((base) => ({ uri: imageMaterial(base), digest: { sha256: hexOf(base.digest) } })),
     ...sources.map(({ uri, digest }) => ({ uri, digest: digestSet(digest) })),
     ...[...locals].map(([name, digest]) => ({
       uri: `urn:cairn:context:${encodeURIComponent(name)}`,
@@ -24,7 +24,7 @@ export function dependencies({ bases, sources, locals }: BuildOrigin): readonly 
 }
 
 /** A package URL of type docker, as BuildKit names bases. */
-function imageUrl({ ref, platform }: BaseMaterial): string {
+export function imageMaterial({ ref, platform }: Pick<BaseMaterial, 'ref' | 'platform'>): string {
   const { tag, digest, ...rest } = parseReference(ref)
   const version = tag ?? (digest === undefined ? 'latest' : undefined)
   const query = [

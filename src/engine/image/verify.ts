@@ -1,20 +1,18 @@
 import { join } from 'node:path'
 import type { Call } from '#base'
-import { build as buildImage, leakAt, type BuildResult } from '#build'
+import { build as buildImage, type BuildResult } from '#build'
 import { acquireLease, openDatabase } from '#content'
-import { imageDifferences, openImage } from '#image'
-import type { Digest } from '#oci'
+import { openImage, type OpenedImage } from '#image'
 import type { Parts } from '../parts.ts'
 import { createWorkDir } from '../system/workdir.ts'
 import { buildOptions } from './buildoptions.ts'
 import type { BuildRequest } from './buildrequest.ts'
 import { openBuildHost } from './buildhost.ts'
+import { compareImages } from './compare.ts'
 import { imageContent } from './content.ts'
 import { elsewhere } from './elsewhere.ts'
-import type { BuildDifference, Verification } from './verification.ts'
+import type { Verification } from './verification.ts'
 
-/** Differences that are worth reading; the first few tell the cause of all. */
-const MOST = 20
 const STRICT_UMASK = 0o077
 
 /**
@@ -46,19 +44,9 @@ export async function verifyBuild(parts: Parts, request: BuildRequest, call?: Ca
 }
 
 async function compare(parts: Parts, first: BuildResult, second: BuildResult, call?: Call): Promise<Verification> {
-  const digests: readonly [Digest, Digest] = [first.root.digest, second.root.digest]
-  const differences: BuildDifference[] = []
   const content = await imageContent(parts)
-  for (const [i, { root, platform }] of first.images.entries()) {
-    const [a, b] = [
-      await openImage(content, root, platform, call),
-      await openImage(content, second.images[i]!.root, platform, call),
-    ]
-    for await (const difference of imageDifferences(a, b, call)) {
-      const leak = leakAt(difference.path)
-      differences.push({ ...difference, ...(leak && { leak }) })
-      if (differences.length === MOST) return { digests, differences, more: true }
-    }
-  }
-  return { digests, differences, more: false }
+  const open = ({ root, platform }: BuildResult['images'][number]): Promise<OpenedImage> =>
+    openImage(content, root, platform, call)
+  const pairs = first.images.map(async (image, i) => [await open(image), await open(second.images[i]!)] as const)
+  return await compareImages(await Promise.all(pairs), [first.root.digest, second.root.digest], call)
 }
