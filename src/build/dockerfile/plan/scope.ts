@@ -4,8 +4,14 @@ import { expand, expandWord, type ExpandOptions } from '../expand.ts'
 import type { ArgInstruction } from '../instruction.ts'
 import type { Escape } from '../syntax.ts'
 
-/** Variables in the order in which they were first set. */
+/** Variables in the order in which they were last set. */
 export type Variables = Map<string, string>
+
+/** Sets a variable; one that is set again goes to the end, as in the environment of BuildKit's steps. */
+export function setVariable(variables: Variables, name: string, value: string): void {
+  variables.delete(name)
+  variables.set(name, value)
+}
 
 /** Build arguments from outside, and which of them some ARG asked for. */
 export class BuildArgs {

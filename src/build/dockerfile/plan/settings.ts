@@ -3,7 +3,7 @@ import type { ArgInstruction, CommandInstruction, PairsInstruction, SettingInstr
 import { parseExposed } from './expose.ts'
 import { shellArgs } from './files.ts'
 import { healthcheckText, listed, quotedList } from './history.ts'
-import type { BuildArgs, expander, Variables } from './scope.ts'
+import { setVariable, type BuildArgs, type expander, type Variables } from './scope.ts'
 import { checkSignal } from './signal.ts'
 import type { StageState } from './state.ts'
 
@@ -68,7 +68,7 @@ function change(instruction: SettingInstruction, context: SettingContext): strin
 function applyArg({ args }: ArgInstruction, { state, expand: word, buildArgs, global }: SettingContext): string {
   const shown = args.map(({ key, value: text }) => {
     const value = buildArgs.get(key) ?? (text === undefined ? global.get(key) : word(text))
-    if (value !== undefined) state.variables.set(key, value)
+    if (value !== undefined) setVariable(state.variables, key, value)
     if (!state.args.includes(key)) state.args.push(key)
     return value === undefined ? key : `${key}=${value}`
   })
@@ -82,7 +82,7 @@ function applyPairs(instruction: PairsInstruction, { state, expand: word }: Sett
   else
     for (const [key, value] of pairs) {
       if (key === '') fail('invalid_argument', 'ENV names can not be blank')
-      state.variables.set(key, value)
+      setVariable(state.variables, key, value)
       state.config.Env = withVariable(state.config.Env ?? [], key, value)
     }
   return [instruction.name, ...pairs.map(([key, value]) => `${key}=${value}`)].join(' ')

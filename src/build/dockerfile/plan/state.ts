@@ -2,7 +2,7 @@ import type { Layer, OpenedImage } from '#image'
 import type { History, Platform, ProcessConfig } from '#oci'
 import { cleanPath } from '../../source/cleanpath.ts'
 import type { BuildVertex } from '../../ops/definition.ts'
-import type { Variables } from './scope.ts'
+import { setVariable, type Variables } from './scope.ts'
 
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
@@ -78,7 +78,8 @@ function begin(state: StageState): StageState {
   state.config.Env = env.some((item) => item.startsWith('PATH=')) ? env : [...env, `PATH=${DEFAULT_PATH}`]
   for (const item of state.config.Env) {
     const equals = item.indexOf('=')
-    state.variables.set(equals < 0 ? item : item.slice(0, equals), equals < 0 ? '' : item.slice(equals + 1))
+    const [name, value] = equals < 0 ? [item, ''] : [item.slice(0, equals), item.slice(equals + 1)]
+    setVariable(state.variables, name, value)
   }
   if (state.config.WorkingDir) state.config.WorkingDir = workdirAfter('/', state.config.WorkingDir)
   return state
