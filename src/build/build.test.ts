@@ -188,6 +188,12 @@ RUN cat /etc/resolv.conf`,
     expect(top(again)).toEqual([])
   })
 
+  test('directories of layers list themselves and their parents', async () => {
+    await using lab = await buildLab()
+    const outcome = await one(lab, 'FROM busybox\nCOPY . /c\nRUN ls -a /c /c/d', { 'd/x': '' })
+    expect(outcome.output).toBe('/c:\n.\n..\nd\n\n/c/d:\n.\n..\nx\n')
+  })
+
   test('a step may write /etc/hostname', async () => {
     await using lab = await buildLab()
     const outcome = await one(lab, 'FROM busybox\nRUN echo box > /etc/hostname && ln /etc/hostname /h')

@@ -1,6 +1,6 @@
 import { readSync } from 'node:fs'
 import { CairnError, fail, type ByteStream, type Call } from '#base'
-import { decompress, detectCompression, parseWhiteout, readTar, writeTar, type TarInput } from '#codec'
+import { decompress, detectCompression, parseWhiteout, readTar, safePath, writeTar, type TarInput } from '#codec'
 import { close } from '#sys'
 import { SourceTree, type TreeNode } from '../source/tree.ts'
 import { readHead } from '../source/treefile.ts'
@@ -59,6 +59,8 @@ export async function unpackLayer(unpacking: Unpacking, call?: Call): Promise<St
 function rewritten(tar: ByteStream, def: CopyDefinition, owner: Owner | undefined, call?: Call): ByteStream {
   async function* members(): AsyncGenerator<TarInput, void, void> {
     for await (const { entry, data } of readTar(tar)) {
+      // What it says of its own root is not for the directory that it goes into.
+      if (safePath(entry.path) === '') continue
       if (parseWhiteout(entry.path)) fail('invalid_argument', `the archive holds ${entry.path}, which a layer cannot`)
       const { sparse: _, ...plain } = entry
       yield { entry: { ...plain, ...owner, mtime: keptTime(entry.mtime, def.epoch) }, data }

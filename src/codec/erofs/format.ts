@@ -30,10 +30,13 @@ export const S_IFLNK = 0o120000
 const FEATURE_CHECKSUM = 1
 const FEATURE_MTIME = 2
 
+/** Inode number of the root: to the C library an entry of number 0 (`..` of what is in the root) is one that was removed. */
+export const ROOT_NID = 1
+
 export interface Superblock {
   readonly inodes: number
   readonly blocks: number
-  /** First block of the metadata; the root's inode is the first thing there. */
+  /** First block of the metadata; the root's inode is the first thing there, at its number. */
   readonly metaBlock: number
   readonly uuid: Uint8Array
 }
@@ -45,7 +48,7 @@ export function encodeHead(superblock: Superblock): Uint8Array {
   view.setUint32(0, MAGIC, true)
   view.setUint32(8, FEATURE_CHECKSUM | FEATURE_MTIME, true)
   view.setUint8(12, BLOCK_BITS)
-  view.setUint16(14, 0, true)
+  view.setUint16(14, ROOT_NID, true)
   view.setBigUint64(16, BigInt(superblock.inodes), true)
   view.setUint32(36, superblock.blocks, true)
   view.setUint32(40, superblock.metaBlock, true)

@@ -1,5 +1,5 @@
 import { compareBytes } from './arena.ts'
-import { BLOCK, INODE_SIZE, S_IFDIR, S_IFLNK, S_IFMT, SLOT } from './format.ts'
+import { BLOCK, INODE_SIZE, S_IFDIR, S_IFLNK, S_IFMT, SLOT, ROOT_NID } from './format.ts'
 import { Flag } from './inodes.ts'
 import type { LayerTree } from './layer.ts'
 import { DOT, DOTDOT, NONE, ROOT } from './tree.ts'
@@ -58,7 +58,7 @@ export function layOut(layer: LayerTree): Layout {
   const directories = new Uint32Array(tree.nodes)
   let placed = 0
   let found = 0
-  let end = 0
+  let end = ROOT_NID * SLOT
   let blocks = 0
 
   const place = (inode: number): void => {
