@@ -34,6 +34,7 @@ interface Group {
  * from `/etc/passwd` and `/etc/group` inside the root filesystem (the kernel keeps the lookup
  * inside it). A number needs no entry; a name does, or it is `invalid_argument`. A name wins over
  * an equal number. Without a group, the user's own and every group listing the user; with one, that alone.
+ * The group itself is among the additional ones: a set-group-ID program must not shed it.
  * `groups` (`--group-add`) are always added.
  */
 export function resolveUser(rootfs: string, spec: string, groups: readonly string[] = []): ResolvedUser {
@@ -46,7 +47,7 @@ export function resolveUser(rootfs: string, spec: string, groups: readonly strin
     const gid = group === '' ? (passwd?.gid ?? 0) : groupId(found, group)
     const own = group === '' && passwd ? found.filter((entry) => entry.members.includes(passwd.name)) : []
     const additional = [...own.map((entry) => entry.gid), ...groups.map((name) => groupId(found, name))]
-    const additionalGids = [...new Set(group === '' ? [gid, ...additional] : additional)]
+    const additionalGids = [...new Set([gid, ...additional])]
     return { uid, gid, additionalGids, home: passwd?.home || '/' }
   } finally {
     close(root)
