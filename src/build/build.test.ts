@@ -371,7 +371,7 @@ COPY --from=a /d /e`,
     const text = `FROM busybox
 WORKDIR /w
 ENV A=b
-RUN --mount=type=cache,target=/t echo half > done && echo x > /t/f && false`
+RUN --mount=type=tmpfs,target=/t echo half > done && echo x > /t/f && false`
     const [outcome, ill] = await lab.build(
       { context: lab.context({}), text, onError: { command: 'pwd; echo $A; cat done /t/f; exit 7' } },
       { context: lab.context({}), text: 'FROM scratch\nRUN ["/nope"]', onError: { command: 'true' } },

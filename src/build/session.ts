@@ -8,6 +8,7 @@ import { openCache, type BuildCache } from './cache.ts'
 import { digestData } from './digest.ts'
 import type { Plan } from './dockerfile/plan/plan.ts'
 import type { BuildVertex, Definition, Stack } from './ops/definition.ts'
+import { hideState } from './ops/mounts/private.ts'
 import { opOf } from './ops/ops.ts'
 import { withView, type StepEnvironment } from './ops/step.ts'
 import type { SolvedGraph } from './remotecache/contents.ts'
@@ -41,6 +42,7 @@ export class BuildSession implements Disposable {
   private readonly ops = new Map<Digest, Op<Stack>>()
   private readonly secrets: Secrets
   private scratchPath: string | undefined
+  private hidden: Disposable | undefined
   private readonly host: BuildHost
   private readonly options: BuildOptions
   private readonly own: BuildCache
@@ -115,6 +117,7 @@ export class BuildSession implements Disposable {
     this.trees.save()
     this.cache.close()
     this.trees[Symbol.dispose]()
+    this.hidden?.[Symbol.dispose]()
     if (this.scratchPath !== undefined) rmSync(this.scratchPath, { recursive: true, force: true })
   }
 
@@ -163,6 +166,7 @@ export class BuildSession implements Disposable {
       trees: this.trees,
       images: this.images,
       secrets: this.secrets,
+      hideState: () => (this.hidden ??= hideState(this.host.runtime.stateDir)),
       ssh: this.options.ssh ?? {},
       limits: this.options,
       scratch: () => this.scratch,

@@ -10,7 +10,7 @@ import { bindDep } from './mounts/bind.ts'
 import { contextDigest } from './mounts/contextcopy.ts'
 import { afterError } from './onerror.ts'
 import { openMounts } from './mounts/mounts.ts'
-import { hideState, privateDirectory } from './mounts/private.ts'
+import { privateDirectory } from './mounts/private.ts'
 import type { Mounted } from './mounts/types.ts'
 import { addLayer, stackDep, stepCgroup, stepStart, withStepDirectory, type StepEnvironment } from './step.ts'
 import { networkRequest, specOf } from './stepspec.ts'
@@ -72,7 +72,7 @@ async function runStep(def: RunDefinition, environment: StepEnvironment, step: R
   mkdirSync(bundle)
   await using cleanup = new AsyncDisposableStack()
   if (environment.secrets.any) {
-    hideState(host.runtime.stateDir)
+    environment.hideState()
     privateDirectory(bundle, cleanup)()
   }
   const network = cleanup.use(await host.openNetwork(networkRequest(def, limits), call))

@@ -21,6 +21,8 @@ export interface StepEnvironment {
   /** By manifest digest. */
   readonly images: ReadonlyMap<Digest, OpenedImage>
   readonly secrets: Secrets
+  /** From now on no other process sees what the runtime knows of this build's steps. */
+  readonly hideState: () => void
   readonly ssh: Readonly<Record<string, SshSource>>
   /** What steps run with and no key says. */
   readonly limits: StepLimits

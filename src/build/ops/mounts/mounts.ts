@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { checkCanceled, type Call } from '#base'
 import type { MountOption } from '#runtime'
-import type { RunDefinition, Stack, StepMount } from '../definition.ts'
+import { applyMounts, unmount } from '#sys'
+import type { RunDefinition, Stack, StepMount, TmpfsMount } from '../definition.ts'
 import type { StepEnvironment } from '../step.ts'
 import { bindMount } from './bind.ts'
 import { cacheMount, inOrder } from './cache.ts'
@@ -47,7 +48,7 @@ async function open(mount: StepMount, context: MountContext, call?: Call): Promi
     case 'cache':
       return await cacheMount(mount, context, call)
     case 'tmpfs':
-      return { mount: tmpfs(mount.target, mount.readonly, mount.size) }
+      return { mount: context.environment.limits.onError ? keptTmpfs(mount, context) : tmpfs(mount) }
     case 'secret':
       return secretMount(mount, context)
     case 'ssh':
@@ -56,8 +57,16 @@ async function open(mount: StepMount, context: MountContext, call?: Call): Promi
 }
 
 /** As BuildKit has it: programs may be run from it, and devices made in it. */
-function tmpfs(target: string, readonly: boolean, size: number | undefined): MountOption {
+function tmpfs({ target, readonly, size }: TmpfsMount): MountOption {
   return { type: 'tmpfs', target, readonly, options: `exec,dev${size === undefined ? '' : `,size=${size}`}` }
+}
+
+/** One that is still there, with what is in it, when the step has failed and somebody looks at it. */
+function keptTmpfs({ target, readonly, size }: TmpfsMount, { dir, cleanup }: MountContext): MountOption {
+  const source = join(dir, `tmpfs-${crypto.randomUUID()}`)
+  applyMounts([{ type: 'tmpfs', target: source, options: `mode=1777${size === undefined ? '' : `,size=${size}`}` }])
+  cleanup.defer(() => void unmount(source, { lazy: true }))
+  return { type: 'bind', source, target, readonly }
 }
 
 function summary(mounts: readonly StepMount[], opened: ReadonlyMap<StepMount, OneMount>): Mounted {
