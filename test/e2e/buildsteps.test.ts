@@ -1,3 +1,4 @@
+import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -48,6 +49,13 @@ async function output(dockerfile: string, ...flags: readonly string[]): Promise<
   ])
   expect([code, code === 0 ? '' : stderr]).toEqual([0, ''])
   return stderr
+}
+
+/** What is remembered of keys is compressed: no search through files would find anything in it. */
+function keyParts(): string {
+  using db = new Database(join(node.root, 'cairn.db'), { readonly: true })
+  const rows = db.query('SELECT parts FROM build_step').all() as { parts: Uint8Array<ArrayBuffer> }[]
+  return rows.map(({ parts }) => Buffer.from(Bun.zstdDecompressSync(parts)).toString()).join('\n')
 }
 
 describe.skipIf(skip)('build steps', () => {
@@ -107,7 +115,15 @@ RUN --mount=type=secret,id=file --mount=type=secret,id=env,env=TOKEN \\
     )
     writeFileSync(join(dir.path, 'value'), value)
     const flags = ['--secret', `id=file,src=${join(dir.path, 'value')}`, '--secret', 'id=env,env=CAIRN_TEST_TOKEN']
-    const argv = node.argv(['build', '--network', 'none', '-t', 'secretive', '--progress', 'rawjson', ...flags, path])
+    const told = join(dir.path, 'told')
+    mkdirSync(told)
+    const more = [
+      ...words('--provenance=mode=max --sbom=true --why all'),
+      ...words(
+        `--metadata-file ${told}/metadata --timeline ${told}/timeline --cache-to type=local,dest=${told}/cache,mode=max`,
+      ),
+    ]
+    const argv = node.argv([...words('build --network none -t secretive --progress rawjson'), ...flags, ...more, path])
     const child = Bun.spawn(argv, { env: { ...process.env, CAIRN_TEST_TOKEN: value }, stdout: 'pipe', stderr: 'pipe' })
     const said = new Response(child.stderr).text()
     const isBegun = (): boolean =>
@@ -126,7 +142,11 @@ RUN --mount=type=secret,id=file --mount=type=secret,id=env,env=TOKEN \\
     expect(searched()).toBe('')
     expect(await child.exited).toBe(0)
     expect(await said).not.toContain(value)
+    expect(readdirSync(told).toSorted()).toEqual(['cache', 'metadata', 'timeline'])
+    expect(spawnSync('grep', ['-rlaF', value, told], { encoding: 'utf8' }).stdout).toBe('')
     expect(searched()).toBe('')
+    expect(keyParts()).toContain('mount')
+    expect(keyParts()).not.toContain(value)
     expect(await node.must(['run', '--rm', '--network', 'none', 'secretive', 'cat', '/length'])).toBe(
       `${value.length}\n`,
     )
