@@ -8,14 +8,26 @@ const read = (text: string): unknown => parseRunMount(text, (word) => word.repla
 test('every type with its options and their other names', () => {
   expect(read('target=/x')).toEqual({ type: 'bind', readonly: true, required: false, target: '/x' })
   expect(read('type=BIND,from=s,src=/a,dst=/b,rw')).toEqual({
-    ...{ type: 'bind', from: 's', source: '/a', target: '/b', readonly: false, required: false },
+    type: 'bind',
+    from: 's',
+    source: '/a',
+    target: '/b',
+    readonly: false,
+    required: false,
   })
   expect(read('type=cache,id=i,destination=/c,sharing=Locked,mode=0700,uid=1,gid=2,ro=true')).toEqual({
-    ...{ type: 'cache', id: 'i', target: '/c', sharing: 'locked', mode: 0o700, uid: 1, gid: 2 },
-    ...{ readonly: true, required: false },
+    type: 'cache',
+    id: 'i',
+    target: '/c',
+    sharing: 'locked',
+    mode: 0o700,
+    uid: 1,
+    gid: 2,
+    readonly: true,
+    required: false,
   })
   expect(read('type=tmpfs,target=/t,size=1.5k')).toMatchObject({ size: 1536, readonly: false })
-  expect(read('type=secret,id=s,env,required=1'.replace('env,', 'env=E,'))).toMatchObject({ env: 'E', required: true })
+  expect(read('type=secret,id=s,env=E,required=1')).toMatchObject({ env: 'E', required: true })
   expect(read('type=ssh,required=false')).toMatchObject({ type: 'ssh', required: false })
 })
 
