@@ -27,7 +27,7 @@ export function buildWords(target: Target): string[] {
   add('no-cache-filter', target['no-cache-filter']?.join(','))
   for (const name of ['attest', 'cache-from', 'cache-to', 'output', 'secret', 'ssh', 'policy'] as const)
     entries(name, name)
-  for (const name of ['target', 'network', 'shm-size', 'no-cache', 'pull', 'call'] as const) add(name, target[name])
+  for (const name of ['target', 'network', 'shm-size', 'no-cache', 'pull'] as const) add(name, target[name])
   for (const [name, value] of Object.entries(target.resources ?? {})) add(name, value)
   if (target['dockerfile-inline'] === undefined) add('file', dockerfileOf(target))
   return words

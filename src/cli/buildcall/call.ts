@@ -40,34 +40,48 @@ export function parseCall(text: string | undefined, check: boolean | undefined):
   })
 }
 
+export interface Answer {
+  readonly text: string
+  /** The exit code. */
+  readonly code: 0 | 1
+}
+
 /** Asks, prints the answer, and gives the exit code. */
 export async function answerCall(
+  node: Node,
+  asked: BuildCall,
+  request: BuildRequest,
+  signal: AbortSignal,
+): Promise<number> {
+  const { text, code } = await ask(node, asked, request, signal)
+  const { write } = await import('../output.ts')
+  write(1, text)
+  return code
+}
+
+export async function ask(
   node: Node,
   { name, json, ignoreStatus }: BuildCall,
   request: BuildRequest,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<Answer> {
   const questions = await node.images.questions()
   switch (name) {
     case 'targets': {
       const { targetsJson, targetsText } = await import('./targets.ts')
-      return say(await questions.targets(request, { signal }), json ? targetsJson : targetsText)
+      const list = await questions.targets(request, { signal })
+      return { text: json ? targetsJson(list) : targetsText(list), code: 0 }
     }
     case 'outline': {
       const { outlineJson, outlineText } = await import('./outline.ts')
-      return say(await questions.outline(request, { signal }), json ? outlineJson : outlineText)
+      const outline = await questions.outline(request, { signal })
+      return { text: json ? outlineJson(outline) : outlineText(outline), code: 0 }
     }
     case 'check': {
       const { checkJson, checkText } = await import('./check.ts')
       const report = await questions.check(request, { signal })
-      await say(report, json ? checkJson : checkText)
-      return ignoreStatus || (report.findings.length === 0 && !report.error) ? 0 : 1
+      const isFine = report.findings.length === 0 && !report.error
+      return { text: json ? checkJson(report) : checkText(report), code: ignoreStatus || isFine ? 0 : 1 }
     }
   }
-}
-
-async function say<T>(answer: T, show: (answer: T) => string): Promise<number> {
-  const { write } = await import('../output.ts')
-  write(1, show(answer))
-  return 0
 }

@@ -3,9 +3,11 @@ import { fail, utf8, type Call } from '#base'
 import type { BakeTarget } from '#engine'
 import { formatPlatform, hostPlatform } from '#oci'
 import { parseArguments } from '../arguments.ts'
+import type { AskedTarget } from '../bake/asking.ts'
 import { readBakeFiles } from '../bake/files.ts'
 import { buildWords } from '../bake/flags.ts'
 import { listTargets, listVariables } from '../bake/listing.ts'
+import { parseCall, type BuildCall } from '../buildcall/call.ts'
 import { command, type Command, type Context, type Values } from '../command.ts'
 import { pairs } from '../flags/environment.ts'
 import { metadataOf, writeMetadata } from '../flags/build/metadata.ts'
@@ -19,6 +21,12 @@ const LINK = 'target:'
 const GRANTS = ['network.host', 'security.insecure']
 
 const options = {
+  call: {
+    type: 'string',
+    help: 'Set method for evaluating build ("check", "outline", "targets")',
+    complete: ['build', 'check', 'outline', 'targets'],
+  },
+  check: { type: 'boolean', help: 'Shorthand for "--call=check"' },
   allow: { type: 'string', multiple: true, help: 'Allow build to access specified resources', complete: GRANTS },
   file: { type: 'string', short: 'f', multiple: true, help: 'Build definition file', complete: 'file' },
   list: { type: 'string', help: 'List targets or variables', complete: ['targets', 'variables'] },
@@ -39,16 +47,35 @@ export const bake: Command = command({
   usage: '[OPTIONS] [TARGET...]',
   summary: 'Build the targets of a file',
   options,
-  refused: { builder: '', policy: '', call: '', check: '' },
+  refused: { builder: '', policy: '' },
   run: async (context, values, wanted) => {
     const definitions = readDefinitions(await readBakeFiles(values.file ?? []), bakeOptions(values))
     if (values.list !== undefined) return list(values.list, definitions)
     const plan = planTargets(definitions, wanted, overrides(values))
     if (values.print) return print(JSON.stringify(printed(plan), undefined, 2))
     for (const [name, target] of plan.targets) checkGranted(name, target, values.allow ?? [])
-    await buildAll(context, plan, values)
+    const asked = await askedTargets(plan, parseCall(values.call, values.check))
+    const built = [...plan.targets].filter(([name]) => !asked.has(name))
+    if (built.length > 0) await buildAll(context, { ...plan, targets: new Map(built) }, values)
+    if (asked.size === 0) return undefined
+    const { answerTargets } = await import('../bake/asking.ts')
+    return await answerTargets(await context.node(), asked, context.signal)
   },
 })
+
+/** Those that the command line, or they themselves, want asked about. */
+async function askedTargets(plan: Plan, wanted: BuildCall | undefined): Promise<ReadonlyMap<string, AskedTarget>> {
+  const asked = new Map<string, AskedTarget>()
+  for (const [name, target] of plan.targets) {
+    const question = wanted ?? parseCall(target.call, undefined)
+    if (!question) continue
+    const { request, links } = await bakeTarget(name, target)
+    // What other targets would make is not known without building them.
+    const unknown = Object.fromEntries(Object.keys(links).map((context) => [context, 'docker-image://scratch']))
+    asked.set(name, { target, question, request: { ...request, contexts: { ...request.contexts, ...unknown } } })
+  }
+  return asked
+}
 
 function bakeOptions(values: Values<typeof options>): BakeOptions {
   const given = pairs(values.var ?? [])
