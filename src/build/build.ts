@@ -21,14 +21,15 @@ import type { BuildCacheResult, BuildHost, BuildOptions, BuildResult } from './t
  * namespace, so the process may use no asynchronous file system calls afterwards. Errors that a line of the
  * Dockerfile caused carry its place.
  */
-export async function build(host: BuildHost, options: BuildOptions, call?: Call): Promise<BuildResult> {
+export async function build(node: BuildHost, options: BuildOptions, call?: Call): Promise<BuildResult> {
+  const bases: BaseMaterial[] = []
+  const host = noting(node, bases)
   using session = new BuildSession(host, options, call)
   const { dockerfile, planned, head, ignored, name, text } = await openContexts(host, options, session, call)
   const times = epochs(options, head)
   const platforms = options.platforms ?? [undefined]
   const checks = checksOf(dockerfile, options)
   const observer = checkPlan(checks, ignored)
-  const bases: BaseMaterial[] = []
   const planning = Promise.all(
     platforms.map((platform, i) =>
       planBuild(
@@ -41,11 +42,7 @@ export async function build(host: BuildHost, options: BuildOptions, call?: Call)
           ...(i === 0 ? { observer } : {}),
           ...(times.explicit === undefined ? {} : { epoch: times.explicit }),
           planned,
-          resolveImage: async (ref, wanted, inner) => {
-            const image = await host.resolveImage(ref, wanted, inner)
-            bases.push({ ref, platform: image.platform, digest: image.descriptor.digest })
-            return image
-          },
+          resolveImage: (ref, wanted, inner) => host.resolveImage(ref, wanted, inner),
         },
         call,
       ),
@@ -85,6 +82,18 @@ export async function build(host: BuildHost, options: BuildOptions, call?: Call)
     sources: session.resolved(),
     created: times.created,
     ...counts,
+  }
+}
+
+/** The node, remembering which images it was asked for. */
+function noting(node: BuildHost, bases: BaseMaterial[]): BuildHost {
+  return {
+    ...node,
+    resolveImage: async (ref, platform, call) => {
+      const image = await node.resolveImage(ref, platform, call)
+      bases.push({ ref, platform: image.platform, digest: image.descriptor.digest })
+      return image
+    },
   }
 }
 

@@ -111,6 +111,8 @@ export interface Built {
   readonly references: readonly string[]
   /** Names this build among all. */
   readonly ref: string
+  /** SLSA v1 predicates by platform, where provenance was asked for. */
+  readonly provenance?: Readonly<Record<string, object>>
 }
 
 /** Where an archive is read: a file can be read in parallel and twice, a stream once. */

@@ -27,6 +27,7 @@ const skip = skipReason(
   needsRoot(),
   lacking('dockerd', 'podman', 'skopeo', 'docker-registry'),
 )
+const [oras] = skip ? [] : ((await goTools('oras.land/oras', 'v1.3.6', ['cmd/oras'])) ?? [])
 const [buildx] = skip ? [] : ((await goTools('github.com/docker/buildx', 'v0.38.2', ['cmd/buildx'])) ?? [])
 
 interface World {
@@ -149,6 +150,39 @@ describe.skipIf(skip)('outputs', () => {
     await build('--target=files', '-o', at('ours'))
     await dockerBuild(`type=local,dest=${at('theirs')}`)
     expect(filesBelow(at('ours'))).toEqual(filesBelow(at('theirs')))
+  })
+
+  test.skipIf(oras === undefined)('oras finds the statements about an image as its referrers', async () => {
+    const child = Bun.spawn(
+      world.node.argv(['registry', 'serve', '--address', '127.0.0.1:0', '--storage', at('registry')]),
+      { stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' },
+    )
+    const { value } = await child.stdout.getReader().read()
+    const host = /http:\/\/(\S+)/.exec(new TextDecoder().decode(value))![1]!
+    const name = `${host}/attested:1`
+    await build(
+      '-t',
+      name,
+      '--push',
+      '--provenance=true',
+      '--cache-to=type=inline',
+      `--metadata-file=${at('metadata')}`,
+    )
+    const discover = async (ref: string): Promise<(string | undefined)[]> => {
+      const found = JSON.parse(await must([oras!, 'discover', '--plain-http', '--format=json', ref])) as {
+        referrers?: { artifactType?: string }[]
+      }
+      return (found.referrers ?? []).map(({ artifactType }) => artifactType)
+    }
+    const index = JSON.parse(await must([oras!, 'manifest', 'fetch', '--plain-http', name])) as {
+      manifests: { digest: string }[]
+    }
+    expect(await discover(name)).toEqual(['application/vnd.cairn.buildcache.v1'])
+    expect(await discover(`${host}/attested@${index.manifests[0]!.digest}`)).toEqual([
+      'application/vnd.docker.attestation.manifest.v1+json',
+    ])
+    child.kill('SIGTERM')
+    await child.exited
   })
 
   test.skipIf(buildx === undefined)('buildx reads the provenance and the SBOM of a pushed image', async () => {

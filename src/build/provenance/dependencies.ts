@@ -1,4 +1,4 @@
-import { familiarRepository, formatPlatform, hexOf, parseReference } from '#oci'
+import { familiarRepository, formatPlatform, hexOf, parseReference, type Reference } from '#oci'
 import { digestSet } from './names.ts'
 import type { BaseMaterial, BuildOrigin } from './types.ts'
 
@@ -23,9 +23,15 @@ export function dependencies({ bases, sources, locals }: BuildOrigin): readonly 
   return [...distinct.values()].toSorted((a, b) => (a.uri < b.uri ? -1 : a.uri > b.uri ? 1 : 0))
 }
 
-/** A package URL of type docker, as BuildKit names bases. */
+/** A package URL of type docker, as BuildKit names bases; another build's result has no name of a registry's. */
 export function imageMaterial({ ref, platform }: Pick<BaseMaterial, 'ref' | 'platform'>): string {
-  const { tag, digest, ...rest } = parseReference(ref)
+  let reference: Reference
+  try {
+    reference = parseReference(ref)
+  } catch {
+    return `urn:cairn:image:${encodeURIComponent(ref)}`
+  }
+  const { tag, digest, ...rest } = reference
   const version = tag ?? (digest === undefined ? 'latest' : undefined)
   const query = [
     ...(digest === undefined ? [] : [`digest=${digest}`]),

@@ -10,7 +10,7 @@ import type { Built } from '../types.ts'
 import { openBuildHost } from './buildhost.ts'
 import { buildOptions } from './buildoptions.ts'
 import type { BuildRequest } from './buildrequest.ts'
-import type { CachePlace } from './cache/types.ts'
+import type { CacheDestination, CachePlace } from './cache/types.ts'
 import { imageContent } from './content.ts'
 import { locate } from './find.ts'
 import { fullName } from './names.ts'
@@ -38,9 +38,9 @@ export async function buildAmong(
   { lease, shared, made }: Company,
   call?: Call,
 ): Promise<{ readonly built: Built; readonly result: BuildResult }> {
-  const { tags = [], pull, outputs, cacheFrom = [], cacheTo = [] } = request
+  const { tags = [], pull, outputs, cacheFrom = [] } = request
   const names = tags.map(fullName)
-  checkOutputs(outputs ?? [])
+  checkOutputs(outputs ?? [], names)
   using work = await createWorkDir(parts, 'build')
   await using host = await openBuildHost(parts, { lease, workDir: work.path, policy: pull ? 'always' : 'missing' })
   const content = await imageContent(parts)
@@ -78,6 +78,7 @@ export async function buildAmong(
   }
   const { descriptor, pushed } = await sendOutputs(session, outputs, call)
   pins?.save(result)
+  const cacheTo = cacheDestinations(request)
   if (cacheTo.length > 0) await (await import('./cache/send.ts')).sendCaches(session, { places: cacheTo, pushed }, call)
   const built = {
     id: idOf(result),
@@ -86,6 +87,7 @@ export async function buildAmong(
     names: names.map((name) => familiarName(parseReference(name))),
     references: names,
     ref: newId().slice(0, 25),
+    ...(attested && { provenance: attested.provenance }),
   }
   return { built, result }
 }
@@ -96,6 +98,12 @@ async function rootOf(parts: Parts, ref: string, image: OpenedImage): Promise<Di
   if (!here || here.root.digest === image.descriptor.digest) return image.descriptor.digest
   const same = await openImage(await imageContent(parts), here.root, image.platform).catch(() => undefined)
   return same?.descriptor.digest === image.descriptor.digest ? here.root.digest : image.descriptor.digest
+}
+
+/** BuildKit's old way to ask for an inline cache is a build argument. */
+function cacheDestinations({ cacheTo = [], buildArgs }: BuildRequest): readonly CacheDestination[] {
+  const isInline = /^(?:1|t|true)$/i.test(buildArgs?.['BUILDKIT_INLINE_CACHE'] ?? '')
+  return isInline && !cacheTo.some(({ type }) => type === 'inline') ? [...cacheTo, { type: 'inline' }] : cacheTo
 }
 
 async function cacheSources(parts: Parts, places: readonly CachePlace[]): Promise<readonly CacheSource[]> {

@@ -119,10 +119,13 @@ describe.skipIf(skip)('attestations', () => {
   test('stand beside an image that they do not change, and follow it through a push', async () => {
     const name = `${registry.host}/app:1`
     await build('-t', `${registry.host}/bare:1`, '--push', `--metadata-file=${dir.path}/bare`)
-    await build('-t', name, '--provenance=mode=max', '--sbom=true', '--push')
+    await build('-t', name, '--provenance=mode=max', '--sbom=true', '--push', `--metadata-file=${dir.path}/attested`)
     const { image, attestation, statements } = await statementsOf('app')
     const bare = JSON.parse(readFileSync(join(dir.path, 'bare'), 'utf8')) as Record<string, string>
     expect(image.digest).toBe(bare['containerimage.digest']!)
+    expect(JSON.parse(readFileSync(join(dir.path, 'attested'), 'utf8'))).toMatchObject({
+      'buildx.build.provenance': { buildDefinition: { buildType: 'urn:cairn:build:dockerfile:v1' } },
+    })
     expect(attestation).toMatchObject({
       artifactType: 'application/vnd.docker.attestation.manifest.v1+json',
       subject: { digest: image.digest, size: image.size, mediaType: image.mediaType },

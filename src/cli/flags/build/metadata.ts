@@ -4,7 +4,12 @@ import type { Built } from '#engine'
 /** buildx's members, with what a build of ours can say. */
 export function metadataOf(built: Built): Record<string, unknown> {
   const { mediaType, digest, size, annotations } = built.descriptor
+  const provenance = Object.entries(built.provenance ?? {})
+  const suffix = (platform: string): string => (provenance.length > 1 ? `/${platform}` : '')
   return {
+    ...Object.fromEntries(
+      provenance.map(([platform, content]) => [`buildx.build.provenance${suffix(platform)}`, content]),
+    ),
     'buildx.build.ref': `cairn/local/${built.ref}`,
     'containerimage.config.digest': built.id,
     'containerimage.descriptor': { mediaType, digest, size, ...(annotations ? { annotations } : {}) },

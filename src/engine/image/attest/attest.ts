@@ -1,7 +1,7 @@
 import { streamOf, utf8, type Call } from '#base'
 import type { BuildHost, BuildResult, BuiltImage } from '#build'
 
-import { encodeDocument, MediaType, type Descriptor } from '#oci'
+import { encodeDocument, formatPlatform, MediaType, type Descriptor } from '#oci'
 import {
   attestationManifest,
   imageSubjects,
@@ -20,6 +20,8 @@ export interface Attested {
   /** The index of the images and of the statements about them. */
   readonly root: Descriptor
   readonly predicates: ReadonlyMap<BuiltImage, readonly Predicate[]>
+  /** By platform. */
+  readonly provenance: Readonly<Record<string, object>>
 }
 
 /** States what was asked for about every image, and lists it beside them in an index: BuildKit's form. */
@@ -45,7 +47,12 @@ export async function attest(
   const manifests = [...images, ...entries]
   const index = await encodeDocument(MediaType.ociIndex, { schemaVersion: 2, mediaType: MediaType.ociIndex, manifests })
   await keep(host, index, call)
-  return { root: index.descriptor, predicates }
+  const provenance = [...predicates].flatMap(([{ platform }, made]) =>
+    made
+      .filter(({ type }) => type === SLSA_PROVENANCE)
+      .map(({ content }) => [formatPlatform(platform), content] as const),
+  )
+  return { root: index.descriptor, predicates, provenance: Object.fromEntries(provenance) }
 }
 
 async function predicatesOf(

@@ -52,6 +52,10 @@ async function send(
     await writeCache(target, { contents, ...layers, tag }, call)
     return
   }
+  if (!pushed) {
+    const message = 'an inline cache goes with a pushed image, and nothing was pushed'
+    call?.progress?.({ kind: 'warning', message })
+  }
   for (const name of pushed?.names ?? []) {
     const { client } = await session.parts.registries()
     await writeCache(client.repository(parseReference(name)), { contents, ...layers, subject: pushed!.root }, call)

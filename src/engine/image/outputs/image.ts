@@ -1,4 +1,4 @@
-import { fail, type Call } from '#base'
+import type { Call } from '#base'
 import { copyGraph } from '#content'
 import type { PackOptions, Packed } from '../../pack/types.ts'
 import type { SentImage } from '../cache/send.ts'
@@ -9,8 +9,6 @@ import type { ImageOutput } from './types.ts'
 /** Names the image here, and pushes it where that was asked for. Answers with what the outside knows it by. */
 export async function imageOutput(session: OutputSession, output: ImageOutput, call?: Call): Promise<SentImage> {
   const names = output.names?.map(fullName) ?? session.names
-  if (output.push && names.length === 0)
-    fail('invalid_argument', 'an image that is pushed needs a name', { hint: 'give one with -t, or name= in --output' })
   const here = await packedHere(session, output, call)
   if (output.store !== false) await stored(session, here, names, call)
   if (!output.push) return { root: here.root, names }

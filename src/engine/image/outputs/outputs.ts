@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { fail, type Call } from '#base'
 import type { Descriptor } from '#oci'
 import type { SentImage } from '../cache/send.ts'
@@ -48,14 +50,21 @@ export async function sendOutputs(
   return { descriptor: outside ?? local, ...(pushed && { pushed }) }
 }
 
-/** Places that several outputs cannot share, found before anything is built. */
-export function checkOutputs(outputs: readonly BuildOutput[]): void {
+/** What cannot be sent is found before anything is built. */
+export function checkOutputs(outputs: readonly BuildOutput[], names: readonly string[]): void {
   const places = new Set<string>()
   for (const output of outputs) {
+    if (output.type === 'image' && output.push && names.length === 0 && output.names === undefined)
+      fail('invalid_argument', 'an image that is pushed needs a name', {
+        hint: 'give one with -t, or name= in --output',
+      })
     if (!('dest' in output)) continue
-    const place = typeof output.dest === 'string' ? output.dest : 'standard output'
+    const place = typeof output.dest === 'string' ? resolve(output.dest) : 'standard output'
     if (places.has(place)) fail('invalid_argument', `two outputs go to ${place}`)
     places.add(place)
+    const isFile = output.type === 'tar' || (output.type !== 'local' && output.tar !== false)
+    if (isFile && typeof output.dest === 'string' && !existsSync(dirname(place)))
+      fail('not_found', `${dirname(place)}, where ${output.dest} is to be, does not exist`)
   }
 }
 
