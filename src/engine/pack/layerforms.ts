@@ -20,15 +20,16 @@ export interface LayerForm {
   readonly level: number
 }
 
-export const GZIP: LayerForm = { compression: 'gzip', level: 6 }
+export const GZIP: LayerForm = { compression: 'gzip', level: 1 }
 
 /** Levels as the formats know them. */
 export const LEVELS: Readonly<Record<LayerForm['compression'], readonly [number, number, number]>> = {
-  gzip: [0, 9, 6],
+  gzip: [0, 9, 1],
   zstd: [1, 22, 3],
 }
 
-const ENGINE = `bun-${Bun.version}`
+/** Whatever else gives other bytes: the library, and how it is used. */
+const ENGINE = `members bun-${Bun.version}`
 
 interface Row {
   readonly diff_id: Digest
