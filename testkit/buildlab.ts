@@ -78,6 +78,8 @@ export async function buildLab(image: ProcessConfig = { Cmd: ['sh'] }): Promise<
       stdin: Buffer.from(JSON.stringify(builds)),
       stdout: 'pipe',
       stderr: 'inherit',
+      // As it is now: a test may have changed it.
+      env: { ...process.env },
     })
   return {
     dir,

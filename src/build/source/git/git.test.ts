@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { chmodSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildLab, gitServer, lacking, needsRoot, run, skipReason, type BuildLab, type LabOutcome } from '#testkit'
 
@@ -21,9 +21,19 @@ describe.skipIf(isMissing)('needs root, crun and git: git sources', () => {
     const tagged = await server.commit('r', { a: '2' }, { tag: 'v1' })
     const other = await server.commit('r', { a: '3' }, { branch: 'other' })
     const url = `${server.url}/r.git`
-    const file = async (words: string): Promise<string> =>
-      top(await add(lab, `${words} /r/`)).find((line) => line.startsWith('r/a ')) ?? ''
-    expect(top(await add(lab, `${url} /r`))).toEqual([
+    const context = lab.context({})
+    const all = async (...words: string[]): Promise<readonly LabOutcome[]> =>
+      await lab.build(...words.map((word) => ({ context, text: `FROM busybox\nADD ${word}` })))
+    const file = (outcome: LabOutcome): string => top(outcome).find((line) => line.startsWith('r/a ')) ?? ''
+    const [whole, part, times, ...parts] = await all(
+      `${url} /r`,
+      `${url}#:d /r/`,
+      `${url}?mtime=commit /r`,
+      ...[`${url}#other`, `${url}#v1`, `${url}?branch=other`, `${url}#${first}`].map((word) => `${word} /r`),
+      `--checksum=${tagged.slice(0, 7)} ${url}?tag=v1 /r`,
+      `${url}?ref=other&commit=${other} /r`,
+    )
+    expect(top(whole)).toEqual([
       'r directory 755 0:0 0',
       'r/a file 644 0:0 0 "2"',
       'r/d directory 755 0:0 0',
@@ -31,15 +41,10 @@ describe.skipIf(isMissing)('needs root, crun and git: git sources', () => {
       'r/d/e directory 755 0:0 0',
       'r/d/e/c file 644 0:0 0 "c"',
     ])
-    expect(await file(`${url}#other`)).toBe('r/a file 644 0:0 0 "3"')
-    expect(await file(`${url}#v1`)).toBe('r/a file 644 0:0 0 "2"')
-    expect(await file(`${url}?branch=other`)).toBe('r/a file 644 0:0 0 "3"')
-    expect(await file(`${url}#${first}`)).toBe('r/a file 644 0:0 0 "1"')
-    expect(await file(`--checksum=${tagged.slice(0, 7)} ${url}?tag=v1`)).toBe('r/a file 644 0:0 0 "2"')
-    expect(await file(`${url}?ref=other&commit=${other}`)).toBe('r/a file 644 0:0 0 "3"')
-    expect(top(await add(lab, `${url}#:d /r/`)).map((line) => line.split(' ')[0])).toEqual(['r', 'r/b', 'r/e', 'r/e/c'])
-    expect(top(await add(lab, `${url}?mtime=commit /r`))).toContain('r/a file 644 0:0 1000000000 "2"')
-    for (const [words, message] of [
+    expect(top(part).map((line) => line.split(' ')[0])).toEqual(['r', 'r/b', 'r/e', 'r/e/c'])
+    expect(top(times)).toContain('r/a file 644 0:0 1000000000 "2"')
+    expect(parts.map(file).map((line) => line.at(-2))).toEqual(['3', '2', '3', '1', '2', '3'])
+    const refused = [
       [`${url}#nope`, 'has no ref "nope"'],
       [`${url}#${first.slice(0, 8)}`, 'has no ref'],
       [`${url}?commit=${first}`, 'expected checksum to match'],
@@ -48,17 +53,17 @@ describe.skipIf(isMissing)('needs root, crun and git: git sources', () => {
       [`${url}#:nope`, 'has no directory "nope"'],
       [`${url}#:a`, 'has no directory "a"'],
       [`${server.url}/nope.git`, 'cannot read'],
-    ] as const) {
-      const { error } = await add(lab, `${words} /r`)
-      expect(error?.message).toContain(message)
+    ] as const
+    for (const [i, { error }] of (await all(...refused.map(([words]) => `${words} /r`))).entries()) {
+      expect(error?.message).toContain(refused[i]![1])
       expect(error?.location?.line).toBe(2)
     }
     const asked = server.requests.length
-    expect((await add(lab, `${url}#${first} /r/`)).ran).toEqual([])
+    expect((await all(`${url}#${first} /r`))[0]!.ran).toEqual([])
     expect(server.requests.length).toBe(asked)
-    expect((await add(lab, `${url}#other /r/`)).ran).toEqual([])
+    expect((await all(`${url}#other /r`))[0]!.ran).toEqual([])
     await server.commit('r', { a: '4' })
-    expect(await file(`${url}#other`)).toBe('r/a file 644 0:0 0 "4"')
+    expect(file((await all(`${url}#other /r`))[0]!)).toBe('r/a file 644 0:0 0 "4"')
     expect(lab.leftovers()).toEqual([])
   })
 
@@ -145,6 +150,30 @@ describe.skipIf(isMissing)('needs root, crun and git: git sources', () => {
     expect(missing!.error?.message).toBe('no nope in the build context')
     expect(kept!.output).toContain('.git\n')
     expect(lab.leftovers()).toEqual([])
+  })
+
+  test('over ssh, with nothing of the user’s configuration', async () => {
+    await using lab = await buildLab()
+    await using server = await gitServer()
+    await server.create('r', { a: '1' })
+    const bare = join(lab.dir, 'r.git')
+    expect((await run(['git', 'clone', '-q', '--bare', `${server.url}/r.git`, bare])).code).toBe(0)
+    const bin = join(lab.dir, 'bin')
+    mkdirSync(bin)
+    // Not over a network: it runs here what it would run there.
+    const script = `#!/bin/sh\necho "$@" >> ${bin}/log\nfor last; do :; done\nexec sh -c "$last"\n`
+    writeFileSync(join(bin, 'ssh'), script, { mode: 0o755 })
+    const path = process.env['PATH']
+    process.env['PATH'] = `${bin}:${path}`
+    try {
+      expect(top(await add(lab, `git@host.example:${bare} /r`))).toContain('r/a file 644 0:0 0 "1"')
+      expect(top(await add(lab, `ssh://git@host.example:2222${bare}#main /s`))).toContain('s/a file 644 0:0 0 "1"')
+    } finally {
+      process.env['PATH'] = path
+    }
+    const log = readFileSync(join(bin, 'log'), 'utf8')
+    expect(log).toContain('-F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=yes')
+    expect(log).toContain('-p 2222 git@host.example git-upload-pack')
   })
 
   test('submodules, links and modes; nothing of the user’s configuration', async () => {

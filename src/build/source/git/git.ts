@@ -65,13 +65,19 @@ export class Git implements Disposable {
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',
+      // A group of its own: who gives up ends git's helpers as well.
       detached: true,
-      ...(call?.signal ? { signal: call.signal } : {}),
     })
     process.umask(umask)
-    const [out, err, code] = await Promise.all([tail(child.stdout), tail(child.stderr), child.exited])
-    checkCanceled(call)
-    return { code, out, err }
+    const end = (): void => void process.kill(-child.pid, 'SIGKILL')
+    call?.signal?.addEventListener('abort', end, { once: true })
+    try {
+      const [out, err, code] = await Promise.all([tail(child.stdout), tail(child.stderr), child.exited])
+      checkCanceled(call)
+      return { code, out, err }
+    } finally {
+      call?.signal?.removeEventListener('abort', end)
+    }
   }
 }
 
@@ -96,6 +102,9 @@ const CONFIG = `[init]
 	unpackLimit = 1000000000
 [safe]
 	directory = *
+[http]
+	lowSpeedLimit = 1
+	lowSpeedTime = 300
 `
 
 const PROXIES = ['http_proxy', 'https_proxy', 'no_proxy', 'all_proxy']
