@@ -36,6 +36,7 @@ test('docker’s management forms are found', () => {
     'container',
     'image',
     'index',
+    'lock',
     'manifest',
     'network',
     'registry',
