@@ -10,7 +10,7 @@ export interface Replay {
   readonly earliest: number
   /** What the source threw, if it did: not the connection's fault. */
   readonly sourceError: unknown
-  /** At most `length` bytes from `position` on. Ends every stream handed out before. */
+  /** At most `length` bytes from `position` on. Ends every stream handed out before. A chunk holds until the next is asked for. */
   from(position: number, length: number): ByteStream
   /** Reads the source to its end, where a verifying one says whether the bytes were right. */
   finish(): Promise<void>
@@ -22,11 +22,10 @@ export function replayable(source: ByteStream, windowBytes: number): Replay {
   return new Window(source, windowBytes)
 }
 
+/** One ring, written over and over: whatever the size of the blob, nothing is left for the collector. */
 class Window implements Replay {
   readonly #source: AsyncIterator<Uint8Array>
-  readonly #windowBytes: number
-  readonly #chunks: Uint8Array[] = []
-  #held = 0
+  readonly #ring: Uint8Array
   #end = 0
   #ended = false
   #reader = 0
@@ -35,11 +34,11 @@ class Window implements Replay {
 
   constructor(source: ByteStream, windowBytes: number) {
     this.#source = source[Symbol.asyncIterator]()
-    this.#windowBytes = windowBytes
+    this.#ring = new Uint8Array(windowBytes)
   }
 
   get earliest(): number {
-    return this.#end - this.#held
+    return Math.max(0, this.#end - this.#ring.length)
   }
 
   async *from(position: number, length: number): AsyncGenerator<Uint8Array, void, void> {
@@ -66,15 +65,11 @@ class Window implements Replay {
     await this.#source.return?.()
   }
 
-  /** The held bytes from a position to the end of their chunk; empty when nothing came. */
+  /** The held bytes from a position on, up to where the ring begins anew; empty when nothing came. */
   #at(position: number): Uint8Array {
-    let start = this.earliest
-    if (position < start) fail('failed_precondition', `bytes before ${start} are gone`)
-    for (const chunk of this.#chunks) {
-      if (position < start + chunk.length) return chunk.subarray(position - start)
-      start += chunk.length
-    }
-    return new Uint8Array(0)
+    if (position < this.earliest) fail('failed_precondition', `bytes before ${this.earliest} are gone`)
+    const start = position % this.#ring.length
+    return this.#ring.subarray(start, Math.min(this.#ring.length, start + this.#end - position))
   }
 
   /** One more chunk; readers that overlap share it. */
@@ -90,13 +85,19 @@ class Window implements Replay {
         this.#ended = true
         return
       }
-      this.#chunks.push(value.slice())
-      this.#held += value.length
-      this.#end += value.length
+      this.#write(value)
     } catch (error) {
       this.sourceError = error
       throw error
     }
-    while (this.#held - this.#chunks[0]!.length >= this.#windowBytes) this.#held -= this.#chunks.shift()!.length
+  }
+
+  #write(chunk: Uint8Array): void {
+    if (chunk.length > this.#ring.length) fail('internal', `a chunk of ${chunk.length} bytes is larger than the window`)
+    const start = this.#end % this.#ring.length
+    const first = chunk.subarray(0, this.#ring.length - start)
+    this.#ring.set(first, start)
+    this.#ring.set(chunk.subarray(first.length), 0)
+    this.#end += chunk.length
   }
 }

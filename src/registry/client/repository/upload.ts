@@ -15,7 +15,7 @@ import type { UploadSession } from './session.ts'
 /** Blobs up to this many bytes are held whole and sent in one PUT. */
 const SMALL = 1 << 20
 /** Bytes kept for sending again: more than the sockets on the way hold. */
-const WINDOW = 16 << 20
+const WINDOW = 8 << 20
 /** Bytes per PATCH after a registry (or the proxy before it) has refused a body as too large. */
 const CAUTIOUS_CHUNK = 8 << 20
 
