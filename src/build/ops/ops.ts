@@ -1,8 +1,6 @@
 import type { Op } from '../types.ts'
 import { copyOp } from './copy.ts'
 import type { BuildVertex, Stack } from './definition.ts'
-import { gitOp } from './git.ts'
-import { httpOp } from './http.ts'
 import { imageOp } from './image.ts'
 import { mergeOp } from './merge.ts'
 import { mkdirOp } from './mkdir.ts'
@@ -26,8 +24,18 @@ export function opOf({ def }: BuildVertex, environment: StepEnvironment): Op<Sta
     case 'squash':
       return squashOp(def, environment)
     case 'http':
-      return httpOp(def, environment)
+      return later(async () => (await import('./http.ts')).httpOp(def, environment))
     case 'git':
-      return gitOp(def, environment)
+      return later(async () => (await import('./git.ts')).gitOp(def, environment))
+  }
+}
+
+/** An op whose code is loaded when it is first asked: few builds read URLs or git. */
+function later(load: () => Promise<Op<Stack>>): Op<Stack> {
+  let op: Promise<Op<Stack>> | undefined
+  const loaded = (): Promise<Op<Stack>> => (op ??= load())
+  return {
+    cacheMap: async (call) => (await loaded()).cacheMap(call),
+    exec: async (inputs, call) => (await loaded()).exec(inputs, call),
   }
 }

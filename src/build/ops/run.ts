@@ -1,41 +1,19 @@
-import { mkdirSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
-import { fail, type Call, type LogProgress } from '#base'
-import { removeCgroups, type Bundle, type Exit, type RuntimeSpec, type Stdio } from '#runtime'
-import { close, pipe, unmount } from '#sys'
+import type { Call } from '#base'
 import { digestData } from '../digest.ts'
-import type { BuildHost, CacheDep, Op } from '../types.ts'
+import type { CacheDep, Op } from '../types.ts'
 import type { RunDefinition, Stack } from './definition.ts'
 import { bindDep } from './mounts/bind.ts'
 import { contextDigest } from './mounts/contextcopy.ts'
-import { afterError } from './onerror.ts'
-import { openMounts } from './mounts/mounts.ts'
-import { privateDirectory } from './mounts/private.ts'
-import type { Mounted } from './mounts/types.ts'
-import { addLayer, stackDep, stepCgroup, stepStart, withStepDirectory, type StepEnvironment } from './step.ts'
-import { networkRequest, specOf } from './stepspec.ts'
-import { mountWithStubs } from './stubs.ts'
+import { stackDep, type StepEnvironment } from './step.ts'
 
-/** RUN: a process in a sandbox on a writable root; the layer is what it changed. */
+/**
+ * RUN: a process in a sandbox on a writable root; the layer is what it changed. What runs it is not loaded for a step
+ * that the cache answers.
+ */
 export function runOp(def: RunDefinition, environment: StepEnvironment): Op<Stack> {
-  const { host } = environment
   return {
     cacheMap: async (call) => ({ digest: digestData(keyed(def, environment, call)), deps: depsOf(def, environment) }),
-    exec: (inputs, call) =>
-      withStepDirectory(host, async (dir) => {
-        const below = def.below ? inputs[0]! : []
-        const step = { dir, inputs: def.below ? inputs.slice(1) : inputs }
-        await using mounted = await openMounts(def, environment, step, call)
-        const root = await host.snapshots.prepare(dir, below, { volatile: true }, call)
-        mountWithStubs(root, join(dir, 'stubs'), mounted.points)
-        const started = stepStart()
-        await runStep(def, environment, { dir, rootfs: root.path, mounted }, call)
-        unmount(root.path, { lazy: true })
-        const lower = root.mounts.flatMap((mount) => (mount.type === 'overlay' ? mount.lower : []))
-        const times = def.epoch === undefined ? { clamp: 0, since: started } : { clamp: def.epoch }
-        const tar = host.differ.compare(root.upper!, { ...times, lower }, call)
-        return await addLayer(host, below, tar, call)
-      }),
+    exec: async (inputs, call) => (await import('./runstep.ts')).execRun(def, environment, inputs, call),
   }
 }
 
@@ -57,70 +35,4 @@ function depsOf(def: RunDefinition, environment: StepEnvironment): CacheDep<Stac
   const reading = (def.mounts ?? []).filter((mount) => mount.type === 'bind' || mount.type === 'cache')
   const deps = reading.filter(({ input }) => input).map((mount) => bindDep(mount, environment))
   return def.below ? [stackDep, ...deps] : deps
-}
-
-interface ReadyStep {
-  readonly dir: string
-  readonly rootfs: string
-  readonly mounted: Mounted
-}
-
-async function runStep(def: RunDefinition, environment: StepEnvironment, step: ReadyStep, call?: Call): Promise<void> {
-  const { host, limits } = environment
-  const { dir } = step
-  const bundle = join(dir, 'bundle')
-  mkdirSync(bundle)
-  await using cleanup = new AsyncDisposableStack()
-  if (environment.secrets.any) {
-    environment.hideState()
-    privateDirectory(bundle, cleanup)()
-  }
-  const network = cleanup.use(await host.openNetwork(networkRequest(def, limits), call))
-  const cgroup = stepCgroup(dir, limits.cgroupParent)
-  const spec = specOf(def, step, { network, cgroup, resources: limits.resources })
-  const run = (ran: RuntimeSpec, io: Stdio): Promise<Exit> => runIn(host, { dir: bundle, spec: ran }, io, call)
-  const logged = (ran: RuntimeSpec): Promise<Exit> =>
-    withOutput(call, (stdout, stderr) => run(ran, { stdin: 'null', stdout, stderr }))
-  const { code } = await logged(spec)
-  if (code === 0) return
-  if (limits.onError) await afterError(limits.onError, { spec, run, logged }, call)
-  fail(
-    'failed_precondition',
-    `process ${JSON.stringify(def.args.join(' '))} did not complete successfully: exit code: ${code}`,
-  )
-}
-
-/** Runs a step's process; the directory of its bundle is in the step's own, which names it. */
-async function runIn(host: BuildHost, bundle: Bundle, io: Stdio, call?: Call): Promise<Exit> {
-  try {
-    return await host.runtime.run(basename(dirname(bundle.dir)), bundle, io, call)
-  } finally {
-    // A runtime that is killed while it creates a container may leave its process behind.
-    const { cgroupsPath } = bundle.spec.linux
-    if (call?.signal?.aborted && cgroupsPath !== undefined) await removeCgroups(cgroupsPath)
-  }
-}
-
-/** Gives a process two pipes and passes on what it writes; returns when both are at their end. */
-async function withOutput<T>(call: Call | undefined, work: (stdout: number, stderr: number) => Promise<T>): Promise<T> {
-  const streams = (['stdout', 'stderr'] as const).map((name) => ({ name, ...pipe() }))
-  const reading = streams.map(({ name, read }) => pump(name, read, call))
-  let result: T
-  try {
-    result = await work(streams[0]!.write, streams[1]!.write)
-  } finally {
-    for (const { write } of streams) close(write)
-    await Promise.all(reading)
-  }
-  return result
-}
-
-async function pump(stream: LogProgress['stream'], fd: number, call: Call | undefined): Promise<void> {
-  try {
-    for await (const data of Bun.file(fd).stream())
-      // The vertex is filled in on the way up.
-      call?.progress?.({ kind: 'log', stream, data: data.slice() } as LogProgress)
-  } finally {
-    close(fd)
-  }
 }

@@ -2,6 +2,7 @@ import { checkCanceled, type Call } from '#base'
 import type { Nanoseconds } from '#codec'
 import type { Digest } from '#oci'
 import { readXattrs } from '#sys'
+import { digestData } from '../digest.ts'
 import type { Selected } from './select.ts'
 import type { SourceTree, TreeNode } from './tree.ts'
 import { walk, type Walked } from './walk.ts'
@@ -69,4 +70,9 @@ export function xattrsOf(tree: SourceTree, node: TreeNode): ReadonlyMap<string, 
   for (const name of all.keys())
     if (/^(?:trusted|user)\.overlay\.|^security\.(?:selinux|ima|evm)$/.test(name)) all.delete(name)
   return all
+}
+
+/** One digest of several; of none there is none. */
+export function together(digests: readonly Digest[]): Digest | undefined {
+  return digests.length === 0 ? undefined : digestData(digests)
 }
