@@ -40,6 +40,7 @@ export async function buildAmong(
 ): Promise<{ readonly built: Built; readonly result: BuildResult }> {
   const { tags = [], pull, outputs, cacheFrom = [] } = request
   const names = tags.map(fullName)
+  const recordsOnly = outputs?.every(({ type }) => type === 'cacheonly') ?? false
   checkOutputs(outputs ?? [], names)
   using work = await createWorkDir(parts, 'build')
   await using host = await openBuildHost(parts, { lease, workDir: work.path, policy: pull ? 'always' : 'missing' })
@@ -58,12 +59,13 @@ export async function buildAmong(
     },
     {
       ...buildOptions(request),
-      recordsOnly: outputs?.every(({ type }) => type === 'cacheonly') ?? false,
+      recordsOnly,
       cacheFrom: await cacheSources(parts, cacheFrom),
     },
     call,
   )
   const attested =
+    !recordsOnly &&
     request.attest &&
     (await (await import('./attest/attest.ts')).attest(parts, { host, result, names }, request.attest, call))
   const session = {
@@ -72,7 +74,7 @@ export async function buildAmong(
     lease,
     content,
     result,
-    root: attested?.root ?? result.root,
+    root: attested ? attested.root : result.root,
     names,
     ...(attested && { predicates: attested.predicates }),
   }

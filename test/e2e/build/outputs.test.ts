@@ -90,6 +90,24 @@ describe.skipIf(skip)('outputs', () => {
     expect(layers.every(({ mediaType }) => mediaType.endsWith('tar+gzip'))).toBe(true)
   })
 
+  test('another machine, another place, another umask: the same bytes', async () => {
+    await using other = await cairnNode()
+    const elsewhere = join(dir.path, 'else where')
+    await must(['cp', '-r', context, elsewhere])
+    await must(['sh', '-c', `find '${elsewhere}' -exec touch -d '2001-02-03' {} +`])
+    const args = (tar: string): string[] => [
+      '-t',
+      'same',
+      '--provenance=mode=max',
+      '--sbom=true',
+      `-o=type=oci,dest=${tar}`,
+    ]
+    await build(...args(at('one.tar')))
+    const again = other.argv(['build', '-q', '--network=none', ...args(at('two.tar')), elsewhere])
+    await must(['sh', '-c', 'umask 077; exec "$@"', 'sh', ...again])
+    await must(['cmp', at('one.tar'), at('two.tar')])
+  })
+
   test('several outputs at once: a directory, a tar, a layout, nothing here', async () => {
     const before = await node.must(['images', '-aq'])
     await build(

@@ -3,7 +3,7 @@ import { writeCache, type CacheContents, type RemoteLayer } from '#build'
 import { unionProvider, type ContentProvider } from '#content'
 import { layerOf } from '#image'
 import { MediaType, parseReference, type Descriptor, type Digest } from '#oci'
-import { compressedLayer, LEVELS } from '../../pack/layerforms.ts'
+import { compressedLayer, isInForm, LEVELS } from '../../pack/layerforms.ts'
 import type { OutputSession } from '../outputs/session.ts'
 import { openPlace, placeName } from './place.ts'
 import type { CacheDestination } from './types.ts'
@@ -65,7 +65,7 @@ async function send(
 /** Layers as a cache keeps them: compressed, those that are only in another cache as they are there. */
 async function storedLayers(
   { parts, lease, content, result }: OutputSession,
-  { compression = 'gzip', level }: CacheDestination,
+  { compression = 'gzip', level, force }: CacheDestination,
   contents: CacheContents,
 ): Promise<{
   readonly layer: (diffId: Digest, call?: Call) => Promise<Descriptor>
@@ -75,7 +75,12 @@ async function storedLayers(
   const remote = new Map<Digest, RemoteLayer>()
   const layer = async (diffId: Digest, call?: Call): Promise<Descriptor> => {
     const elsewhere = local.stat(diffId) ? undefined : await result.cache.remoteLayer(diffId)
-    if (elsewhere) {
+    if (elsewhere && force && !isInForm(elsewhere.descriptor, compression)) {
+      lease.add(diffId)
+      await local.add({ descriptor: elsewhere.descriptor, diffId }, () =>
+        elsewhere.content.open(elsewhere.descriptor, call),
+      )
+    } else if (elsewhere) {
       remote.set(elsewhere.descriptor.digest, elsewhere)
       return elsewhere.descriptor
     }
