@@ -3,26 +3,33 @@ import { print } from './output.ts'
 import { groups, membersOf } from './lookup.ts'
 import { table, type Entry } from './table.ts'
 
-const COMMON = ['run', 'build', 'ps', 'exec', 'logs', 'images']
+const COMMON = ['run', 'build', 'ps', 'exec', 'logs', 'images', 'pull', 'push']
+
+/** What the commands of a group are about. */
+const GROUPS: Readonly<Record<string, string>> = {
+  artifact: 'Push and pull artifacts: files under a type',
+  builder: 'Manage builds and their cache',
+  buildx: "Docker's other name for build",
+  'cache-mount': 'Manage what builds keep in cache mounts',
+  container: 'Manage containers',
+  image: 'Manage images',
+  index: 'Make and edit multi-platform indexes in place',
+  lock: 'Manage what pins the sources of a build',
+  manifest: 'Manage manifests and manifest lists',
+  network: 'Manage networks',
+  registry: 'Run a registry, and check any',
+  system: 'Manage Cairn',
+  volume: 'Manage volumes',
+}
 
 /** `cairn --help`. */
 export function topHelp(): void {
   const single = table.filter((entry) => !entry.hidden && !entry.name.includes(' '))
-  const about: Record<string, string> = {
-    builder: 'Manage builds',
-    buildx: "Docker's other name for build",
-    'cache-mount': 'Manage what builds keep in cache mounts',
-    container: 'Manage containers',
-    image: 'Manage images',
-    network: 'Manage networks',
-    system: 'Manage Cairn',
-    volume: 'Manage volumes',
-  }
   print('Usage:  cairn [OPTIONS] COMMAND\n\nBuild, run and share container images: one binary, no daemon\n')
   print('Common Commands:')
   rows(single.filter((e) => COMMON.includes(e.name)).map((e) => [e.name, e.summary]))
   print('\nManagement Commands:')
-  rows(groups().map((group) => [group, about[group] ?? '']))
+  rows(groups().map((group) => [group, GROUPS[group] ?? '']))
   print('\nCommands:')
   rows(
     single
@@ -32,8 +39,14 @@ export function topHelp(): void {
   )
   print('\nGlobal Options:')
   rows([
-    ['    --root string', 'Where images and containers are kept (CAIRN_ROOT; default /var/lib/cairn)'],
-    ['    --run string', 'Where running state is kept (CAIRN_RUN; default /run/cairn)'],
+    [
+      '    --root string',
+      'Where images and containers are kept (CAIRN_ROOT; default /var/lib/cairn, of users ~/.local/share/cairn)',
+    ],
+    [
+      '    --run string',
+      'Where running state is kept (CAIRN_RUN; default /run/cairn, of users $XDG_RUNTIME_DIR/cairn)',
+    ],
     ['-D, --debug', 'Show causes and stacks of errors'],
     ['-v, --version', 'Print version information and quit'],
   ])
@@ -42,7 +55,7 @@ export function topHelp(): void {
 
 /** `cairn image --help`. */
 export function groupHelp(group: string): void {
-  print(`Usage:  cairn ${group} COMMAND\n\nCommands:`)
+  print(`Usage:  cairn ${group} COMMAND\n\n${GROUPS[group] ?? ''}\n\nCommands:`)
   rows(membersOf(group).map(({ name, entry }) => [name, entry.summary]))
   print(`\nRun 'cairn ${group} COMMAND --help' for more information on a command.`)
 }
