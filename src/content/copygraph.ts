@@ -159,12 +159,12 @@ export function blobStatus(d: Descriptor, vertex?: string): StatusProgress {
   return { kind: 'status', id: d.digest, ...step, name, current: d.size, total: d.size, unit: 'bytes', done: true }
 }
 
-/** Records every MiB and the end. */
-async function* reported(
+/** The bytes, with a record of progress every MiB and at the end. */
+export async function* reported(
   d: Descriptor,
   bytes: ByteStream,
   progress: NonNullable<Call['progress']>,
-  vertex: string | undefined,
+  vertex?: string,
 ): AsyncGenerator<Uint8Array, void, void> {
   const record = (current: number, done: boolean): void => progress({ ...blobStatus(d, vertex), current, done })
   let current = 0

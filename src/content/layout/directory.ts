@@ -10,6 +10,7 @@ import { writeBlob } from '../blobwrite.ts'
 import { diskError } from '../diskerror.ts'
 import { oneShotName } from '../ingesttable.ts'
 import { letGo } from '../letgo.ts'
+import { tagIsAlive } from '../process.ts'
 import type { Target } from '../types.ts'
 import { withLockFile } from './lock.ts'
 import { entryMatches, nameAnnotations } from './names.ts'
@@ -92,13 +93,20 @@ function createLayout(directory: string): void {
   try {
     mkdirSync(directory, { recursive: true })
     const found = readdirSync(directory)
-    if (found.includes(LAYOUT_FILE)) return
+    if (found.includes(LAYOUT_FILE)) return sweep(directory, found)
     if (found.length > 0) fail('failed_precondition', `${directory} is neither empty nor an OCI layout`)
     writeWhole(directory, INDEX_FILE, emptyIndex())
     writeWhole(directory, LAYOUT_FILE, { imageLayoutVersion: '1.0.0' })
   } catch (error) {
     throw diskError(error, 'create', directory)
   }
+}
+
+/** Removes what killed writers left: half a blob under a name that tells whose it was. */
+function sweep(directory: string, names: readonly string[]): void {
+  for (const name of names)
+    if (name.startsWith('.put-') && tagIsAlive(name.slice('.put-'.length)) === false)
+      rmSync(join(directory, name), { force: true })
 }
 
 function emptyIndex(): ImageIndex {

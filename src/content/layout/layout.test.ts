@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { collect, streamOf, utf8 } from '#base'
 import { encodeDocument, MediaType } from '#oci'
@@ -109,6 +109,11 @@ describe('layouts', () => {
       `console.log((await import('${import.meta.dir}/../process.ts')).ownerTag())`,
     ])
     writeFileSync(join(path, '.index.lock'), dead.trim())
+    writeFileSync(join(path, `.put-${dead.trim()}-1`), 'half a blob')
+    writeFileSync(join(path, `.put-${ownerTag()}-1`), 'another one, being written')
+    openLayout(path, { create: true })
+    expect(readdirSync(path).filter((name) => name.startsWith('.put-'))).toEqual([`.put-${ownerTag()}-1`])
+    rmSync(join(path, `.put-${ownerTag()}-1`))
     const script = `
       import { openLayout } from '#content'
       const [path, image, n] = process.argv.slice(1)

@@ -1,6 +1,6 @@
 import { checkCanceled, streamOf, utf8 } from '#base'
 import type { ByteStream, Call } from '#base'
-import { readDocument } from '#content'
+import { blobStatus, readDocument, reported } from '#content'
 import type { ReadOnlyTarget, Target } from '#content'
 import { describe, encodeDocument, isIndex, isManifest, MediaType, parseIndex, parseManifest } from '#oci'
 import type { Descriptor, Digest } from '#oci'
@@ -58,8 +58,11 @@ export async function putArtifact(to: Target, artifact: Artifact, call?: Call): 
 
 async function putFile(to: Target, file: AttachedFile, call?: Call): Promise<Descriptor> {
   if ('open' in file) {
-    if (!(await to.has(file.descriptor, call))) await to.put(file.descriptor, file.open(), call)
-    return file.descriptor
+    const { descriptor } = file
+    const progress = call?.progress
+    if (await to.has(descriptor, call)) progress?.({ ...blobStatus(descriptor), note: 'Already exists' })
+    else await to.put(descriptor, progress ? reported(descriptor, file.open(), progress) : file.open(), call)
+    return descriptor
   }
   const { descriptor, bytes } = await describe(file.mediaType, file.bytes)
   if (!(await to.has(descriptor, call))) await to.put(descriptor, streamOf(bytes), call)
