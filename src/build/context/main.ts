@@ -7,8 +7,6 @@ import { isHttpUrl } from '../source/http/httpname.ts'
 import { httpGet, shown } from '../source/http/request.ts'
 import { MAIN_CONTEXT } from '../source/maincontext.ts'
 import { readMainContext } from './reference.ts'
-import { fromArchive, fromGit, fromUrl } from './remote.ts'
-import { readStream } from './stream.ts'
 import { DOCKERFILE, DOCKERFILE_LIMIT, type ContextHost, type MainContext, type MainOptions } from './types.ts'
 
 /** Finds out what the build context is, fetches it where it is elsewhere, and reads the Dockerfile. */
@@ -20,9 +18,9 @@ export async function openMainContext(options: MainOptions, host: ContextHost, c
     case 'directory':
       return fromDirectory(resolve(reference.path), options, host, given)
     case 'git':
-      return await fromGit(reference.source, { options, host, given }, call)
+      return await (await import('./remote.ts')).fromGit(reference.source, { options, host, given }, call)
     case 'http':
-      return await fromUrl(reference.url, { options, host, given }, call)
+      return await (await import('./remote.ts')).fromUrl(reference.url, { options, host, given }, call)
   }
 }
 
@@ -60,8 +58,12 @@ async function fromStream(
   call?: Call,
 ): Promise<MainContext> {
   if (!options.contextStream) fail('invalid_argument', 'a context "-" needs a stream')
+  const { readStream } = await import('./stream.ts')
   const streamed = await readStream(options.contextStream, host.scratch, call)
-  if ('directory' in streamed) return await fromArchive(streamed.directory, { options, host, given }, call)
+  if ('directory' in streamed) {
+    const { fromArchive } = await import('./remote.ts')
+    return await fromArchive(streamed.directory, { options, host, given }, call)
+  }
   if (options.dockerfile !== undefined || given)
     fail('invalid_argument', 'standard input holds a Dockerfile, and -f names another one', {
       hint: 'give one of them; a context on standard input is a tar archive',
