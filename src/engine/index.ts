@@ -64,6 +64,7 @@ export type {
   PutArtifactRequest,
   Pushed,
   Registries,
+  CheckRequest,
   ServeRequest,
   RemoveOptions,
   RemovedImage,

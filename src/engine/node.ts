@@ -155,7 +155,7 @@ function registries(parts: Parts): Registries {
     serve: async (request, call) => (await verbs()).serve(request, call),
     collect: async (request, call) => (await verbs()).collect(request, call),
     serveStdio: async (input, output) => (await verbs()).serveStdio(input, output),
-    check: async (url, onResult, call) => (await verbs()).check(url, onResult, call),
+    check: async (request, onResult, call) => (await verbs()).check(request, onResult, call),
   }
 }
 

@@ -207,6 +207,14 @@ export interface ManifestOptions {
   readonly entry?: Descriptor
 }
 
+/** Which registry is to be checked: with this machine's logins and certificates. */
+export interface CheckRequest {
+  /** `https://registry.example`; without a scheme plain HTTP. */
+  readonly url: string
+  /** Two repositories that may be written to. Default `cairn-check/one` and `cairn-check/two`. */
+  readonly repositories?: readonly [string, string]
+}
+
 /** Registries as such; images come and go by {@link Images.pull} and {@link Images.push}. */
 export interface Registries {
   /** Tries the credential, then stores it where other tools find it. `unauthenticated` when it is refused. */
@@ -229,7 +237,7 @@ export interface Registries {
   /** Serves this node's images over two pipes until the first ends: what is at the other end of `ssh://`. */
   serveStdio(input: Readable, output: Writable): Promise<void>
   /** Checks a registry against the distribution-spec. It writes to two repositories of its own. */
-  check(url: string, onResult?: (result: CheckResult) => void, call?: Call): Promise<CheckReport>
+  check(request: CheckRequest, onResult?: (result: CheckResult) => void, call?: Call): Promise<CheckReport>
 }
 
 export interface Volume {

@@ -90,6 +90,25 @@ describe.skipIf(skip)('serve --store local', () => {
 })
 
 describe.skipIf(skip)('registry', () => {
+  test('check asks with the logins of this machine, and says what is wrong', async () => {
+    const file = join(dir.path, 'checkers')
+    await node.must(['registry', 'htpasswd', file, 'ann'], { stdin: 'wonder' })
+    const flags = ['--address', '127.0.0.1:0', '--storage', join(dir.path, 'guarded'), '--htpasswd', file]
+    const child = Bun.spawn(node.argv(['registry', 'serve', ...flags]), { stdin: 'ignore', stdout: 'pipe' })
+    const { value } = await child.stdout.getReader().read()
+    const guarded = /http:\/\/(\S+)/.exec(new TextDecoder().decode(value))?.[1] ?? ''
+    try {
+      const refused = await node.cairn(['registry', 'check', '-q', guarded])
+      expect([refused.code, refused.stdout]).toEqual([1, expect.stringContaining('got 401')])
+      await node.must(['login', guarded, '-u', 'ann', '--password-stdin'], { stdin: 'wonder' })
+      const passed = await node.must(['registry', 'check', '-q', '--repository', 'checks/here', guarded])
+      expect(passed).toMatch(/^\d+ passed, 0 failed, 0 skipped\n$/)
+    } finally {
+      child.kill()
+      await child.exited
+    }
+  })
+
   test('gc takes what nobody needs, with no server there', async () => {
     const storage = ['--storage', join(dir.path, 'alone')]
     expect(await node.must(['registry', 'gc', ...storage])).toBe(

@@ -44,10 +44,7 @@ export function registryVerbs(parts: Parts): Registries {
     serve: async (request, call) => (await import('./serve.ts')).serve(parts, request, call),
     collect: async (request, call) => (await import('./serve.ts')).collect(parts, request, call),
     serveStdio: async (input, output) => (await import('./stdio/serve.ts')).serveStdio(parts, input, output),
-    check: async (url, onResult, call) => {
-      const { checkRegistry } = await import('#registry/server')
-      return checkRegistry(/^https?:\/\//.test(url) ? url : `http://${url}`, onResult ? { onResult } : {}, call)
-    },
+    check: async (request, onResult, call) => (await import('./check.ts')).check(parts, request, onResult, call),
   }
 }
 

@@ -9,6 +9,8 @@ export type {
   Repository,
   Transport,
 } from './types.ts'
+export { withAuth } from './auth/authorize.ts'
+export type { AuthOptions } from './auth/authorize.ts'
 export { parseChallenges } from './auth/challenge.ts'
 export type { Challenge } from './auth/challenge.ts'
 export {
