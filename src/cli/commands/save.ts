@@ -28,6 +28,7 @@ export const save: Command = command({
 export async function toFile(stream: AsyncIterable<Uint8Array>, path: string | undefined): Promise<void> {
   if (path === undefined || path === '-') return drain(stream, 1)
   const there = statSync(path, { throwIfNoEntry: false })
+  if (there?.isDirectory()) fail('failed_precondition', `${path} is a directory`)
   const isReplaced = there === undefined || there.isFile()
   const partial = isReplaced ? `${path}.partial-${process.pid}` : path
   try {
