@@ -1,7 +1,7 @@
-import { closeSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, readFileSync, writeSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { checkCanceled, CairnError, fail, type Call } from '#base'
-import { inUserNamespace, isErrno, memfd } from '#sys'
+import { inUserNamespace, memfd } from '#sys'
 import { encodeSpec, writeBundle, type Dialect } from './bundle.ts'
 import { hideUnifiedCgroups } from './cgroup/hide.ts'
 import { removeCgroups } from './cgroup/tree.ts'
@@ -66,12 +66,13 @@ export function createDriver(options: DriverOptions): RuntimeDriver {
       const early = preflight(bundle.spec)
       if (early) throw early
       await prepare(bundle)
-      const log = join(bundle.dir, 'runtime.log')
-      const argv = logged(log, ['run', '--bundle', bundle.dir, id])
+      const log = processFile(undefined)
+      const argv = logged('/proc/self/fd/3', ['run', '--bundle', bundle.dir, id])
       const stop = async (): Promise<boolean> => (await command('kill', id, '9')).code === 0
       try {
-        return await attend({ kind, argv, io, log, command: commandOf(bundle.spec.process), stop }, call)
+        return await attend({ kind, argv, io, log, extra: [log], command: commandOf(bundle.spec.process), stop }, call)
       } finally {
+        closeSync(log)
         // Killed half-way through creating, the runtime cannot clean up after itself.
         if (call?.signal?.aborted) await abandon(id, bundle.spec)
       }
@@ -95,10 +96,7 @@ export function createDriver(options: DriverOptions): RuntimeDriver {
       try {
         // Extra descriptors are numbered from 3 on, in the order given; the runtime closes them for the process.
         const argv = logged('/proc/self/fd/4', ['exec', '--process', '/proc/self/fd/3', id])
-        return await attend(
-          { kind, argv, io, log: `/proc/self/fd/${log}`, extra: [spec, log], command: commandOf(process) },
-          call,
-        )
+        return await attend({ kind, argv, io, log, extra: [spec, log], command: commandOf(process) }, call)
       } finally {
         closeSync(spec)
         closeSync(log)
@@ -134,9 +132,10 @@ interface Attended {
   readonly kind: string
   readonly argv: readonly string[]
   readonly io: Stdio
-  /** Where the runtime writes its own complaints. */
-  readonly log: string
-  readonly extra?: readonly number[]
+  /** Descriptor to which the runtime writes its own complaints. */
+  readonly log: number
+  /** Descriptors that the runtime gets, from 3 on. */
+  readonly extra: readonly number[]
   readonly command: string
   /** Ends the container when the caller gives up; false when there is none yet. Then the runtime process is killed. */
   readonly stop?: () => Promise<boolean>
@@ -147,7 +146,7 @@ async function attend(what: Attended, call?: Call): Promise<Exit> {
   const stream = (value: Stream): number | 'ignore' => (value === 'null' ? 'ignore' : value)
   const { stdin, stdout, stderr } = what.io
   const child = Bun.spawn([...what.argv], {
-    stdio: [stream(stdin), stream(stdout), stream(stderr), ...(what.extra ?? [])],
+    stdio: [stream(stdin), stream(stdout), stream(stderr), ...what.extra],
     // Out of our process group: what a terminal sends to that, the caller passes on, and once is enough.
     detached: what.stop !== undefined,
     env: RUNTIME_ENV,
@@ -166,7 +165,6 @@ async function attend(what: Attended, call?: Call): Promise<Exit> {
     return { code }
   } finally {
     call?.signal?.removeEventListener('abort', abort)
-    if (!what.extra) rmSync(what.log, { force: true })
   }
 }
 
@@ -192,15 +190,15 @@ export const RUNTIME_ENV: Record<string, string> = {
 }
 
 /** The last error that a runtime logged: JSON lines with `level` and `msg`. */
-function complaintIn(log: string): string | undefined {
+function complaintIn(log: number): string | undefined {
   try {
-    for (const line of readFileSync(log, 'utf8').trim().split('\n').reverse()) {
+    for (const line of readFileSync(`/proc/self/fd/${log}`, 'utf8').trim().split('\n').reverse()) {
       if (!line) continue
       const { level, msg } = JSON.parse(line) as { level?: string; msg?: string }
       if (level === 'error' || level === 'fatal') return msg
     }
   } catch (error) {
-    if (!isErrno(error, 'ENOENT') && !(error instanceof SyntaxError)) throw error
+    if (!(error instanceof SyntaxError)) throw error
   }
   return undefined
 }
