@@ -3,9 +3,19 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hostPlatform } from '#oci'
 import { whyNotEmulated } from '#runtime'
-import { cairnNode, lacking, must, needsRoot, skipReason, tempDir, type TempDir, type TestNode } from '#testkit'
+import {
+  startDockerRegistry,
+  cairnNode,
+  lacking,
+  must,
+  needsRoot,
+  skipReason,
+  tempDir,
+  type TempDir,
+  type TestNode,
+} from '#testkit'
 
-const skip = skipReason('builds for several platforms', needsRoot(), lacking('crun'))
+const skip = skipReason('builds for several platforms', needsRoot(), lacking('crun', 'skopeo', 'docker-registry'))
 const own = `linux/${hostPlatform().architecture}`
 
 let node: TestNode
@@ -89,6 +99,37 @@ describe.skipIf(skip)('several platforms', () => {
     expect(await indexOf('listed')).toHaveLength(1)
     expect(await node.must(['images', '-q'])).toBeTruthy()
     expect(await node.must(['inspect', '-f', '{{.Architecture}}', 'listed'])).toBe('s390x\n')
+  })
+
+  test('a base of a registry is pulled for each platform, and known from then on', async () => {
+    await using registry = await startDockerRegistry()
+    const { host } = registry
+    const args = [`--platform=${own},linux/ppc64le`, '-q']
+    const base = context('FROM scratch\nARG TARGETARCH\nLABEL base=$TARGETARCH\nCOPY Dockerfile /base\n')
+    await node.must(['build', ...args, '--push', '-t', `${host}/base:1`, base])
+    await using other = await cairnNode({ busybox: false })
+    const from = context(`FROM ${host}/base:1\nCOPY Dockerfile /own\n`)
+    const metadata = join(from, '../metadata')
+    await other.must(['build', ...args, '-t', `${host}/app:1`, '--push', `--metadata-file=${metadata}`, from])
+    const { 'containerimage.digest': digest } = JSON.parse(readFileSync(metadata, 'utf8')) as Record<string, string>
+    const index = await must(['skopeo', 'inspect', '--raw', '--tls-verify=false', `docker://${host}/app:1`])
+    const { manifests } = JSON.parse(index) as { manifests: readonly Entry[] }
+    for (const { platform } of manifests) {
+      const arch = `--override-arch=${platform!.architecture}`
+      const inspect = ['skopeo', 'inspect', arch, '--tls-verify=false', `docker://${host}/app:1`]
+      const image = JSON.parse(await must(inspect)) as { Labels: object; Layers: string[] }
+      expect(image).toMatchObject({ Labels: { base: platform!.architecture } })
+      // The base's layer is in the registry as it was, not compressed again.
+      const ofBase = JSON.parse(
+        await must(['skopeo', 'inspect', arch, '--tls-verify=false', `docker://${host}/base:1`]),
+      ) as { Layers: string[] }
+      expect(image.Layers[0]).toBe(ofBase.Layers[0]!)
+    }
+    await registry[Symbol.asyncDispose]()
+    const archive = `--output=type=oci,dest=${join(from, '../app.tar')}`
+    await other.must(['build', ...args, '-t', `${host}/app:1`, archive, `--metadata-file=${metadata}`, from])
+    const again = JSON.parse(readFileSync(metadata, 'utf8')) as Record<string, string>
+    expect(again['containerimage.digest']).toBe(digest!)
   })
 
   const unemulated = whyNotEmulated({ os: 'linux', architecture: 'riscv64' })
