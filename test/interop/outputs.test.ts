@@ -181,6 +181,11 @@ describe.skipIf(skip)('outputs', () => {
     expect(await discover(`${host}/attested@${index.manifests[0]!.digest}`)).toEqual([
       'application/vnd.docker.attestation.manifest.v1+json',
     ])
+    const plain = `${host}/referred:1`
+    await build('-t', plain, '--provenance=true', '--sbom=true', '--output=type=registry,attestations=referrers')
+    const image = JSON.parse(await must([oras!, 'manifest', 'fetch', '--plain-http', '--descriptor', plain])) as object
+    expect(image).toMatchObject({ digest: index.manifests[0]!.digest })
+    expect(await discover(plain)).toEqual(['application/vnd.docker.attestation.manifest.v1+json'])
     child.kill('SIGTERM')
     await child.exited
   })

@@ -93,6 +93,7 @@ function imageOutput(given: Attributes, push: boolean): ImageOutput {
     push: given.boolean('push') ?? push,
     ...optional('pushByDigest', byDigest),
     ...optional('insecure', given.boolean('registry.insecure')),
+    ...optional('attestations', given.choice('attestations', ['index', 'referrers'])),
     ...optional('store', given.boolean('store') ?? (byDigest ? false : undefined)),
     ...packing(given),
   }

@@ -9,11 +9,13 @@ import type { ImageOutput } from './types.ts'
 /** Names the image here, and pushes it where that was asked for. Answers with what the outside knows it by. */
 export async function imageOutput(session: OutputSession, output: ImageOutput, call?: Call): Promise<SentImage> {
   const names = output.names?.map(fullName) ?? session.names
-  const here = await packedHere(session, output, call)
-  if (output.store !== false) await stored(session, here, names, call)
+  const plain = { ...session, root: session.result.root }
+  const from = output.attestations === 'referrers' ? plain : session
+  const here = await packedHere(from, output, call)
+  if (output.store !== false) await stored(from, here, names, call)
   if (!output.push) return { root: here.root, names }
   const { pushImage } = await import('./push.ts')
-  return pushImage(session, { output, names }, call)
+  return pushImage(from, { output, names, attested: session.root }, call)
 }
 
 /** The usual build changes nothing on the way to the store: the code that could is not even loaded. */
@@ -28,6 +30,7 @@ async function packedHere(
     push: _push,
     pushByDigest: _by,
     insecure: _in,
+    attestations: _attestations,
     store: _store,
     ...options
   } = output

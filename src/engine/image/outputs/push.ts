@@ -1,6 +1,7 @@
 import type { Call } from '#base'
-import { formatReference, parseReference, type Reference } from '#oci'
-import { copyImage } from '#registry/client'
+import { copyGraph, readDocument, type Lease } from '#content'
+import { formatReference, isAttestation, parseIndex, parseReference, type Descriptor, type Reference } from '#oci'
+import { copyImage, type Repository } from '#registry/client'
 import { pack } from '../../pack/pack.ts'
 import type { Packed } from '../../pack/types.ts'
 import { repositoryOf } from '../../transport/registry.ts'
@@ -11,29 +12,39 @@ import type { ImageOutput } from './types.ts'
 /** Sends the image to the registries in its names: layers compressed unless the output says otherwise. */
 export async function pushImage(
   session: OutputSession,
-  { output, names }: { readonly output: ImageOutput; readonly names: readonly string[] },
+  {
+    output,
+    names,
+    attested,
+  }: { readonly output: ImageOutput; readonly names: readonly string[]; readonly attested: Descriptor },
   call?: Call,
 ): Promise<SentImage> {
   const { parts, root, content, lease } = session
   const options = { compression: 'gzip', ...output } as const
   const packed = await pack(parts, root, { content, lease, options }, call)
+  const more = attested === root ? undefined : await pack(parts, attested, { content, lease, options }, call)
   const sent: Reference[] = []
   for (const name of names) {
     const reference = parseReference(name)
-    await push(session, packed, { reference, sent, output }, call)
+    const repository = await repositoryOf(parts, reference, output.insecure ? { insecure: true } : {})
+    await push(packed, { repository, reference, sent, output, lease }, call)
+    if (more) await pushReferrers(more, repository, lease, call)
     sent.push(reference)
   }
   return { root: packed.root, names }
 }
 
-async function push(
-  { parts, lease }: OutputSession,
-  { root, content }: Packed,
-  to: { readonly reference: Reference; readonly sent: readonly Reference[]; readonly output: ImageOutput },
-  call?: Call,
-): Promise<void> {
-  const { reference, sent, output } = to
-  const repository = await repositoryOf(parts, reference, output.insecure ? { insecure: true } : {})
+interface Pushing {
+  readonly repository: Repository
+  readonly reference: Reference
+  /** Names that have it already. */
+  readonly sent: readonly Reference[]
+  readonly output: ImageOutput
+  readonly lease: Lease
+}
+
+async function push({ root, content }: Packed, pushing: Pushing, call?: Call): Promise<void> {
+  const { repository, reference, sent, output, lease } = pushing
   const { domain, path, tag = 'latest' } = reference
   const id = `push ${formatReference(reference)}`
   const step = { kind: 'vertex', id, name: `pushing ${domain}/${path}:${tag}`, started: Date.now() } as const
@@ -45,4 +56,15 @@ async function push(
     mountFrom: sent.filter((other) => other.domain === domain && other.path !== path).map((other) => other.path),
   })
   call?.progress?.({ ...step, completed: Date.now() })
+}
+
+/** What an index has beside its images, without the index: the registry lists it by its subjects. */
+async function pushReferrers(
+  { root, content }: Packed,
+  repository: Repository,
+  lease: Lease,
+  call?: Call,
+): Promise<void> {
+  const { manifests } = parseIndex(await readDocument(content, root, call), root.mediaType)
+  for (const entry of manifests.filter(isAttestation)) await copyGraph(content, repository, entry, { ...call, lease })
 }

@@ -17,6 +17,11 @@ export interface ImageOutput extends PackOptions {
   readonly pushByDigest?: boolean
   /** Certificates need not be valid, and registries may speak plain HTTP. */
   readonly insecure?: boolean
+  /**
+   * Where statements about the image are: `index` (default) beside it in an index, and as its referrers too;
+   * `referrers`: there alone, in the registries. Then the name stands for the same as without them.
+   */
+  readonly attestations?: 'index' | 'referrers'
   /** False: nothing is named here. */
   readonly store?: boolean
 }
