@@ -5,7 +5,7 @@ import { shellArgs } from './files.ts'
 import { healthcheckText, listed, quotedList } from './history.ts'
 import { setVariable, type BuildArgs, type expander, type Variables } from './scope.ts'
 import { checkSignal } from './signal.ts'
-import type { StageState } from './state.ts'
+import { addTo, setEnv, type StageState } from './state.ts'
 
 export interface SettingContext {
   readonly state: StageState
@@ -39,7 +39,11 @@ function change(instruction: SettingInstruction, context: SettingContext): strin
     case 'VOLUME': {
       const paths = instruction.paths.map((path) => word(path))
       if (paths.includes('')) fail('invalid_argument', 'VOLUME cannot be an empty string')
-      config.Volumes = { ...config.Volumes, ...Object.fromEntries(paths.map((path) => [path, {}])) }
+      addTo(
+        config,
+        'Volumes',
+        paths.map((path) => [path, {}]),
+      )
       return `VOLUME ${listed(paths)}`
     }
     case 'USER':
@@ -78,19 +82,14 @@ function applyArg({ args }: ArgInstruction, { state, expand: word, buildArgs, gl
 /** All values are expanded before the first is set. */
 function applyPairs(instruction: PairsInstruction, { state, expand: word }: SettingContext): string {
   const pairs = instruction.pairs.map(({ key, value }) => [word(key), word(value)] as const)
-  if (instruction.name === 'LABEL') state.config.Labels = { ...state.config.Labels, ...Object.fromEntries(pairs) }
+  if (instruction.name === 'LABEL') addTo(state.config, 'Labels', pairs)
   else
     for (const [key, value] of pairs) {
       if (key === '') fail('invalid_argument', 'ENV names can not be blank')
       setVariable(state.variables, key, value)
-      state.config.Env = withVariable(state.config.Env ?? [], key, value)
+      setEnv(state, key, value)
     }
   return [instruction.name, ...pairs.map(([key, value]) => `${key}=${value}`)].join(' ')
-}
-
-function withVariable(env: readonly string[], key: string, value: string): string[] {
-  const at = env.findIndex((item) => item === key || item.startsWith(`${key}=`))
-  return at < 0 ? [...env, `${key}=${value}`] : env.with(at, `${key}=${value}`)
 }
 
 /** ENTRYPOINT clears a CMD that came from below; a CMD of this stage stays. */
@@ -109,9 +108,10 @@ function applyCommand({ name, command }: CommandInstruction, state: StageState):
 
 function applyExpose(ports: readonly string[], { state, words }: SettingContext): string {
   const exposed = ports.flatMap((port) => words(port)).flatMap(parseExposed)
-  state.config.ExposedPorts = {
-    ...state.config.ExposedPorts,
-    ...Object.fromEntries(exposed.map((port) => [port, {}])),
-  }
+  addTo(
+    state.config,
+    'ExposedPorts',
+    exposed.map((port) => [port, {}]),
+  )
   return `EXPOSE ${listed(exposed)}`
 }

@@ -21,6 +21,8 @@ export interface StageState {
   /** ARGs in order, for history. */
   readonly args: string[]
   config: { -readonly [K in keyof ProcessConfig]: ProcessConfig[K] }
+  /** Where each variable stands in the config's `Env`. */
+  readonly envIndex: Map<string, number>
   author: string | undefined
   readonly history: HistoryDraft[]
   /** The base image's layers as its manifest lists them, from the base up. */
@@ -37,6 +39,7 @@ export function scratchState(platform: Platform): StageState {
     variables: new Map(),
     args: [],
     config: { WorkingDir: '/' },
+    envIndex: new Map(),
     author: undefined,
     history: [],
     baseLayers: [],
@@ -52,6 +55,7 @@ export function imageState(image: OpenedImage, vertex: BuildVertex, platform: Pl
     variables: new Map(),
     args: [],
     config: { ...config.config },
+    envIndex: new Map(),
     author: config.author,
     history: (config.history ?? []).map((entry) => ({ ...entry, base: true })),
     baseLayers: image.layers,
@@ -67,6 +71,7 @@ export function childState(parent: StageState): StageState {
     variables: new Map(parent.variables),
     args: [...parent.args],
     config: { ...config },
+    envIndex: new Map(),
     history: [...parent.history],
     hasCmd: false,
   })
@@ -75,14 +80,36 @@ export function childState(parent: StageState): StageState {
 /** PATH is always there; what the config says goes before what an ARG of a parent stage said. */
 function begin(state: StageState): StageState {
   const env = state.config.Env ?? []
-  state.config.Env = env.some((item) => item.startsWith('PATH=')) ? env : [...env, `PATH=${DEFAULT_PATH}`]
-  for (const item of state.config.Env) {
+  state.config.Env = env.some((item) => item.startsWith('PATH=')) ? [...env] : [...env, `PATH=${DEFAULT_PATH}`]
+  for (const [i, item] of state.config.Env.entries()) {
     const equals = item.indexOf('=')
     const [name, value] = equals < 0 ? [item, ''] : [item.slice(0, equals), item.slice(equals + 1)]
     setVariable(state.variables, name, value)
+    if (!state.envIndex.has(name)) state.envIndex.set(name, i)
   }
+  for (const name of ['Labels', 'ExposedPorts', 'Volumes'] as const)
+    if (state.config[name]) state.config = { ...state.config, [name]: { ...state.config[name] } }
   if (state.config.WorkingDir) state.config.WorkingDir = workdirAfter('/', state.config.WorkingDir)
   return state
+}
+
+/** Sets a variable of the config, in its place if it has one. The list is the state's own. */
+export function setEnv({ config, envIndex }: StageState, name: string, value: string): void {
+  const env = (config.Env ??= []) as string[]
+  const at = envIndex.get(name) ?? env.length
+  env[at] = `${name}=${value}`
+  envIndex.set(name, at)
+}
+
+/** Adds to a map of the config, which is the state's own; any name is a name, `__proto__` as well. */
+export function addTo(
+  config: StageState['config'],
+  map: 'Labels' | 'ExposedPorts' | 'Volumes',
+  entries: Iterable<readonly [string, string | object]>,
+): void {
+  const target = (config[map] ??= {})
+  for (const [name, value] of entries)
+    Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true })
 }
 
 /** The config's working directory after `WORKDIR text`: an absolute text stays as it is written. */
