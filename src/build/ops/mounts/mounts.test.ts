@@ -219,6 +219,40 @@ RUN --mount=type=secret,id=s,env=S false`
     }
   })
 
+  test('named contexts: a directory, and an image under another name', async () => {
+    await using lab = await buildLab()
+    const extra = lab.context({ 'sub/f': 'extra', drop: 'x', '.dockerignore': 'drop' })
+    const outcome = await one(
+      lab,
+      `FROM busybox
+RUN --mount=from=extra,target=/e --mount=from=extra,source=sub/f,target=/f ls -A /e; cat /f
+RUN --mount=type=cache,from=extra,target=/c cat /c/sub/f && touch /c/kept
+RUN --mount=type=cache,id=/c,from=extra,target=/c ls /c`,
+      { contexts: { extra } },
+    )
+    expect(outcome.error).toBeUndefined()
+    expect(outcome.output).toBe('.dockerignore\nsub\nextraextrakept\nsub\n')
+  })
+
+  test('cancelled in a step with every kind of mount, and in one that waits for a cache: nothing is left', async () => {
+    await using lab = await buildLab()
+    const all = `RUN --mount=type=cache,target=/c,sharing=locked --mount=target=/x --mount=from=busybox,target=/b,rw \\
+    --mount=type=secret,id=s --mount=type=tmpfs,target=/t`
+    const text = `FROM busybox AS one
+${all} sleep 100
+FROM busybox AS two
+${all} sleep 101
+FROM busybox
+COPY --from=one / /
+COPY --from=two / /`
+    const secrets = { s: { env: 'PATH' } }
+    const outcome = await one(lab, text, { cancelAfter: 3, secrets, files: { f: '1' } })
+    expect(outcome.error?.code).toBe('canceled')
+    expect(lab.leftovers()).toEqual([])
+    const again = await one(lab, `FROM busybox\n${all} cat /x/f`, { secrets, files: { f: '1' } })
+    expect(again.output).toBe('1')
+  })
+
   test('what is refused, at its line', async () => {
     await using lab = await buildLab()
     const context = lab.context({})
