@@ -79,6 +79,29 @@ describe.skipIf(skip)('a user who is not root', () => {
     ])
   })
 
+  test('builds with every kind of mount', async () => {
+    writeFileSync(join(home, 'context/f'), 'file\n')
+    writeFileSync(
+      join(home, 'context/mounts'),
+      `FROM busybox AS made
+RUN echo made > /m
+FROM busybox
+RUN --mount=target=/ctx,source=f --mount=from=made,source=/m,target=/made,rw --mount=type=tmpfs,target=/t \\
+    --mount=type=cache,target=/c,uid=5 --mount=type=secret,id=s,uid=3,mode=0440 --mount=type=secret,id=s,env=S \\
+    cat /ctx /made && echo x > /made && stat -c '%u %a' /c /run/secrets/s && touch /c/kept /t/x && [ -n "$S" ]`,
+    )
+    const { code, stderr } = await cairn(
+      ...['build', '--progress', 'plain', '--network', 'none', '-f', 'mounts', '--secret', 'id=s,env=HOME', '.'],
+    )
+    expect(code, stderr).toBe(0)
+    expect(stderr).toMatch(/ file\n[\s\S]* made\n[\s\S]* 5 755\n[\s\S]* 3 440\n/)
+    expect(await succeed('cache-mount', 'ls', '--format', '{{.ID}} {{.Owner}}')).toBe('/c 5:0\n')
+    await succeed('cache-mount', 'export', '/c', 'c.tgz')
+    await succeed('cache-mount', 'import', 'other', 'c.tgz')
+    await succeed('builder', 'prune', '-af')
+    expect(await succeed('builder', 'du', '--json')).toBe('')
+  }, 30_000)
+
   test('runs in the background: reached by exec, by its port, by its log', async () => {
     const serve = 'mkdir /w; echo found > /w/index.html; echo serving; exec httpd -f -p 80 -h /w'
     await succeed('run', '-d', '--name', 'web', '-p', '127.0.0.1::80', 'busybox', 'sh', '-c', serve)

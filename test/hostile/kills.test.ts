@@ -21,7 +21,7 @@ beforeAll(async () => {
   mkdirSync(context)
   writeFileSync(
     join(context, 'Dockerfile'),
-    'FROM busybox\nRUN head -c 3000000 /dev/urandom > /a\nRUN wc -c /a > /b\nCOPY Dockerfile /\n',
+    'FROM busybox\nRUN --mount=type=cache,target=/c head -c 3000000 /dev/urandom | tee /c/a > /a\nRUN wc -c /a > /b\nCOPY Dockerfile /\n',
   )
   archive = join(dir.path, 'image.tar')
   await node.must(['build', '-q', '--network', 'none', '-t', 'saved', context])
@@ -63,7 +63,15 @@ async function leftovers(): Promise<readonly string[]> {
 }
 
 /** What is under way or has run lies here: all of it is empty when nothing does. */
-const EMPTY = ['root/work', 'root/layers/tmp', 'root/content/ingest', 'root/containers', 'run/containers', 'run/locks']
+const EMPTY = [
+  'root/work',
+  'root/layers/tmp',
+  'root/content/ingest',
+  'root/containers',
+  'root/cachemounts',
+  'run/containers',
+  'run/locks',
+]
 
 const filesIn = (path: string): readonly string[] => {
   try {

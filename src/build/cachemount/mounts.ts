@@ -12,7 +12,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Call } from '#base'
 import { AT_FDCWD, isErrno, lock, renameAt, tryLock, type FileLock } from '#sys'
 import { digestData } from '../digest.ts'
@@ -21,7 +21,7 @@ import type { AcquireOptions, CacheMountInfo, CacheMountName, CacheMounts, HeldC
 /** What is known of a cache mount besides its contents; its mtime is when it was last let go of. */
 const RECORD = 'mount.json'
 
-/** What a removed one is called until it is deleted. */
+/** What one is called that is not there yet, or no more. */
 const GONE = '.gone-'
 
 /** Opens the cache mounts under a directory, which is made when the first of them is. */
@@ -31,6 +31,7 @@ export function openCacheMounts(root: string): CacheMounts {
     list: () => namesIn(root).flatMap((key) => describe(root, key) ?? []),
     replace: (name, made) => replace(root, name, made),
     remove: (key) => remove(root, key),
+    sweep: () => sweep(root),
   }
 }
 
@@ -103,13 +104,20 @@ function gone(error: unknown): undefined {
   throw error
 }
 
+/** A cache mount's own directory appears with its record in it. */
 function record(directory: string, name: CacheMountName): void {
-  const path = join(directory, RECORD)
-  if (existsSync(path)) return
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const temporary = `${path}.${process.pid}`
-  writeFileSync(temporary, JSON.stringify({ ...nameOf(name), created: Date.now() }))
-  renameSync(temporary, path)
+  if (existsSync(directory)) return
+  const root = dirname(directory)
+  const made = join(root, `${GONE}${crypto.randomUUID()}`)
+  mkdirSync(made, { recursive: true, mode: 0o700 })
+  writeFileSync(join(made, RECORD), JSON.stringify({ ...nameOf(name), created: Date.now() }))
+  try {
+    renameAt(AT_FDCWD, made, AT_FDCWD, directory, { exclusive: true })
+  } catch (error) {
+    rmSync(made, { recursive: true, force: true })
+    // Somebody else was first; or took this for what a removal left, and it is made again.
+    if (!isErrno(error, 'EEXIST', 'ENOENT')) throw error
+  }
 }
 
 /** A new directory is made elsewhere and appears whole: of two that make one, the first wins. */

@@ -49,4 +49,6 @@ export interface CacheMounts {
   replace(name: CacheMountName, directory: string): boolean
   /** Deletes it with all that is in it; false when it is in use or gone. */
   remove(key: string): boolean
+  /** Deletes what processes that were killed left half made or half removed. */
+  sweep(): void
 }

@@ -24,6 +24,7 @@ export async function pruneCache(parts: Parts, pruning: CachePruning = {}, call?
     going.flatMap(({ keys }) => keys),
   )
   if (pruning.all && pruning.unusedSince === undefined) forgetSteps(parts.db)
+  mounts.sweep()
   const gone = going.filter(({ mount }) => mount === undefined || mounts.remove(mount.key))
   const freed = gone.reduce((sum, { mount, entry }) => sum + (mount ? entry.size : 0), 0)
   const { bytes } = await collect(parts, {}, call)
