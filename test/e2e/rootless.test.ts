@@ -90,9 +90,8 @@ RUN --mount=target=/ctx,source=f --mount=from=made,source=/m,target=/made,rw --m
     --mount=type=cache,target=/c,uid=5 --mount=type=secret,id=s,uid=3,mode=0440 --mount=type=secret,id=s,env=S \\
     cat /ctx /made && echo x > /made && stat -c '%u %a' /c /run/secrets/s && touch /c/kept /t/x && [ -n "$S" ]`,
     )
-    const { code, stderr } = await cairn(
-      ...['build', '--progress', 'plain', '--network', 'none', '-f', 'mounts', '--secret', 'id=s,env=HOME', '.'],
-    )
+    const flags = ['--progress', 'plain', '--network', 'none', '-f', 'mounts', '--secret', 'id=s,env=HOME']
+    const { code, stderr } = await cairn('build', ...flags, '.')
     expect(code, stderr).toBe(0)
     expect(stderr).toMatch(/ file\n[\s\S]* made\n[\s\S]* 5 755\n[\s\S]* 3 440\n/)
     expect(await succeed('cache-mount', 'ls', '--format', '{{.ID}} {{.Owner}}')).toBe('/c 5:0\n')
