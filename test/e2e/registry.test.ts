@@ -225,6 +225,57 @@ describe.skipIf(skip)('registries', () => {
     expect(await fresh.must(['run', '--rm', '--network', 'none', `${proxy.host}/${name}`])).toBe('from afar\n')
   }, 60_000)
 
+  test('manifest lists, indexes and attached files on the command line', async () => {
+    const at = (name: string): string => `${open.host}/${name}`
+    await pushAs(at('cli/app:one'))
+    await node.must(['copy', '-q', 'busybox', `docker://${at('cli/app:two')}`])
+    const list = at('cli/list:v1')
+    const say = async (...args: string[]): Promise<string> => (await node.must(args)).trim()
+    expect(await say('manifest', 'create', list, at('cli/app:one'), at('cli/app:two'))).toBe(
+      `Created manifest list ${list}`,
+    )
+    const again = await node.cairn(['manifest', 'create', list, at('cli/app:one')])
+    expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('--amend')])
+    await say('manifest', 'annotate', '--arch', 'arm64', '--variant', 'v8', list, at('cli/app:two'))
+    expect(await say('manifest', 'inspect', list)).toContain('"variant": "v8"')
+    const digest = (await say('manifest', 'push', '-p', list)).split('\n').at(-1)!
+    expect(await say('manifest', 'inspect', '--raw', list)).toContain('"variant":"v8"')
+    const verbose = JSON.parse(await say('manifest', 'inspect', '-v', list)) as { Ref: string; OCIManifest: object }[]
+    expect(verbose.map(({ Ref, OCIManifest }) => [Ref.startsWith(at('cli/list@sha256:')), typeof OCIManifest])).toEqual(
+      [
+        [true, 'object'],
+        [true, 'object'],
+      ],
+    )
+    expect((await node.cairn(['manifest', 'rm', list])).stderr).toContain('no such manifest list')
+    expect(await say('index', 'annotate', list, '--annotation', 'a=b')).not.toContain(digest)
+    expect(await say('index', 'annotate', list, '--remove-annotation', 'a')).toContain(digest)
+    await say('index', 'annotate', list, 'linux/arm64/v8', '--annotation', 'c=d')
+    expect(await say('index', 'remove', list, 'linux/arm64/v8')).toMatch(/digest: sha256:/)
+    expect(await say('index', 'add', '--dry-run', list, at('cli/app:one'))).not.toContain('arm64')
+    for (const bad of [
+      ['annotate', list],
+      ['annotate', list, '--arch', 'x'],
+      ['add', list],
+      ['remove', list, 'linux/none'],
+    ])
+      expect([bad, (await node.cairn(['index', ...bad])).code]).toEqual([bad, 1])
+    writeFileSync(join(dir.path, 'note.json'), '{}')
+    const attached = await say(
+      'attach',
+      '--artifact-type',
+      'a/b',
+      '-a',
+      'k=v',
+      at('cli/app:one'),
+      join(dir.path, 'note.json'),
+    )
+    const [, referrer] = /^Digest: (\S+)$/m.exec(attached) ?? []
+    expect(await say('referrers', '-q', at('cli/app:one'))).toBe(referrer!)
+    expect(await say('discover', '-v', at('cli/app:one'))).toContain(`a/b\n    └── ${referrer}\n          k: v`)
+    expect((await node.cairn(['attach', '--artifact-type', 'none', at('cli/app:one'), 'x'])).code).toBe(1)
+  }, 60_000)
+
   test('login opens what is guarded; a wrong password is refused and kept nowhere', async () => {
     const name = `${guarded.host}/team/app:v1`
     const wrong = ['login', '-u', 'alice', '--password-stdin', guarded.host]

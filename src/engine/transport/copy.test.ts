@@ -108,6 +108,13 @@ describe('copy', () => {
     )
   })
 
+  test('an image that stands alone is copied for its own platform', async () => {
+    const from = `oci:${path('layout')}@${amd64.digest}`
+    expect(await copied(from, at('alone/app:v1'), { platforms: ['linux/amd64'] })).toBe(amd64.digest)
+    const other = node.images.copy({ from: at('alone/app:v1'), to: at('alone/app:v2'), platforms: ['linux/arm64'] })
+    expect((await failure(other, 'not_found')).message).toContain('is for linux/amd64, not linux/arm64')
+  })
+
   test('what refers to an image goes with it, into a layout and out again', async () => {
     const source = remote('signed/app')
     await copied(`oci:${path('layout')}:v1`, at('signed/app:v1'))

@@ -1,9 +1,21 @@
 import { fail, type Call } from '#base'
-import { isTag, parsePlatform, parseReference } from '#oci'
+import { readDocument } from '#content'
+import {
+  formatPlatform,
+  isImageConfig,
+  isManifest,
+  isTag,
+  matchPlatform,
+  parseImageConfig,
+  parseManifest,
+  parsePlatform,
+  parseReference,
+  platformOf,
+} from '#oci'
 import type { Parts } from '../parts.ts'
 import type { Copied, CopyRequest } from '../types.ts'
 import { openDestination, openSource } from './open.ts'
-import type { Destination, ReceiveOptions, Source } from './types.ts'
+import type { Destination, Found, ReceiveOptions, Source } from './types.ts'
 
 /** Copies an image, or every tag of a repository, from any place to any other: bytes and digests unchanged. */
 export async function copy(parts: Parts, request: CopyRequest, call?: Call): Promise<readonly Copied[]> {
@@ -43,6 +55,7 @@ async function copyOne(
   const started = Date.now()
   options.progress?.({ ...step, started })
   const image = await source.find(find, options)
+  await checkPlatform(source.name, image, options)
   const { root, referrers, mounted } = await destination.receive(image, { ...options, vertex })
   options.progress?.({ ...step, started, completed: Date.now() })
   return {
@@ -52,6 +65,17 @@ async function copyOne(
     referrers: referrers.length,
     mounted,
   }
+}
+
+/** An image that stands alone has one platform: when others are asked for, it is not the image that was meant. */
+async function checkPlatform(name: string, { root, from }: Found, options: ReceiveOptions): Promise<void> {
+  const { platforms = [] } = options
+  if (platforms.length === 0 || !isManifest(root.mediaType)) return
+  const { config } = parseManifest(await readDocument(from, root, options), root.mediaType)
+  if (!isImageConfig(config.mediaType)) return
+  const own = platformOf(parseImageConfig(await readDocument(from, config, options)))
+  if (platforms.every((platform) => matchPlatform(platform, own) === undefined))
+    fail('not_found', `${name} is for ${formatPlatform(own)}, not ${platforms.map(formatPlatform).join(' or ')}`)
 }
 
 function tagsOf(source: Source, destination: Destination, call?: Call): AsyncIterable<string> {

@@ -1,6 +1,6 @@
 import { fail, type Call } from '#base'
-import { openLayout, type ImageArchive } from '#content'
-import { familiarName, isDigest, isTag, parseReference, type Descriptor } from '#oci'
+import { openLayout, readDocument, type ArchivedImage, type ImageArchive } from '#content'
+import { familiarName, isDigest, isIndex, isTag, parseIndex, parseReference, type Descriptor, type Digest } from '#oci'
 import { copyImage } from '#registry/client'
 import type { Location } from './location.ts'
 import { copyOptions } from './registry.ts'
@@ -54,8 +54,9 @@ export function archivedSource(
 /** The one that is asked for by name, digest or number, or the only one. */
 async function rootOf(archive: ImageArchive, where: string, ref: string | undefined): Promise<Descriptor> {
   const number = /^@(\d{1,6})$/.exec(ref ?? '')?.[1]
-  if (ref !== undefined && number === undefined) return archive.resolve(ref)
   const images = await archive.images()
+  if (ref !== undefined && number === undefined)
+    return (isDigest(ref) && (await insideIndexes(archive, images, ref))) || archive.resolve(ref)
   if (number !== undefined)
     return images[Number(number)]?.root ?? fail('not_found', `${where}: there are ${images.length} images`)
   if (images.length === 1) return images[0]!.root
@@ -64,6 +65,21 @@ async function rootOf(archive: ImageArchive, where: string, ref: string | undefi
       .flatMap(({ root, names }) => names.map(shortName).concat(names.length ? [] : [root.digest]))
       .join(', '),
   })
+}
+
+/** An image of an index has no entry of its own: it is looked for in the indexes that have. */
+async function insideIndexes(
+  archive: ImageArchive,
+  images: readonly ArchivedImage[],
+  digest: Digest,
+): Promise<Descriptor | undefined> {
+  for (const { root } of images) {
+    if (!isIndex(root.mediaType) || !(await archive.has(root))) continue
+    const { manifests } = parseIndex(await readDocument(archive, root), root.mediaType)
+    const found = manifests.find((entry) => entry.digest === digest)
+    if (found) return { mediaType: found.mediaType, digest, size: found.size }
+  }
+  return undefined
 }
 
 async function namesOf(archive: ImageArchive, call?: Call): Promise<readonly string[]> {
