@@ -33,11 +33,8 @@ export class Report<D, R> {
   async ran(vertex: Vertex<D>, signal: AbortSignal, work: (call: Call) => Promise<R>): Promise<R> {
     const started = Date.now()
     this.send(vertex, { started })
-    const progress = this.call?.progress
-    const forward = (record: Progress): void =>
-      progress?.('vertex' in record || record.kind === 'vertex' ? record : { ...record, vertex: vertex.digest })
     try {
-      const result = await work({ signal, ...(progress ? { progress: forward } : {}) })
+      const result = await work(this.callOf(vertex, signal))
       this.ended.add(vertex.digest)
       this.observer?.ended(vertex, false, result)
       this.send(vertex, { started, completed: Date.now() })
@@ -46,6 +43,25 @@ export class Report<D, R> {
       this.send(vertex, { started, completed: Date.now(), error: messageOf(error) })
       throw error
     }
+  }
+
+  /** A call for finding out a key: an op that has something to tell then (a download) shows as begun. */
+  asked(vertex: Vertex<D>, signal: AbortSignal): Call {
+    let begun = false
+    return this.callOf(vertex, signal, () => {
+      if (!begun) this.send(vertex, { started: Date.now() })
+      begun = true
+    })
+  }
+
+  private callOf(vertex: Vertex<D>, signal: AbortSignal, before?: () => void): Call {
+    const progress = this.call?.progress
+    if (!progress) return { signal }
+    const forward = (record: Progress): void => {
+      before?.()
+      progress('vertex' in record || record.kind === 'vertex' ? record : { ...record, vertex: vertex.digest })
+    }
+    return { signal, progress: forward }
   }
 
   private send(vertex: Vertex<D>, state: object): void {

@@ -169,7 +169,7 @@ class Solver<D, R> {
 
   private map(vertex: Vertex<D>): Promise<CacheMap<R>> {
     return once(this.maps, vertex.digest, () =>
-      this.guard(vertex, () => this.op(vertex).cacheMap({ signal: this.signal })),
+      this.guard(vertex, () => this.op(vertex).cacheMap(this.report.asked(vertex, this.signal))),
     )
   }
 

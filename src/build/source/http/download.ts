@@ -20,6 +20,9 @@ const URLS = 1024
 /** More than any file that belongs into an image: an endless answer fills no disk. */
 const LIMIT = 64 * 2 ** 30
 
+/** Bytes between two reports. */
+const STEP = 4 << 20
+
 /** What a URL holds now. */
 export interface Download {
   readonly digest: Digest
@@ -69,6 +72,7 @@ async function save(response: HttpResponse, { url, directory }: DownloadOptions,
   const hasher = new Bun.CryptoHasher('sha256')
   const fd = openSync(path, 'wx', 0o600)
   let size = 0
+  const told = tell(response, url, call)
   try {
     for await (const chunk of response.body) {
       checkCanceled(call)
@@ -76,7 +80,9 @@ async function save(response: HttpResponse, { url, directory }: DownloadOptions,
       if (size > LIMIT) fail('resource_exhausted', `${shown(url)} is larger than ${LIMIT} bytes`)
       hasher.update(chunk)
       writeWhole(fd, chunk)
+      told(size)
     }
+    told(size, true)
   } catch (error) {
     rmSync(path, { force: true })
     if (error instanceof CairnError) throw error
@@ -87,6 +93,18 @@ async function save(response: HttpResponse, { url, directory }: DownloadOptions,
   }
   const { lastModified } = response
   return { path, digest: `sha256:${hasher.digest('hex')}`, ...(lastModified === undefined ? {} : { lastModified }) }
+}
+
+/** Reports every few megabytes. */
+function tell({ size: total }: HttpResponse, url: string, call?: Call): (size: number, done?: boolean) => void {
+  let last = 0
+  const name = `download ${shown(url)}`
+  return (current, done = false) => {
+    if (!done && current - last < STEP) return
+    last = current
+    const known = total === undefined ? {} : { total }
+    call?.progress?.({ kind: 'status', id: shown(url), name, current, ...known, unit: 'bytes', ...(done ? { done } : {}) })
+  }
 }
 
 function writeWhole(fd: number, bytes: Uint8Array): void {

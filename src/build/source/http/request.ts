@@ -14,6 +14,8 @@ export interface HttpResponse {
   /** 304: what has the ETag is still the same. */
   readonly isUnchanged: boolean
   readonly body: AsyncIterable<Uint8Array>
+  /** Bytes, where the server says. */
+  readonly size?: number
   readonly etag?: string
   /** Seconds since the epoch. */
   readonly lastModified?: number
@@ -88,10 +90,12 @@ async function read(url: string, response: Response): Promise<HttpResponse> {
     fail(code, `${shown(url)} answers ${status} ${response.statusText}`.trim(), isRefused ? { hint } : {})
   }
   const etag = headers.get('etag')
+  const size = Number(headers.get('content-length') ?? Number.NaN)
   const modified = Date.parse(headers.get('last-modified') ?? '')
   return {
     isUnchanged,
     body: response.body ?? nothing(),
+    ...(Number.isSafeInteger(size) ? { size } : {}),
     ...(etag === null ? {} : { etag }),
     ...(Number.isNaN(modified) || modified < 0 ? {} : { lastModified: Math.floor(modified / 1000) }),
     close: async () => {
