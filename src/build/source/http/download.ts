@@ -103,7 +103,15 @@ function tell({ size: total }: HttpResponse, url: string, call?: Call): (size: n
     if (!done && current - last < STEP) return
     last = current
     const known = total === undefined ? {} : { total }
-    call?.progress?.({ kind: 'status', id: shown(url), name, current, ...known, unit: 'bytes', ...(done ? { done } : {}) })
+    call?.progress?.({
+      kind: 'status',
+      id: shown(url),
+      name,
+      current,
+      ...known,
+      unit: 'bytes',
+      ...(done ? { done } : {}),
+    })
   }
 }
 
