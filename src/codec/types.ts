@@ -51,6 +51,8 @@ export interface TarLimits {
   readonly entries?: number
   /** Bytes of the whole archive. Default 1 TiB. */
   readonly totalBytes?: number
+  /** Let members pass that are no directories and have no name: some archives' root. Default: they are malformed. */
+  readonly nameless?: boolean
 }
 
 /** A layer as bytes: compressed form, and how to get it again. */

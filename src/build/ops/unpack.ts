@@ -21,6 +21,9 @@ export interface Unpacking {
   readonly owner?: Owner
 }
 
+/** Archives of users need not be as tidy as layers. */
+const FOREIGN = { nameless: true } as const
+
 /** Whether any of the files is an archive that is to be unpacked. */
 export async function hasArchive(steps: readonly CopyStep[]): Promise<boolean> {
   for (const step of steps) if (await archiveOf(step)) return true
@@ -58,7 +61,7 @@ export async function unpackLayer(unpacking: Unpacking, call?: Call): Promise<St
 /** Owners replaced, times clamped, and names that would be whiteouts refused: an archive is no layer. */
 function rewritten(tar: ByteStream, def: CopyDefinition, owner: Owner | undefined, call?: Call): ByteStream {
   async function* members(): AsyncGenerator<TarInput, void, void> {
-    for await (const { entry, data } of readTar(tar)) {
+    for await (const { entry, data } of readTar(tar, FOREIGN)) {
       // What it says of its own root is not for the directory that it goes into.
       if (safePath(entry.path) === '') continue
       if (parseWhiteout(entry.path)) fail('invalid_argument', `the archive holds ${entry.path}, which a layer cannot`)
@@ -85,7 +88,7 @@ async function archiveOf(step: CopyStep): Promise<(() => ByteStream) | undefined
 
 async function isTar(open: () => ByteStream): Promise<boolean> {
   try {
-    for await (const _ of readTar(open())) return true
+    for await (const _ of readTar(open(), FOREIGN)) return true
   } catch (error) {
     if (error instanceof CairnError && error.code !== 'unimplemented') return false
     throw error

@@ -61,7 +61,6 @@ export function draftMember(header: Header, pax: PaxRecords, gnu: GnuNames, plac
     dataOffset: 0,
     storedSize: size,
   }
-  if (draft.path === '' && type !== 'directory') malformed(place, 'member without a name')
   const uname = pax.uname ?? header.uname
   const gname = pax.gname ?? header.gname
   if (uname !== '') draft.uname = uname

@@ -37,7 +37,7 @@ export function createTarParser(handler: TarHandler, limits?: TarLimits): TarPar
 
 const EMPTY: Buffer = Buffer.alloc(0)
 const NONE: PaxRecords = {}
-const DEFAULTS: Required<TarLimits> = { headerBytes: 1 << 20, entries: 4_000_000, totalBytes: 2 ** 40 }
+const DEFAULTS: Required<TarLimits> = { headerBytes: 1 << 20, entries: 4_000_000, totalBytes: 2 ** 40, nameless: false }
 
 /** What the next bytes are; the first four come in whole blocks. */
 const State = { header: 0, zero: 1, sparseSlots: 2, sparseMap: 3, meta: 4, body: 5, padding: 6, done: 7 } as const
@@ -226,6 +226,8 @@ class Parser implements TarParser {
   #beginMember(header: Header, block: Buffer, at: number, offset: number): void {
     const pax: PaxRecords = this.#globals ? { ...this.#globals, ...this.#pax } : (this.#pax ?? NONE)
     const member = draftMember(header, pax, this.#gnu, this.#place)
+    if (member.path === '' && member.type !== 'directory' && !this.#limits.nameless)
+      malformed(this.#place, 'member without a name')
     this.#pax = undefined
     this.#gnu = {}
     if (++this.#entries > this.#limits.entries)
