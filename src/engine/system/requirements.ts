@@ -7,6 +7,7 @@ import { fileSystem, FileSystemMagic, hasSyscall, inUserNamespace } from '#sys'
 import type { Parts } from '../parts.ts'
 import { whyNotRootless } from '../rootless.ts'
 import type { Requirement } from '../types.ts'
+import { buildSources } from './buildsources.ts'
 
 /** Everything that Cairn needs of the machine: what is there, what a lack costs, and its cure. Changes nothing that stays. */
 export async function requirements(parts: Parts): Promise<readonly Requirement[]> {
@@ -21,6 +22,7 @@ export async function requirements(parts: Parts): Promise<readonly Requirement[]
     monitor(),
     ...network(),
     init(),
+    buildSources(),
   ]
 }
 
