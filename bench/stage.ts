@@ -11,6 +11,7 @@ import {
   type ContainersStorage,
   type Dockerd,
 } from '#testkit'
+import { cairnIn } from './cairn.ts'
 import { openRegistries, type Registries } from './share/registries.ts'
 
 /** What every row works on: a cairn of its own, the peers that are installed, images and contexts. */
@@ -26,19 +27,10 @@ export interface Stage extends AsyncDisposable {
   readonly registries: () => Promise<Registries>
 }
 
-const binary = process.env.CAIRN_BINARY ?? join(import.meta.dir, '../dist/cairn')
-
 /** On a real disk: overlayfs and tmpfs would flatter or break one or the other. */
 export async function openStage(): Promise<Stage> {
   const dir = mkdtempSync('/var/tmp/cairn-bench-')
-  const cairn = (args: readonly string[]): readonly string[] => [
-    binary,
-    '--root',
-    join(dir, 'root'),
-    '--run',
-    join(dir, 'run'),
-    ...args,
-  ]
+  const cairn = cairnIn(dir, '')
   const docker = lacking('dockerd') ? undefined : await startDockerd({ network: true })
   const storage = lacking('podman', 'buildah') ? undefined : containersStorage()
   const rootfs = await debianRootfs()

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { debianPythonRootfs, must, startDockerRegistry } from '#testkit'
+import { debianPythonRootfs, debianRootfs, must, startDockerRegistry } from '#testkit'
+import { cairnIn } from '../cairn.ts'
 import type { Stage } from '../stage.ts'
 
 /** Registries to load and to pull from; both hold the images that the rows move. */
@@ -23,17 +24,17 @@ export const IMAGES = ['big', 'multi'] as const
 export async function openRegistries(stage: Stage): Promise<Registries> {
   const own = await serveCairn(stage)
   const peer = Bun.which('docker-registry') ? await startDockerRegistry({ parent: stage.dir }) : undefined
-  await must(stage.cairn(['load', '-q', '-i', stage.archive]))
-  await must(stage.cairn(['build', '-q', '--network', 'none', '-t', 'multi', await manyLayers(stage)]))
+  // In a store of its own: what a build keeps in its cache need not be pulled.
+  const cairn = cairnIn(stage.dir, '-builder')
+  await must(cairn(['load', '-q', '-i', stage.archive]))
+  await must(cairn(['import', await debianRootfs(), 'debian:12']))
+  await must(cairn(['build', '-q', '--network', 'none', '-t', 'multi', await manyLayers(stage)]))
   for (const image of IMAGES) {
     for (const { host } of peer ? [own, peer] : [own]) {
-      await must(stage.cairn(['tag', image, `${host}/${image}`]))
-      await must(stage.cairn(['push', '-q', `${host}/${image}`]))
-      await must(stage.cairn(['rmi', `${host}/${image}`]))
+      await must(cairn(['tag', image, `${host}/${image}`]))
+      await must(cairn(['push', '-q', `${host}/${image}`]))
     }
-    await must(stage.cairn(['rmi', image]))
   }
-  await must(stage.cairn(['system', 'prune', '-f']))
   return {
     cairn: own,
     peer,

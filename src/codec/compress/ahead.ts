@@ -91,8 +91,11 @@ function openThread(format: InflateFormat): Thread | undefined {
   return thread
 }
 
-/** Bytes of an output. There are three: one is filled, one is read, one is still used by whoever took it. */
-const OUTPUT_SIZE = 1 << 20
+/**
+ * Bytes of an output: more than half a MiB of input mostly makes, for each step is handed over between threads.
+ * There are three: one is filled, one is read, one is still used by whoever took it.
+ */
+const OUTPUT_SIZE = 2 << 20
 const OUTPUTS = 3
 
 class ThreadInflater implements AheadInflater {
