@@ -1,6 +1,7 @@
 import { messageOf, type ByteStream, type Call } from '#base'
 import type { OpenedImage } from '#image'
 import type { Digest } from '#oci'
+import { addBaseLayer } from '../ops/image.ts'
 import { Limit } from '../solver/limit.ts'
 import type { BuildHost } from '../types.ts'
 import type { RemoteCache, RemoteLayer } from './open.ts'
@@ -80,7 +81,7 @@ export class RemoteCaches {
     const { layers, lease } = this.#host
     lease.add(diffId)
     const base = this.#baseLayer(diffId)
-    if (base) return void (await layers.add(base, () => base.blob({ ...call, verify: false }), undefined, call))
+    if (base) return addBaseLayer(this.#host, base, call)
     const remote = await this.layer(diffId)
     if (!remote) return
     const { descriptor, content } = remote

@@ -6,6 +6,7 @@ import type { Parts } from '../parts.ts'
 import type { PullPolicy } from '../types.ts'
 import { imageContent } from './content.ts'
 import { locate } from './find.ts'
+import type { LazyBases } from './lazybase.ts'
 import { obtain } from './obtain.ts'
 
 /** What a name meant for another platform than the host's when it was last asked for. */
@@ -23,6 +24,8 @@ CREATE TABLE IF NOT EXISTS foreign_base (
 export interface BaseLookup {
   readonly policy: PullPolicy
   readonly lease: Lease
+  /** Opens what is not here without its layers. */
+  readonly lazy?: LazyBases
 }
 
 export type ImageResolver = (ref: string, platform: Platform, call?: Call) => Promise<OpenedImage>
@@ -33,9 +36,26 @@ export async function imageResolver(parts: Parts, lookup: BaseLookup): Promise<I
   return async (ref, platform, call) => {
     const find = async (): Promise<OpenedImage> =>
       openImage(content, (await locate(parts, ref, call)).root, platform, call)
+    if (lookup.lazy && lookup.policy !== 'never') return lazily(lookup.lazy, { ...lookup, ref, platform, find }, call)
     if (matchPlatform(hostPlatform(), platform) !== undefined) return obtain(parts, ref, lookup.policy, find, call)
     return foreign(parts, { ...lookup, content, ref, platform, find }, call)
   }
+}
+
+async function lazily(lazy: LazyBases, base: Omit<Foreign, 'content'>, call?: Call): Promise<OpenedImage> {
+  const { policy, platform, ref } = base
+  const local = policy === 'always' ? undefined : await base.find().catch(absent)
+  if (local && matchPlatform(platform, local.platform) !== undefined) return local
+  try {
+    return await lazy.open(ref, platform, call)
+  } catch (error) {
+    if (local && !isCode(error, 'canceled')) return local
+    throw error
+  }
+}
+
+function absent(error: unknown): undefined {
+  if (!isCode(error, 'not_found')) throw error
 }
 
 interface Foreign extends BaseLookup {
@@ -48,10 +68,7 @@ interface Foreign extends BaseLookup {
 /** An image of the name that is here for another platform is the last resort: it is what it is, not what was asked for. */
 async function foreign(parts: Parts, base: Foreign, call?: Call): Promise<OpenedImage> {
   const { policy, platform } = base
-  const local = await base.find().catch((error: unknown) => {
-    if (isCode(error, 'not_found')) return undefined
-    throw error
-  })
+  const local = await base.find().catch(absent)
   const suits = local && matchPlatform(platform, local.platform) !== undefined
   if (suits && policy !== 'always') return local
   const known = policy === 'always' ? undefined : await remembered(parts, base, call)

@@ -13,6 +13,7 @@ import type { BuildRequest } from './buildrequest.ts'
 import type { CacheDestination, CachePlace } from './cache/types.ts'
 import { imageContent } from './content.ts'
 import { locate } from './find.ts'
+import type { LazyBases } from './lazybase.ts'
 import { fullName } from './names.ts'
 import { checkOutputs, sendOutputs } from './outputs/outputs.ts'
 
@@ -43,7 +44,9 @@ export async function buildAmong(
   const recordsOnly = outputs?.every(({ type }) => type === 'cacheonly') ?? false
   checkOutputs(outputs ?? [], names)
   using work = await createWorkDir(parts, 'build')
-  await using host = await openBuildHost(parts, { lease, workDir: work.path, policy: pull ? 'always' : 'missing' })
+  const lazy = await lazyBases(parts, request, lease)
+  const policy = pull ? 'always' : 'missing'
+  await using host = await openBuildHost(parts, { lease, workDir: work.path, policy, ...(lazy && { lazy }) })
   const content = await imageContent(parts)
   const resolveImage = (ref: string, platform: Platform, inner?: Call): Promise<OpenedImage> => {
     const other = made?.(ref)
@@ -78,6 +81,7 @@ export async function buildAmong(
     names,
     ...(attested && { predicates: attested.predicates }),
   }
+  await lazy?.settle()
   const { descriptor, pushed } = await sendOutputs(session, outputs, call)
   pins?.save(result)
   const cacheTo = cacheDestinations(request)
@@ -100,6 +104,12 @@ async function rootOf(parts: Parts, ref: string, image: OpenedImage): Promise<Di
   if (!here || here.root.digest === image.descriptor.digest) return image.descriptor.digest
   const same = await openImage(await imageContent(parts), here.root, image.platform).catch(() => undefined)
   return same?.descriptor.digest === image.descriptor.digest ? here.root.digest : image.descriptor.digest
+}
+
+/** A lock names what a base is for every platform, so with one bases are pulled. */
+async function lazyBases(parts: Parts, request: BuildRequest, lease: Lease): Promise<LazyBases | undefined> {
+  if (!request.cacheFrom?.length || request.lock) return undefined
+  return new (await import('./lazybase.ts')).LazyBases(parts, lease)
 }
 
 /** BuildKit's old way to ask for an inline cache is a build argument. */

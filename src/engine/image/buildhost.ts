@@ -7,6 +7,7 @@ import { openBuildNetwork } from '../network/build.ts'
 import type { Parts } from '../parts.ts'
 import type { PullPolicy } from '../types.ts'
 import { imageResolver } from './base.ts'
+import type { LazyBases } from './lazybase.ts'
 
 /** How one build uses the node. */
 export interface BuildSession {
@@ -15,6 +16,7 @@ export interface BuildSession {
   readonly workDir: string
   /** For base images. */
   readonly policy: PullPolicy
+  readonly lazy?: LazyBases
 }
 
 /** The node as a build sees it. What its steps run ends with this process. */

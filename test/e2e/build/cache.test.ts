@@ -121,6 +121,34 @@ describe.skipIf(skip)('a cache of another machine', () => {
     writeFileSync(join(context, 'late'), 'one')
   })
 
+  test('of a base that only a cached stage was made on nothing but documents come', async () => {
+    const base = join(dir.path, 'base')
+    mkdirSync(base)
+    writeFileSync(join(base, 'Dockerfile'), 'FROM busybox\nRUN head -c 300000 /dev/urandom > /toolchain\n')
+    const name = `${registry.host}/toolchain:1`
+    await first.must(['build', '-q', '--network=none', '-t', name, '--push', base])
+    const own = join(dir.path, 'own')
+    mkdirSync(own)
+    writeFileSync(
+      join(own, 'Dockerfile'),
+      `FROM ${name} AS made\nRUN echo made > /made\nFROM scratch\nCOPY --from=made /made /made\n`,
+    )
+    const cache = `${registry.host}/toolchain:cache`
+    const args = ['build', '-q', '--network=none', '-t', 'own']
+    const id = await first.must([...args, `--cache-to=type=registry,mode=max,ref=${cache}`, own])
+    await elsewhere(async (node) => {
+      expect(await node.must([...args, `--cache-from=${cache}`, own])).toBe(id)
+      expect(await layersOver(node, 300_000)).toBe(1)
+      expect(await node.must(['images', '--format={{.Repository}}'])).not.toContain('toolchain')
+      // A change needs it: it comes, whole, and has its name.
+      writeFileSync(join(own, 'Dockerfile'), readFileSync(join(own, 'Dockerfile'), 'utf8').replace('echo', 'echo -n'))
+      await node.must([...args, `--cache-from=${cache}`, own])
+      expect(await layersOver(node, 300_000)).toBe(2)
+      expect(await node.must(['images', '--format={{.Repository}}'])).toContain('toolchain')
+      await node.must(['run', '--rm', '--network=none', name, 'true'])
+    })
+  })
+
   test('inline: the pushed image is the same, and its cache comes with its name', async () => {
     const name = `${registry.host}/inline:1`
     const plain = await build(first, '-t', `${registry.host}/plain:1`, '--push', `--metadata-file=${dir.path}/plain`)
