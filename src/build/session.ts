@@ -42,6 +42,7 @@ export class BuildSession implements Disposable {
   private readonly ops = new Map<Digest, Op<Stack>>()
   private readonly secrets: Secrets
   private scratchPath: string | undefined
+  private readonly copies: StepEnvironment['copies'] = new Map()
   private hidden: Disposable | undefined
   private readonly host: BuildHost
   private readonly options: BuildOptions
@@ -170,6 +171,7 @@ export class BuildSession implements Disposable {
       ssh: this.options.ssh ?? {},
       limits: this.options,
       scratch: () => this.scratch,
+      copies: this.copies,
       resolved: (def, source) => void this.sources.set(digestData(def), source),
     }
   }

@@ -1,11 +1,11 @@
-import type { UsageDetails } from '#engine'
+import type { CacheUsage, UsageDetails } from '#engine'
 import { printList } from './format/list.ts'
 import { ago, size } from './format/units.ts'
 import { print } from './output.ts'
 import { shortId } from './rows.ts'
 
 /** `system df -v`: what takes the room. */
-export function printUsage(details: UsageDetails): void {
+export function printUsage(details: UsageDetails, cache: CacheUsage): void {
   print('\nImages space usage:\n')
   printList(
     details.images.map((image) => ({
@@ -45,6 +45,24 @@ export function printUsage(details: UsageDetails): void {
       { heading: 'VOLUME NAME', field: 'name' },
       { heading: 'LINKS', field: 'users' },
       { heading: 'SIZE', field: 'size' },
+    ],
+  )
+  print(`\nBuild cache usage: ${size(cache.total, 4)}\n`)
+  printList(
+    cache.entries.map((entry) => ({
+      ...entry,
+      size: size(entry.size),
+      created: ago(entry.created),
+      used: ago(entry.used),
+      shared: String(entry.shared),
+    })),
+    [
+      { heading: 'CACHE ID', field: 'id' },
+      { heading: 'CACHE TYPE', field: 'type' },
+      { heading: 'SIZE', field: 'size' },
+      { heading: 'CREATED', field: 'created' },
+      { heading: 'LAST USED', field: 'used' },
+      { heading: 'SHARED', field: 'shared' },
     ],
   )
 }

@@ -70,6 +70,9 @@ describe.skipIf(skip)('the build cache', () => {
     expect(table).toMatch(/^ID +RECLAIMABLE +SIZE +LAST ACCESSED\n/)
     expect(table).toMatch(/\nReclaimable:\t.*\nTotal:\t\t.*B\n$/)
     expect(await node.must(['buildx', 'du', '-v'])).toContain('RUN echo unnamed > /f')
+    expect(await node.must(['system', 'df', '-v'])).toMatch(
+      /\nBuild cache usage: .*\n\nCACHE ID [\s\S]* exec.cachemount /,
+    )
     expect(await node.must(['system', 'df', '--format', '{{.Type}} {{.TotalCount}}'])).toContain(
       `Build Cache ${all.length}`,
     )

@@ -1,4 +1,5 @@
-import type { Call } from '#base'
+import { fail, type Call } from '#base'
+import type { Digest } from '#oci'
 import { digestData } from '../digest.ts'
 import type { CacheDep, Op } from '../types.ts'
 import type { RunDefinition, Stack } from './definition.ts'
@@ -11,9 +12,18 @@ import { stackDep, type StepEnvironment } from './step.ts'
  * that the cache answers.
  */
 export function runOp(def: RunDefinition, environment: StepEnvironment): Op<Stack> {
+  let digest: Digest | undefined
+  const unchanged = (call?: Call): void => {
+    const readsContext = def.mounts?.some((mount) => 'tree' in mount && mount.tree !== undefined)
+    if (readsContext && digestData(keyed(def, environment, call)) !== digest)
+      fail('failed_precondition', 'the build context changed while it was built', { hint: 'build again' })
+  }
   return {
-    cacheMap: async (call) => ({ digest: digestData(keyed(def, environment, call)), deps: depsOf(def, environment) }),
-    exec: async (inputs, call) => (await import('./runstep.ts')).execRun(def, environment, inputs, call),
+    cacheMap: async (call) => ({
+      digest: (digest = digestData(keyed(def, environment, call))),
+      deps: depsOf(def, environment),
+    }),
+    exec: async (inputs, call) => (await import('./runstep.ts')).execRun(def, environment, { inputs, unchanged }, call),
   }
 }
 
@@ -26,7 +36,9 @@ function keyed(def: RunDefinition, environment: StepEnvironment, call?: Call): o
     mounts: def.mounts.map((mount) => {
       const { sharing: _s, required: _r, tree, ...rest } = { sharing: '', required: false, tree: undefined, ...mount }
       if (tree === undefined || !('source' in rest)) return rest
-      return { ...rest, content: contextDigest({ tree, source: rest.source }, environment, call) }
+      // A cache begins with all of it: its source is a path in the cache.
+      const source = mount.type === 'cache' ? '/' : rest.source
+      return { ...rest, content: contextDigest({ tree, source }, environment, call) }
     }),
   }
 }

@@ -17,7 +17,7 @@ import { mountWithStubs } from './stubs.ts'
 export async function execRun(
   def: RunDefinition,
   environment: StepEnvironment,
-  inputs: readonly Stack[],
+  { inputs, unchanged }: { readonly inputs: readonly Stack[]; readonly unchanged: (call?: Call) => void },
   call?: Call,
 ): Promise<Stack> {
   const { host } = environment
@@ -25,6 +25,8 @@ export async function execRun(
     const below = def.below ? inputs[0]! : []
     const step = { dir, inputs: def.below ? inputs.slice(1) : inputs }
     await using mounted = await openMounts(def, environment, step, call)
+    // What was copied for the mounts is what the key says.
+    unchanged(call)
     const root = await host.snapshots.prepare(dir, below, { volatile: true }, call)
     mountWithStubs(root, join(dir, 'stubs'), mounted.points)
     const started = stepStart()

@@ -12,6 +12,7 @@ import type { LocalTrees } from '../source/localtrees.ts'
 import { SourceTree } from '../source/tree.ts'
 import type { BuildHost, CacheDep, ResolvedSource } from '../types.ts'
 import type { Definition, Stack } from './definition.ts'
+import type { ContextCopy } from './mounts/types.ts'
 
 /** What the ops of one build share. */
 export interface StepEnvironment {
@@ -28,6 +29,8 @@ export interface StepEnvironment {
   readonly limits: StepLimits
   /** The directory for what is fetched, until it is a layer. */
   readonly scratch: () => string
+  /** Copies of parts of contexts that steps have mounted to read. */
+  readonly copies: Map<string, ContextCopy>
   /** Told of everything that came from outside, by what it turned out to be. */
   readonly resolved: (def: Definition, source: ResolvedSource) => void
 }

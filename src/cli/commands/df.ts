@@ -33,6 +33,8 @@ export const df: Command = command({
           : size(row.reclaimable, 4),
     }))
     printList(rows, COLUMNS, { format: values.format, json: values.json })
-    if (values.verbose) (await import('../usage.ts')).printUsage(await node.system.details())
+    if (!values.verbose) return
+    const [details, cache] = await Promise.all([node.system.details(), node.system.cacheUsage()])
+    ;(await import('../usage.ts')).printUsage(details, cache)
   },
 })

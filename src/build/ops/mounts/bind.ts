@@ -9,28 +9,21 @@ import { digestData } from '../../digest.ts'
 import type { CacheDep } from '../../types.ts'
 import type { BindMount, Stack } from '../definition.ts'
 import { mountOnce, stackDep, withView, type StepEnvironment } from '../step.ts'
-import { copyContext } from './contextcopy.ts'
+import { copyContext, sharedCopy } from './contextcopy.ts'
 import { find } from './find.ts'
-import type { MountContext, OneMount } from './types.ts'
+import type { ContextCopy, MountContext, OneMount } from './types.ts'
 
 /** Part of the context, of a stage or of an image. What a step writes into it is gone with the step. */
 export async function bindMount(mount: BindMount, context: MountContext, call?: Call): Promise<OneMount> {
   const { target, readonly } = mount
   const { path, node } = await (mount.tree === undefined
     ? fromStack(mount, context, call)
-    : copyContext({ tree: mount.tree, source: mount.source }, context, call))
+    : (readonly ? sharedCopy : copyContext)({ tree: mount.tree, source: mount.source }, context, call))
   const isFile = node.type !== 'directory'
   return { mount: { type: 'bind', source: join(path, node.path), target, readonly }, isFile }
 }
 
-interface Source {
-  /** Of a root. */
-  readonly path: string
-  /** What in it is mounted. */
-  readonly node: TreeNode
-}
-
-async function fromStack(mount: BindMount, context: MountContext, call?: Call): Promise<Source> {
+async function fromStack(mount: BindMount, context: MountContext, call?: Call): Promise<ContextCopy> {
   const { host } = context.environment
   const dir = join(context.dir, `bind-${crypto.randomUUID()}`)
   mkdirSync(dir)

@@ -25,7 +25,7 @@ async function directoryOf(mount: CacheMount, context: MountContext, call?: Call
   const fill = async (directory: string): Promise<void> => {
     const { input, tree } = mount
     if (tree !== undefined) {
-      const { path } = await copyContext({ tree, source: '/' }, context, call)
+      const { path } = copyContext({ tree, source: '/' }, context, call)
       await host.differ.apply(host.differ.compare(path, {}, call), directory, call)
     }
     if (!input) return

@@ -12,7 +12,7 @@ import type { SourceTree, TreeNode } from '../../source/tree.ts'
 import { readFile } from '../place.ts'
 import { keptTime, type StepEnvironment } from '../step.ts'
 import { find } from './find.ts'
-import type { MountContext } from './types.ts'
+import type { ContextCopy, MountContext } from './types.ts'
 
 /** What of a local directory a mount reads. */
 interface ContextPart {
@@ -35,15 +35,22 @@ export function contextDigest(part: ContextPart, { trees }: StepEnvironment, cal
   return content
 }
 
+/** A copy that steps only read: one for all that read the same. */
+export function sharedCopy(part: ContextPart, context: MountContext, call?: Call): ContextCopy {
+  const { copies, scratch } = context.environment
+  const name = JSON.stringify([part.tree, part.source, context.epoch])
+  const known = copies.get(name)
+  if (known) return known
+  const copy = copyContext(part, { ...context, dir: scratch() }, call)
+  copies.set(name, copy)
+  return copy
+}
+
 /**
- * A copy of what a mount reads of the context, for this step alone: root's, less what is ignored, whatever becomes of
- * the files outside. Unlike in a layer, files keep the times that they have: tools compare them with those in a cache.
+ * A copy of what a mount reads of the context: root's, less what is ignored, whatever becomes of the files outside.
+ * Unlike in a layer, files keep the times that they have: tools compare them with those in a cache.
  */
-export async function copyContext(
-  part: ContextPart,
-  { environment, dir, epoch }: MountContext,
-  call?: Call,
-): Promise<{ readonly path: string; readonly node: TreeNode }> {
+export function copyContext(part: ContextPart, { environment, dir, epoch }: MountContext, call?: Call): ContextCopy {
   const tree = environment.trees.get(part.tree)
   const node = find(tree.tree, part.source, whereIs(part))
   const path = join(dir, `context-${crypto.randomUUID()}`)

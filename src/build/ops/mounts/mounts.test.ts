@@ -219,6 +219,27 @@ RUN --mount=type=secret,id=s,env=S false`
     }
   })
 
+  test('a context that changes while it is built makes no record', async () => {
+    await using lab = await buildLab()
+    const context = lab.context({ f: 'one', go: '' })
+    // The first step waits for the change; what the second mounts was in its key before.
+    const text = `FROM busybox AS first
+RUN --mount=type=cache,target=/c touch /c/begun; while [ ! -e /c/changed ]; do usleep 10000; done
+FROM busybox
+COPY --from=first /etc/passwd /p
+RUN --mount=source=f,target=/f cat /f`
+    const building = lab.build({ context, text })
+    const cache = (): string | undefined =>
+      new Bun.Glob('cachemounts/*/0/begun').scanSync({ cwd: lab.dir }).next().value as string | undefined
+    while (cache() === undefined) await Bun.sleep(10)
+    writeFileSync(join(context, 'f'), 'another')
+    writeFileSync(join(lab.dir, cache()!.replace('begun', 'changed')), '')
+    const [outcome] = await building
+    expect(outcome!.error).toMatchObject({ code: 'failed_precondition', location: { line: 5 } })
+    expect(outcome!.error?.message).toContain('changed')
+    expect((await lab.build({ context, text }))[0]!.output).toBe('another')
+  }, 30_000)
+
   test('named contexts: a directory, and an image under another name', async () => {
     await using lab = await buildLab()
     const extra = lab.context({ 'sub/f': 'extra', drop: 'x', '.dockerignore': 'drop' })

@@ -1,5 +1,6 @@
 import type { MountOption } from '#runtime'
 import type { Stack, StepMount } from '../definition.ts'
+import type { TreeNode } from '../../source/tree.ts'
 import type { StepEnvironment } from '../step.ts'
 import type { MountPoint } from '../stubs.ts'
 
@@ -32,4 +33,10 @@ export interface MountContext {
   readonly caches: Map<string, string>
   /** A tmpfs that nobody outside sees, made on first use: what is in it never reaches a disk. */
   readonly secrets: () => string
+}
+
+/** A root, and what in it is mounted. */
+export interface ContextCopy {
+  readonly path: string
+  readonly node: TreeNode
 }
