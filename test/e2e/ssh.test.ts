@@ -103,6 +103,17 @@ describe.skipIf(skip)('host to host', () => {
     expect(await far.must(['run', '--rm', '--network', 'none', 'team/app:v2', 'cat', '/told'])).toBe('from near\n')
   }, 60_000)
 
+  test('a far end that was killed leaves nothing that lasts', async () => {
+    const child = Bun.spawn(far.argv(['serve', '--stdio']), { stdin: 'pipe', stdout: 'pipe', stderr: 'inherit' })
+    await child.stdout.getReader().read()
+    const directories = (): string[] => readdirSync(far.runDir).filter((name) => name.startsWith('stdio-'))
+    expect(directories()).toHaveLength(1)
+    child.kill('SIGKILL')
+    await child.exited
+    await near.must(['push', 'ssh://far/team/app:v1'], { env: { CAIRN_SSH: bareClient() } })
+    expect(directories()).toEqual([])
+  }, 60_000)
+
   test('where nobody answers, one line says so', async () => {
     const cases: readonly [string, string][] = [
       ['/bin/false', 'is cairn installed over there'],

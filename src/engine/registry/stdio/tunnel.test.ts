@@ -72,6 +72,26 @@ describe('a tunnel', () => {
     await stalled.return?.()
   }, 60_000)
 
+  test('goes on where it was when the command ends in the middle', async () => {
+    const mark = join(dir.path, 'broken')
+    // The first one dies of the fourth megabyte.
+    const dying = `
+import { existsSync, writeFileSync } from 'node:fs'
+let bytes = 0
+if (!existsSync('${mark}'))
+  process.stdin.on('data', (data) => {
+    bytes += data.length
+    if (bytes > 4_000_000) writeFileSync('${mark}', ''), process.exit(7)
+  })`
+    await using tunnel = await openTunnel(farEnd(dying))
+    const near = openRegistryClient().repository(`127.0.0.1:${registry.port}/whole/app`)
+    const root = await sampleImage(near, { layers: [[fileEntry('file', 'y'.repeat(9_000_000))]] })
+    const there = through(tunnel, 'broken/app')
+    await copyImage(near, there, root, { tags: ['v1'] })
+    expect(existsSync(mark)).toBe(true)
+    expect((await there.resolve('v1')).digest).toBe(root.digest)
+  }, 30_000)
+
   test('to a command that does not serve is refused at once, and leaves nothing', async () => {
     for (const command of [['/bin/false'], ['/bin/echo', 'no such command'], ['/no/such/program']])
       await failure(openTunnel(command), 'unavailable')
@@ -80,7 +100,7 @@ describe('a tunnel', () => {
   test('that breaks is an unreachable registry', async () => {
     let path: string
     {
-      await using tunnel = await openTunnel(farEnd(`setTimeout(() => process.exit(3), 0)`))
+      await using tunnel = await openTunnel(farEnd(`process.stdin.on('data', () => process.exit(3))`))
       path = tunnel.socket
       await failure(through(tunnel, 'a').resolve('v1'), 'unavailable')
     }

@@ -24,39 +24,73 @@ const NOISE_LIMIT = 64 << 10
 /** Connections that wait to be accepted; a copy has a handful. */
 const BACKLOG = 64
 
-/** Opens the tunnel. What the command says on stderr is the user's to see. `unavailable` when it does not serve. */
+/**
+ * Opens the tunnel. What the command says on stderr is the user's to see. `unavailable` when it does not serve. A command
+ * that ends later is started again for the next connection: what was being sent goes on where it was.
+ */
 export async function openTunnel(command: readonly string[]): Promise<Tunnel> {
-  const [program, ...args] = command
-  if (program === undefined) fail('invalid_argument', 'a tunnel needs a command')
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-  const ended = new Promise<void>((resolve) => child.on('close', () => resolve()).on('error', () => resolve()))
-  const input = child.stdout[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
-  const rest = await greeted(input).catch(() => undefined)
-  if (!rest) {
-    child.kill()
-    await ended
-    fail('unavailable', `${program} gave no connection${exitOf(child)}`, {
-      hint: 'is cairn installed over there, and on the PATH of a login without a terminal?',
-    })
+  let far: Promise<FarEnd> | undefined = startFarEnd(command)
+  await far
+  const accept = async (socket: Socket): Promise<void> => {
+    socket.on('error', () => undefined)
+    const before = await far?.catch(() => undefined)
+    if (!before || before.ended()) far = startFarEnd(command)
+    await far!.then(({ mux }) => mux.open(socket)).catch(() => socket.destroy())
   }
-  const mux = new Mux(child.stdin)
-  void mux.receive(continued(rest, input)).catch(() => child.kill())
   // 0700: nobody else gets to dial.
   const directory = await mkdtemp(join(tmpdir(), 'cairn-tunnel-'))
   const path = join(directory, 'socket')
+  let turn: Promise<void> = Promise.resolve()
   const server = createServer({ allowHalfOpen: true }, (socket: Socket) => {
-    mux.open(socket)
+    // One after the other: of many that find the command ended, the first starts it.
+    turn = turn.then(() => accept(socket))
   })
   server.listen(path, BACKLOG)
   await once(server, 'listening')
   return {
     socket: path,
     async [Symbol.asyncDispose]() {
-      mux.close()
-      await new Promise<void>((resolve) => server.close(() => resolve()))
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      await turn
+      await (await far?.catch(() => undefined))?.stop()
+      await closed
       await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+interface FarEnd {
+  readonly mux: Mux
+  ended(): boolean
+  stop(): Promise<void>
+}
+
+async function startFarEnd([program, ...args]: readonly string[]): Promise<FarEnd> {
+  if (program === undefined) fail('invalid_argument', 'a tunnel needs a command')
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const closed = new Promise<void>((resolve) => child.on('close', () => resolve()).on('error', () => resolve()))
+  const input = child.stdout[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
+  const rest = await greeted(input).catch(() => undefined)
+  if (!rest) {
+    child.kill()
+    await closed
+    fail('unavailable', `${program} gave no connection${exitOf(child)}`, {
+      hint: 'is cairn installed over there, and on the PATH of a login without a terminal?',
+    })
+  }
+  const mux = new Mux(child.stdin)
+  let ended = false
+  const received = mux
+    .receive(continued(rest, input))
+    .catch(() => child.kill())
+    .finally(() => (ended = true))
+  return {
+    mux,
+    ended: () => ended,
+    stop: async () => {
+      mux.close()
       child.stdin.end()
-      await ended
+      await Promise.all([closed, received])
     },
   }
 }

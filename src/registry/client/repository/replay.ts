@@ -26,6 +26,8 @@ export function replayable(source: ByteStream, windowBytes: number): Replay {
 class Window implements Replay {
   readonly #source: AsyncIterator<Uint8Array>
   readonly #ring: Uint8Array
+  /** Of the source's last chunk, what is not in the ring yet. */
+  #rest: Uint8Array = new Uint8Array(0)
   #end = 0
   #ended = false
   #reader = 0
@@ -80,20 +82,25 @@ class Window implements Replay {
 
   async #next(): Promise<void> {
     try {
-      const { done, value } = await this.#source.next()
-      if (done) {
-        this.#ended = true
-        return
+      if (this.#rest.length === 0) {
+        const { done, value } = await this.#source.next()
+        if (done) {
+          this.#ended = true
+          return
+        }
+        this.#rest = value
       }
-      this.#write(value)
     } catch (error) {
       this.sourceError = error
       throw error
     }
+    // Of a chunk that is larger than all, a piece at a time: there is always something to go back to.
+    const piece = this.#rest.subarray(0, this.#ring.length >> 1)
+    this.#rest = this.#rest.subarray(piece.length)
+    this.#write(piece)
   }
 
   #write(chunk: Uint8Array): void {
-    if (chunk.length > this.#ring.length) fail('internal', `a chunk of ${chunk.length} bytes is larger than the window`)
     const start = this.#end % this.#ring.length
     const first = chunk.subarray(0, this.#ring.length - start)
     this.#ring.set(first, start)
