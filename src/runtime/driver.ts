@@ -109,6 +109,9 @@ export function createDriver(options: DriverOptions): RuntimeDriver {
 
     async pause(id): Promise<void> {
       await must(id, 'pause', id)
+      // crun asks the kernel to freeze and does not wait until it has.
+      for (let tries = 0; tries < FREEZE_TRIES && (await this.state(id))?.status === 'running'; tries++)
+        await new Promise((resolve) => setTimeout(resolve, 5))
     },
 
     async resume(id): Promise<void> {
@@ -167,6 +170,9 @@ async function attend(what: Attended, call?: Call): Promise<Exit> {
     call?.signal?.removeEventListener('abort', abort)
   }
 }
+
+/** With the time that a look takes, about two seconds. */
+const FREEZE_TRIES = 200
 
 /** How long a runtime may take to get as far as a container that can be killed. */
 const CREATE_MS = 10_000
