@@ -17,8 +17,9 @@ export async function each(
       const done = await work(word)
       if (done !== null) print(done ?? word)
     } catch (error) {
+      // Interrupted, not failed: that is said once, with the signal's exit code.
+      if (context.signal.aborted) throw error
       code = report(error, { failure: 1, debug: context.debug })
-      if (context.signal.aborted) break
     }
   }
   return code

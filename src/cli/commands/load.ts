@@ -24,7 +24,7 @@ export const load: Command = command({
     if (input === undefined && isTerminal(0))
       fail('invalid_argument', 'requested load from stdin, but stdin is empty', { hint: 'use -i FILE, or redirect' })
     const node = await context.node()
-    using progress = renderer(values.quiet || !isTerminal(2) ? 'quiet' : 'tty')
+    using progress = renderer(values.quiet || !isTerminal(2) ? 'quiet' : 'tty', 'Loading')
     const loaded = await node.images.load(
       openInput(input ?? '-'),
       values.platform === undefined ? {} : { platform: values.platform },

@@ -28,6 +28,8 @@ export function tty(out: (text: string) => void, title: string = 'Building'): Re
   const size = (): Screen => ({ columns: process.stderr.columns || 80, rows: process.stderr.rows || 24 })
 
   const draw = (last: boolean): void => {
+    // What has no steps, like the loading of a small archive, has nothing to show.
+    if (steps.list.length === 0) return
     const lines = picture(steps, { now: Date.now(), began, last, title, colour: colours(2), ...size() })
     // One write a frame: up to the first line, each line cleared to its end, what is below it cleared.
     const up = drawn > 0 ? `\x1b[${drawn}A` : ''
