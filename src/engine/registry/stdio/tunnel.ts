@@ -1,11 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { createServer, type NetConnectOpts, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { concat, fail, utf8 } from '#base'
+import { ownerTag, tagIsAlive } from '#content'
 import { Mux } from './mux.ts'
 
 /**
@@ -21,6 +22,7 @@ export interface Tunnel extends AsyncDisposable {
 const GREETING = 'cairn-stdio 1\n'
 /** Bytes of anything else before we give up. */
 const NOISE_LIMIT = 64 << 10
+const PREFIX = 'cairn-tunnel-'
 /** Connections that wait to be accepted; a copy has a handful. */
 const BACKLOG = 64
 
@@ -38,7 +40,8 @@ export async function openTunnel(command: readonly string[]): Promise<Tunnel> {
     await far!.then(({ mux }) => mux.open(socket)).catch(() => socket.destroy())
   }
   // 0700: nobody else gets to dial.
-  const directory = await mkdtemp(join(tmpdir(), 'cairn-tunnel-'))
+  const directory = await mkdtemp(join(tmpdir(), `${PREFIX}${ownerTag()}-`))
+  await sweep()
   const path = join(directory, 'socket')
   let turn: Promise<void> = Promise.resolve()
   const server = createServer({ allowHalfOpen: true }, (socket: Socket) => {
@@ -57,6 +60,13 @@ export async function openTunnel(command: readonly string[]): Promise<Tunnel> {
       await rm(directory, { recursive: true, force: true })
     },
   }
+}
+
+/** Removes the directories of tunnels whose process was killed. */
+async function sweep(): Promise<void> {
+  for (const name of await readdir(tmpdir()))
+    if (name.startsWith(PREFIX) && tagIsAlive(name.slice(PREFIX.length)) === false)
+      await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => undefined)
 }
 
 interface FarEnd {
