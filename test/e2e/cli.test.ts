@@ -84,8 +84,15 @@ describe.skipIf(skip)('the command line', () => {
   test.skipIf(!Bun.which('bash'))('completes in a real bash', async () => {
     const script = `
       PATH="$(dirname "$1"):$PATH"; source <(cairn completion bash)
-      COMP_WORDS=(cairn imag); COMP_CWORD=1; _cairn; echo "\${COMPREPLY[@]}"`
-    expect(await must(['bash', '-c', script, 'bash', node.argv([])[0]!])).toBe('images image\n')
+      COMP_LINE=$2 COMP_POINT=\${#COMP_LINE}; _cairn; echo "\${COMPREPLY[@]}"`
+    const [binary, ...globals] = node.argv([])
+    const complete = (line: string): Promise<string> => must(['bash', '-c', script, 'bash', binary!, line])
+    expect(await complete('cairn imag')).toBe('images image\n')
+    expect(await complete(`cairn ${globals.join(' ')} rmi `)).toContain('busybox:latest')
+    // Readline replaces what is behind the last colon or equals sign.
+    expect(await complete(`cairn ${globals.join(' ')} rmi busybox:la`)).toBe('latest\n')
+    expect(await complete('cairn run --network=h')).toBe('host\n')
+    expect(await complete('cairn load --input=/et')).toBe('/etc\n')
   })
 
   test('runs nothing and reads nothing of the directory it stands in', async () => {

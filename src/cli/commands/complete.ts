@@ -1,4 +1,6 @@
-import { command, type Command, type Completion, type Context } from '../command.ts'
+import type { Node } from '#engine'
+import { command, type Command, type Completion } from '../command.ts'
+import { parseGlobals } from '../globals.ts'
 import { print } from '../output.ts'
 import { find, groups, membersOf } from '../lookup.ts'
 import { table } from '../table.ts'
@@ -10,14 +12,24 @@ export const complete: Command = command({
   options: {},
   stopAfter: 0,
   run: async (context, _, words) => {
-    const before = words.slice(0, -1)
     const current = words.at(-1) ?? ''
-    for (const line of await candidates(context, before, current))
+    const { rest, ...globals } = parseGlobals(words.slice(0, -1))
+    const node = globals.root || globals.run ? (await import('#engine')).openNode(globals) : undefined
+    const asked = { node: () => node ?? context.node() }
+    for (const line of await candidates(asked, rest, current))
       if (line.startsWith(current) || line.startsWith(':')) print(line)
   },
 })
 
-async function candidates(context: Context, before: readonly string[], current: string): Promise<readonly string[]> {
+/** Where names are looked up. */
+type Asked = { node(): Node | Promise<Node> }
+
+async function candidates(context: Asked, before: readonly string[], current: string): Promise<readonly string[]> {
+  const [, flagged] = /^(--[a-z][a-z-]*)=/.exec(current) ?? []
+  if (flagged !== undefined)
+    return (await candidates(context, [...before, flagged], '')).map((line) =>
+      line.startsWith(':') ? line : `${flagged}=${line}`,
+    )
   if (before.length === 0) {
     const single = table.filter((entry) => !entry.hidden && !entry.name.includes(' '))
     return [
@@ -38,7 +50,7 @@ async function candidates(context: Context, before: readonly string[], current: 
   return loaded.completes ? lookUp(context, loaded.completes) : []
 }
 
-async function lookUp(context: Context, what: Completion): Promise<readonly string[]> {
+async function lookUp(context: Asked, what: Completion): Promise<readonly string[]> {
   if (typeof what !== 'string') return what
   if (what === 'file' || what === 'directory') return [`:${what}`]
   const node = await context.node()

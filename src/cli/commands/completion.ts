@@ -23,20 +23,21 @@ export const completion: Command = command({
 const scripts = {
   bash: `# source <(cairn completion bash)
 _cairn() {
-  local line words=("\${COMP_WORDS[@]:1:COMP_CWORD}") current="\${COMP_WORDS[COMP_CWORD]}"
+  local line typed="\${COMP_LINE:0:COMP_POINT}" words current value i
+  # Readline breaks words at colons and equals signs; names of images and flags have both.
+  read -ra words <<< "$typed"
+  [[ "$typed" == *[[:space:]] ]] && words+=('')
+  current="\${words[-1]}" value="\${words[-1]##*=}"
   COMPREPLY=()
   while IFS= read -r line; do
     case "$line" in
-      :file) compopt -o default 2>/dev/null; COMPREPLY+=($(compgen -f -- "$current")) ;;
-      :directory) compopt -o dirnames 2>/dev/null; COMPREPLY+=($(compgen -d -- "$current")) ;;
+      :file) compopt -o default 2>/dev/null; COMPREPLY+=($(compgen -f -- "$value")) ;;
+      :directory) compopt -o dirnames 2>/dev/null; COMPREPLY+=($(compgen -d -- "$value")) ;;
       *) COMPREPLY+=("\${line%%$'\\t'*}") ;;
     esac
-  done < <(cairn _complete -- "\${words[@]}" 2>/dev/null)
-  # Readline breaks words at colons; what is before the last one is already on the line.
-  if [[ "$current" == *:* && "$COMP_WORDBREAKS" == *:* ]]; then
-    local prefix="\${current%"\${current##*:}"}" i
-    for i in "\${!COMPREPLY[@]}"; do COMPREPLY[i]="\${COMPREPLY[i]#"$prefix"}"; done
-  fi
+  done < <(cairn _complete -- "\${words[@]:1}" 2>/dev/null)
+  # What is before the last break is on the line already.
+  for i in "\${!COMPREPLY[@]}"; do COMPREPLY[i]="\${COMPREPLY[i]#"\${current%"\${current##*[:=]}"}"}"; done
 }
 complete -F _cairn cairn
 `,
