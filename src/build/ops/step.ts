@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join, posix } from 'node:path'
 import type { Call } from '#base'
 import type { OpenedImage } from '#image'
@@ -136,11 +136,13 @@ export async function reapSteps(workDir: string, runtime: () => Promise<Runtime>
 
 const CGROUP = 'cgroup'
 
-/** The control group of a step, written down for whoever has to clean up after it. */
+/** The control group of a step, written down for whoever has to clean up after it where it is not found by its name. */
 export function stepCgroup(dir: string, parent: string | undefined): string {
   const own = cgroupPath(basename(dir))
-  const path = parent === undefined ? own : posix.join('/', parent, own)
-  writeFileSync(join(dir, CGROUP), path)
+  if (parent === undefined) return own
+  const path = posix.join('/', parent, own)
+  writeFileSync(join(dir, `${CGROUP}.new`), path)
+  renameSync(join(dir, `${CGROUP}.new`), join(dir, CGROUP))
   return path
 }
 
