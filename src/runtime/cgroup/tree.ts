@@ -27,8 +27,9 @@ export function cgroupProcesses(path: string): number[] {
   return [...new Set(cgroupDirs(path).flatMap(below).flatMap(processesOf))]
 }
 
+/** One that goes away meanwhile has nothing below it. */
 function below(dir: string): string[] {
-  const children = readdirSync(dir, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+  const children = tolerant(() => readdirSync(dir, { withFileTypes: true }).filter((entry) => entry.isDirectory()), [])
   return [dir, ...children.flatMap((entry) => below(join(dir, entry.name)))]
 }
 
