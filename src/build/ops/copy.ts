@@ -37,7 +37,7 @@ function keyed(def: CopyDefinition, content: Digest | undefined): object {
 }
 
 /** What the instruction reads of this machine: one digest for each source that is here. */
-function localDigest(def: CopyDefinition, { trees }: StepEnvironment, call?: Call): Digest | undefined {
+export function localDigest(def: CopyDefinition, { trees }: StepEnvironment, call?: Call): Digest | undefined {
   return together(
     paths(def).flatMap((item) => {
       if (!('tree' in item.from)) return []

@@ -26,7 +26,7 @@ export async function execCopy(copying: Copying, inputs: readonly Stack[], call?
 }
 
 /** One layer with everything that the instruction copies. */
-async function copyInto(
+export async function copyInto(
   { def, environment, content }: Copying,
   stack: Stack,
   [view, ...inputs]: readonly SourceTree[],

@@ -6,12 +6,12 @@ import { close, type Stat } from '#sys'
 import { baseOf, parentOf, type SourceTree, type TreeNode } from './tree.ts'
 
 const SCHEMA = `
-CREATE TABLE IF NOT EXISTS context (
+CREATE TABLE IF NOT EXISTS build_context (
   path TEXT PRIMARY KEY,
   used INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS context_directory (
-  context TEXT NOT NULL REFERENCES context (path) ON DELETE CASCADE,
+CREATE TABLE IF NOT EXISTS build_context_directory (
+  context TEXT NOT NULL REFERENCES build_context (path) ON DELETE CASCADE,
   directory TEXT NOT NULL,
   files TEXT NOT NULL,
   PRIMARY KEY (context, directory)
@@ -73,7 +73,10 @@ export class FileDigests {
   save(): void {
     for (const directory of this.open.splice(0)) this.store(directory)
     if (!this.changed) return
-    this.db.run('DELETE FROM context WHERE path NOT IN (SELECT path FROM context ORDER BY used DESC LIMIT ?)', CONTEXTS)
+    this.db.run(
+      'DELETE FROM build_context WHERE path NOT IN (SELECT path FROM build_context ORDER BY used DESC LIMIT ?)',
+      CONTEXTS,
+    )
   }
 
   private directory(path: string): Directory {
@@ -90,7 +93,7 @@ export class FileDigests {
 
   private load(directory: string): Map<string, Known> {
     const row = this.db.get<{ files: string }>(
-      'SELECT files FROM context_directory WHERE context = ? AND directory = ?',
+      'SELECT files FROM build_context_directory WHERE context = ? AND directory = ?',
       this.context,
       directory,
     )
@@ -102,12 +105,12 @@ export class FileDigests {
     this.db.immediate(() => {
       if (!this.changed)
         this.db.run(
-          'INSERT INTO context (path, used) VALUES (?1, ?2) ON CONFLICT (path) DO UPDATE SET used = ?2',
+          'INSERT INTO build_context (path, used) VALUES (?1, ?2) ON CONFLICT (path) DO UPDATE SET used = ?2',
           this.context,
           Date.now(),
         )
       this.db.run(
-        'INSERT INTO context_directory (context, directory, files) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET files = ?3',
+        'INSERT INTO build_context_directory (context, directory, files) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET files = ?3',
         this.context,
         path,
         JSON.stringify([...files]),
