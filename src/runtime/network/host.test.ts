@@ -41,6 +41,22 @@ describe.skipIf(process.getuid?.() !== 0)('the host (needs root)', () => {
     })
   })
 
+  test('a bridge that is left of another store gets this one’s subnets as well', () => {
+    lab.onHost(() => {
+      const subnets = [{ subnet: '10.217.0.0/16', gateway: '10.217.0.1' }]
+      lab.driver.ensure(front)
+      lab.driver.ensure({ ...front, subnets })
+      const { stdout } = Bun.spawnSync(['ip', '-4', '-brief', 'address', 'show', front.bridge])
+      expect(stdout.toString()).toContain('10.217.0.1/16')
+      using nft = openNetlink(NETLINK_NETFILTER)
+      const keys = listElements(nft, table, 'nets4').map(({ key }) => [...key].join('.'))
+      expect(keys).toContain('10.217.0.0')
+      // The table is as the others expect it, and the bridge without that address.
+      lab.driver.remove({ ...front, subnets })
+      lab.driver.ensure(front)
+    })
+  })
+
   test('another version’s table is replaced with its elements kept', () => {
     lab.onHost(() => {
       using nft = openNetlink(NETLINK_NETFILTER)

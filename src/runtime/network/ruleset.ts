@@ -44,10 +44,14 @@ export function ensureTable(socket: NetlinkConnection, ref: TableRef): void {
   commit(socket, [deleteTable(ref), ...tableMessages(ref, kept)], `replacing table ${ref.table}`)
 }
 
-/** Whether table and network are there. A network's elements come and go in one transaction: one of them tells. */
+/**
+ * Whether table and network are there. A network's elements come and go in one transaction: the last of them tells. A
+ * bridge of that name may be left of a store that is gone, with other subnets.
+ */
 export function networkIsLoaded(socket: NetlinkConnection, ref: TableRef, network: NetworkConfig): boolean {
-  const version = tableComment(socket, ref)
-  return version === RULES_VERSION && hasElement(socket, ref, 'bridges', { key: nameKey(network.bridge) })
+  if (tableComment(socket, ref) !== RULES_VERSION) return false
+  const [set, [first]] = networkElements(network).at(-1)!
+  return hasElement(socket, ref, 'bridges', { key: nameKey(network.bridge) }) && hasElement(socket, ref, set, first!)
 }
 
 /** What a network adds, by set. */
