@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { rm, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { unmount } from '#sys'
 import type { Parts } from '../parts.ts'
@@ -6,22 +6,29 @@ import { usersByVolume } from '../volume/users.ts'
 import { forgetLock } from './lock.ts'
 import type { ContainerRecord } from './table.ts'
 
-/** Everything on disk, the record aside. Safe to repeat. */
-export function removeFiles(parts: Parts, record: ContainerRecord, options: { readonly volumes: boolean }): void {
+/**
+ * Everything on disk, the record aside. Safe to repeat. Every directory that goes may wait for the disk (for a discard
+ * of its block, for one), so threads share the work; that they see the host's mounts makes no difference here.
+ */
+export async function removeFiles(
+  parts: Parts,
+  record: ContainerRecord,
+  options: { readonly volumes: boolean },
+): Promise<void> {
   const { id, config } = record
   const dir = parts.paths.container(id)
   // Mounted only in the container's own mount namespace, when this process is in it.
   unmount(join(dir, 'rootfs'), { lazy: true })
-  rmSync(parts.paths.running(id), { recursive: true, force: true })
+  await Promise.all([parts.paths.running(id), join(dir, 'upper'), join(dir, 'work')].map(removeTree))
   rmSync(dir, { recursive: true, force: true })
   if (options.volumes) removeAnonymousVolumes(parts, record, config.mounts)
   forgetLock(parts, id)
 }
 
 /** Finishes a removal whose process died. */
-export function completeRemoval(parts: Parts, record: ContainerRecord): void {
+export async function completeRemoval(parts: Parts, record: ContainerRecord): Promise<void> {
   const { autoRemove } = record.config.options
-  removeFiles(parts, record, { volumes: autoRemove === true })
+  await removeFiles(parts, record, { volumes: autoRemove === true })
   if (autoRemove && record.exitCode !== undefined) parts.containers.bury(record.id)
   else parts.containers.delete(record.id)
 }
@@ -36,4 +43,10 @@ function removeAnonymousVolumes(
   const users = usersByVolume(parts.containers.list())
   for (const name of names)
     if ((users.get(name) ?? []).every((user) => user.id === record.id)) parts.volumes.remove(name)
+}
+
+function removeTree(path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    rm(path, { recursive: true, force: true }, (error) => (error ? reject(error) : resolve()))
+  })
 }
