@@ -38,7 +38,7 @@ export async function requestOf(values: Values<Flags>, path: string): Promise<Bu
 
 /** One file of `flags/build/` per subject. */
 export const build: Command = command({
-  usage: '[OPTIONS] PATH',
+  usage: '[OPTIONS] PATH | URL | -',
   summary: 'Build an image from a Dockerfile',
   options: {
     ...cacheFlags,
