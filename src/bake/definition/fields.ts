@@ -1,6 +1,5 @@
 import { csvRows } from '../functions/encoding.ts'
-import { failAt } from '../hcl/source.ts'
-import type { Place } from '../hcl/syntax.ts'
+import { failAt, type Place } from '../hcl/source.ts'
 import { asBool, asText, isList, isMap, kindOf, type Value } from '../hcl/value.ts'
 import type { Entry, Target } from '../types.ts'
 

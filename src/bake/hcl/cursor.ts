@@ -1,5 +1,4 @@
-import { failAt, type Source } from './source.ts'
-import type { Place } from './syntax.ts'
+import { failAt, type Place, type Source } from './source.ts'
 
 const IDENTIFIER = /[\p{ID_Start}_][\p{ID_Continue}-]*/uy
 const BLANK = /(?:[ \t\r]|#[^\n]*|\/\/[^\n]*|\/\*[\s\S]*?\*\/)+/y

@@ -1,7 +1,7 @@
 import { CairnError, messageOf } from '#base'
-import { failAt, locate } from './source.ts'
+import { failAt, locate, type Place } from './source.ts'
 import { conform, typeName, typeOf } from './type.ts'
-import type { BinaryOperator, Expression, ForExpression, Place } from './syntax.ts'
+import type { BinaryOperator, Expression, ForExpression } from './syntax.ts'
 import { asBool, asNumber, asText, equal, isList, isMap, kindOf, member, type Value } from './value.ts'
 
 /** What names mean while an expression is evaluated. */

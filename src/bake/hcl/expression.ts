@@ -1,5 +1,6 @@
 import type { Cursor } from './cursor.ts'
-import type { BinaryOperator, Expression, ForExpression, Place } from './syntax.ts'
+import type { BinaryOperator, Expression, ForExpression } from './syntax.ts'
+import type { Place } from './source.ts'
 import { heredoc, quoted, quotedText, template, type Grammar } from './template.ts'
 
 /** Loosest first. */

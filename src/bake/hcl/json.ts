@@ -1,8 +1,8 @@
 import { fail, messageOf } from '#base'
 import { Cursor } from './cursor.ts'
 import { expression, wholeTemplate } from './expression.ts'
-import { failAt, type Source } from './source.ts'
-import type { Attribute, Block, Body, Expression, Place } from './syntax.ts'
+import { failAt, type Place, type Source } from './source.ts'
+import type { Attribute, Block, Body, Expression } from './syntax.ts'
 
 /** Which members of a JSON object are blocks, how many labels those have, and what is in them. */
 export interface Shape {

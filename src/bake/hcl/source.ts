@@ -1,5 +1,4 @@
 import { fail, type SourceLocation } from '#base'
-import type { Place } from './syntax.ts'
 
 /** A file's text under its name. */
 export interface Source {
@@ -7,6 +6,12 @@ export interface Source {
   readonly text: string
   /** Where the text begins in its file, when it is a part of one; lines count from 1. */
   readonly line?: number
+}
+
+/** Where something stands: a byte of a file. Lines are counted only when a message needs them. */
+export interface Place {
+  readonly source: Source
+  readonly offset: number
 }
 
 export function locate({ source, offset }: Place): SourceLocation {

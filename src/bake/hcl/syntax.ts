@@ -1,11 +1,5 @@
-import type { Source } from './source.ts'
+import type { Place } from './source.ts'
 import type { Value } from './value.ts'
-
-/** Where something stands: a byte of a file. Lines are counted only when a message needs them. */
-export interface Place {
-  readonly source: Source
-  readonly offset: number
-}
 
 /** A body: attributes, and blocks that have bodies. */
 export interface Body {

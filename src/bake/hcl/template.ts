@@ -1,6 +1,6 @@
 import { Cursor } from './cursor.ts'
-import { failAt } from './source.ts'
-import type { Expression, ForExpression, Place } from './syntax.ts'
+import { failAt, type Place } from './source.ts'
+import type { Expression, ForExpression } from './syntax.ts'
 
 /** What templates need of the expressions in them. */
 export interface Grammar {
