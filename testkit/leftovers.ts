@@ -29,8 +29,14 @@ export function leftoversOf(dir: string): Leftovers {
   }
 }
 
+/** None of a directory that is gone, also if that happens meanwhile: commands tidy up behind themselves. */
 function namesIn(path: string): readonly string[] {
-  return existsSync(path) ? readdirSync(path) : []
+  try {
+    return readdirSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
 }
 
 function mountsUnder(dir: string): string[] {

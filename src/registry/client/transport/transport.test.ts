@@ -181,10 +181,11 @@ describe('what is shown', () => {
   })
 
   test('a failed connection names no secret of a URL', async () => {
-    const error = await failure(
-      fetchTransport()({ method: 'GET', url: 'http://127.0.0.1:1/x?X-Amz-Signature=s3cret' }),
-      'unavailable',
-    )
+    const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() })
+    const { port } = server
+    await server.stop(true)
+    const request = { method: 'GET', url: `http://127.0.0.1:${port}/x?X-Amz-Signature=s3cret` } as const
+    const error = await failure(fetchTransport()(request), 'unavailable')
     expect(Bun.inspect(error)).not.toContain('s3cret')
   })
 
