@@ -2,7 +2,8 @@ import { checkWords, parseArguments, UnknownWord } from './arguments.ts'
 import type { Command, Context, Options, Values } from './command.ts'
 import { parseGlobals, type Globals } from './globals.ts'
 import { find, groups, membersOf } from './lookup.ts'
-import { table, type Entry } from './table.ts'
+import { table } from './table.ts'
+import type { Entry } from './table/entry.ts'
 
 /** Runs one command line; the exit code. Everything it wrote is written when this resolves. */
 export async function dispatch(argv: readonly string[]): Promise<number> {

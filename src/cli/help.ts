@@ -1,7 +1,8 @@
 import type { Command } from './command.ts'
 import { print } from './output.ts'
 import { groups, membersOf } from './lookup.ts'
-import { table, type Entry } from './table.ts'
+import { table } from './table.ts'
+import type { Entry } from './table/entry.ts'
 
 const COMMON = ['run', 'build', 'ps', 'exec', 'logs', 'images', 'pull', 'push']
 
@@ -27,7 +28,7 @@ export function topHelp(): void {
   const single = table.filter((entry) => !entry.hidden && !entry.name.includes(' '))
   print('Usage:  cairn [OPTIONS] COMMAND\n\nBuild, run and share container images: one binary, no daemon\n')
   print('Common Commands:')
-  rows(single.filter((e) => COMMON.includes(e.name)).map((e) => [e.name, e.summary]))
+  rows(COMMON.flatMap((name) => single.filter((e) => e.name === name)).map((e) => [e.name, e.summary]))
   print('\nManagement Commands:')
   rows(groups().map((group) => [group, GROUPS[group] ?? '']))
   print('\nCommands:')

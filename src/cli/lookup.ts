@@ -1,4 +1,5 @@
-import { table, type Entry } from './table.ts'
+import { table } from './table.ts'
+import type { Entry } from './table/entry.ts'
 
 /** The command that the words name, and how many of them; a group's bare name finds nothing. */
 export function find(words: readonly string[]): { entry: Entry; length: number } | undefined {
