@@ -1,4 +1,5 @@
 export { openNode } from './node.ts'
+export { writeWhole } from './transport/writewhole.ts'
 export type { LockChange, LockRequest } from './lock/types.ts'
 export type { AttestRequest } from './image/attest/types.ts'
 export type { CacheDestination, CachePlace } from './image/cache/types.ts'

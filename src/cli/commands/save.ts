@@ -1,4 +1,3 @@
-import { closeSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { fail } from '#base'
 import { command, type Command } from '../command.ts'
 import { drain } from '../output.ts'
@@ -24,23 +23,8 @@ export const save: Command = command({
   },
 })
 
-/** Writes to standard output, or to a file that appears only when it is whole; a device or a pipe is never replaced. */
+/** Writes to standard output, or to a file that appears only when it is whole. */
 export async function toFile(stream: AsyncIterable<Uint8Array>, path: string | undefined): Promise<void> {
   if (path === undefined || path === '-') return drain(stream, 1)
-  const there = statSync(path, { throwIfNoEntry: false })
-  if (there?.isDirectory()) fail('failed_precondition', `${path} is a directory`)
-  const isReplaced = there === undefined || there.isFile()
-  const partial = isReplaced ? `${path}.partial-${process.pid}` : path
-  try {
-    const fd = openSync(partial, isReplaced ? 'wx' : 'w', 0o644)
-    try {
-      await drain(stream, fd)
-    } finally {
-      closeSync(fd)
-    }
-    if (isReplaced) renameSync(partial, path)
-  } catch (error) {
-    if (isReplaced) rmSync(partial, { force: true })
-    throw error
-  }
+  await (await import('#engine')).writeWhole(path, stream)
 }

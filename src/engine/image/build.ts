@@ -83,7 +83,7 @@ export async function buildAmong(
   }
   await lazy?.settle()
   const { descriptor, pushed } = await sendOutputs(session, outputs, call)
-  pins?.save(result)
+  await pins?.save(result)
   const cacheTo = cacheDestinations(request)
   if (cacheTo.length > 0) await (await import('./cache/send.ts')).sendCaches(session, { places: cacheTo, pushed }, call)
   const built = {

@@ -34,9 +34,8 @@ export async function verifyBuild(parts: Parts, request: BuildRequest, call?: Ca
   const umask = process.umask(STRICT_UMASK)
   try {
     // With records of its own: what it makes must not answer for later builds.
-    const db = openDatabase(join(work.path, 'verify.db'))
+    using db = openDatabase(join(work.path, 'verify.db'))
     const second = await buildImage({ ...host, db }, again, call)
-    db.close()
     return await compare(parts, first, second, call)
   } finally {
     process.umask(umask)

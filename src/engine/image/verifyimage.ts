@@ -36,10 +36,9 @@ export async function verifyImage(
   using work = await createWorkDir(parts, 'build')
   await using host = await openBuildHost(parts, { lease, workDir: work.path, policy: 'missing' })
   const { pins, resolver } = recordedPins(recorded)
-  const db = openDatabase(join(work.path, 'verify.db'))
+  using db = openDatabase(join(work.path, 'verify.db'))
   const repeated = { ...host, db, pins, resolveImage: resolver((...of) => host.resolveImage(...of)) }
   const { images } = await buildImage(repeated, { ...options, platforms: [image.platform] }, call)
-  db.close()
   const again = await openImage(await imageContent(parts), images[0]!.root, image.platform, call)
   return await compareImages([[image, again]], [image.manifest.config.digest, again.manifest.config.digest], call)
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { literal, object, pipe, record, regex, safeParse, string } from 'valibot'
-import { CairnError, fail } from '#base'
-import { replaceFile } from './replace.ts'
+import { CairnError, fail, streamOf, utf8 } from '#base'
+import { writeWhole } from '../transport/writewhole.ts'
 import type { SourceLock } from './types.ts'
 
 const Digest = pipe(string(), regex(/^sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})$/))
@@ -35,10 +35,10 @@ export function readLock(file: string): SourceLock | undefined {
 }
 
 /** Writes a lock as a whole or not at all; entries in order, so that changes can be read. Says whether it changed. */
-export function writeLock(file: string, lock: SourceLock): boolean {
+export async function writeLock(file: string, lock: SourceLock): Promise<boolean> {
   const text = `${JSON.stringify({ version: 1, ...sorted(lock) }, undefined, 2)}\n`
   if (isSame(file, text)) return false
-  replaceFile(file, text)
+  await writeWhole(file, streamOf(utf8(text)))
   return true
 }
 

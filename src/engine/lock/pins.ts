@@ -47,7 +47,7 @@ export class Pins implements NonNullable<BuildHost['pins']> {
   }
 
   /** Writes down what a build has read. Entries for what it did not read stay: another target may. */
-  save({ sources }: BuildResult): boolean {
+  async save({ sources }: BuildResult): Promise<boolean> {
     if (this.request.mode === 'enforce') return false
     // Read again: another build may have written since.
     const { images, ...lock } = readLock(this.request.file) ?? EMPTY
@@ -55,7 +55,7 @@ export class Pins implements NonNullable<BuildHost['pins']> {
       kind === 'git' ? [[`${uri}#${ref}`, digest] as const] : [],
     )
     const http = sources.flatMap(({ kind, uri, digest }) => (kind === 'http' ? [[uri, digest as Digest] as const] : []))
-    return writeLock(this.request.file, {
+    return await writeLock(this.request.file, {
       images: { ...images, ...this.images },
       git: { ...lock.git, ...Object.fromEntries(git) },
       http: { ...lock.http, ...Object.fromEntries(http) },

@@ -45,7 +45,7 @@ export async function updateLock(
   for (const [name, before] of Object.entries(lock.http))
     http[name] = await ask({ kind: 'http', name, before }, () => currentDigest(name, look, call))
   const updated: SourceLock = { images, git, http }
-  if (!check) writeLock(file, updated)
+  if (!check) await writeLock(file, updated)
   return changes
 }
 

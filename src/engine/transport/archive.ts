@@ -1,6 +1,5 @@
-import { closeSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import { fail, type ByteStream, type Call } from '#base'
-import { acquireLease, diskError, isLayout, openArchive, unionProvider } from '#content'
+import { acquireLease, isLayout, openArchive, unionProvider } from '#content'
 import { openImageArchive, saveImages } from '#image'
 import { formatReference, parseReference, withDefaultTag } from '#oci'
 import type { Parts } from '../parts.ts'
@@ -8,6 +7,7 @@ import { archivedSource } from './layout.ts'
 import type { Location } from './location.ts'
 import { chosenOf } from './select.ts'
 import type { Destination, Found, Received, ReceiveOptions, Source } from './types.ts'
+import { writeWhole } from './writewhole.ts'
 
 type FileLocation = Extract<Location, { readonly path: string }>
 
@@ -92,27 +92,4 @@ export async function sent(
 /** In full, but for a bare tag, which an OCI layout may have for a name. */
 function fullName(ref: string): string {
   return /[/:@]/.test(ref) ? formatReference(withDefaultTag(parseReference(ref))) : ref
-}
-
-/** Writes a file that appears only when it is whole. A device or a pipe is written to as it is, never replaced. */
-export async function writeWhole(path: string, bytes: ByteStream): Promise<void> {
-  const there = statSync(path, { throwIfNoEntry: false })
-  const isReplaced = there === undefined || there.isFile()
-  const partial = isReplaced ? `${path}.partial-${process.pid}` : path
-  try {
-    const fd = openSync(partial, isReplaced ? 'wx' : 'w', 0o644)
-    try {
-      for await (const chunk of bytes) for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at)
-    } finally {
-      closeSync(fd)
-    }
-    if (isReplaced) renameSync(partial, path)
-  } catch (error) {
-    if (isReplaced) rmSync(partial, { force: true })
-    throw isErrno(error) ? diskError(error, 'write', path) : error
-  }
-}
-
-function isErrno(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error
 }

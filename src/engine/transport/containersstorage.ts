@@ -4,7 +4,8 @@ import { fail, type Call } from '#base'
 import { oneShotName } from '#content'
 import { formatReference, parseReference, withDefaultTag } from '#oci'
 import type { Parts } from '../parts.ts'
-import { archiveSource, sent, writeWhole } from './archive.ts'
+import { archiveSource, sent } from './archive.ts'
+import { writeWhole } from './writewhole.ts'
 import type { Destination, Source } from './types.ts'
 
 /**

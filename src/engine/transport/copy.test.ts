@@ -8,7 +8,7 @@ import { attach, openRepository } from '#registry/client'
 import { openDirectoryStorage, serveRegistry, type RunningRegistry } from '#registry/server'
 import { failure, sampleImage, tempDir, type TempDir } from '#testkit'
 import { openNode } from '../node.ts'
-import { writeWhole } from './archive.ts'
+import { writeWhole } from './writewhole.ts'
 import type { Node } from '../types.ts'
 
 let dir: TempDir

@@ -4,7 +4,7 @@ import { streamOf, type ByteStream, type Call } from '#base'
 import { withRootTar, type BuiltImage } from '#build'
 import { readTar, safePath, writeTar, type TarInput } from '#codec'
 import { formatPlatform } from '#oci'
-import { writeWhole } from '../../transport/archive.ts'
+import { writeWhole } from '../../transport/writewhole.ts'
 import type { OutputSession } from './session.ts'
 import type { DirectoryOutput, TarOutput } from './types.ts'
 

@@ -1,0 +1,26 @@
+import { closeSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
+import type { ByteStream } from '#base'
+import { diskError } from '#content'
+
+/** Writes a file that appears only when it is whole. A device or a pipe is written to as it is, never replaced. */
+export async function writeWhole(path: string, bytes: ByteStream): Promise<void> {
+  const there = statSync(path, { throwIfNoEntry: false })
+  const isReplaced = there === undefined || there.isFile()
+  const partial = isReplaced ? `${path}.partial-${process.pid}` : path
+  try {
+    const fd = openSync(partial, isReplaced ? 'wx' : 'w', 0o644)
+    try {
+      for await (const chunk of bytes) for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at)
+    } finally {
+      closeSync(fd)
+    }
+    if (isReplaced) renameSync(partial, path)
+  } catch (error) {
+    if (isReplaced) rmSync(partial, { force: true })
+    throw isErrno(error) ? diskError(error, 'write', path) : error
+  }
+}
+
+function isErrno(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error
+}
