@@ -50,6 +50,9 @@ describe('expressions', () => {
     [String.raw`"tab\tquote\" \u00e9"`, 'tab\tquote" é'],
     ['try(nowhere.at, "else")', 'else'],
     ['can(nowhere)', 'false'],
+    ['byteslen("aé")', '3'],
+    ['formattimestamp("YYYY-MM-DD", 86400)', '1970-01-02'],
+    ['formattimestamp("X", "2020-02-01T10:11:12Z")', '1580551872'],
     ['convert("5", number) + 1', '6'],
     ['<<-END\n    a\n      b\n  END', 'a\n  b\n'],
   ])('%s', (expression, expected) => {

@@ -7,6 +7,7 @@ export const strings: Readonly<Record<string, HclFunction>> = {
   upper: define([text], (s) => s.toUpperCase()),
   lower: define([text], (s) => s.toLowerCase()),
   title: define([text], (s) => s.replace(/[\p{L}\p{N}]+/gu, (word) => word[0]!.toUpperCase() + word.slice(1))),
+  byteslen: define([text], (s) => Buffer.byteLength(s)),
   strlen: define([text], (s) => graphemes(s).length),
   reverse: define([text], (s) => graphemes(s).toReversed().join('')),
   substr: define([text, number, number], (s, from, count) => {

@@ -1,11 +1,17 @@
 import type { HclFunction } from '../hcl/evaluate.ts'
-import { define, number, text } from './arguments.ts'
+import { asText } from '../hcl/value.ts'
+import { anything, define, number, text } from './arguments.ts'
 
 const MONTHS = 'January February March April May June July August September October November December'.split(' ')
 const DAYS = 'Sunday Monday Tuesday Wednesday Thursday Friday Saturday'.split(' ')
 const UNITS: Readonly<Record<string, number>> = { h: 3600e3, m: 60e3, s: 1e3, ms: 1, us: 1e-3, µs: 1e-3, ns: 1e-6 }
 
 export const time: Readonly<Record<string, HclFunction>> = {
+  // `X` is the time in seconds; a number is one.
+  formattimestamp: define([text, anything], (pattern, when) => {
+    const date = typeof when === 'number' ? new Date(when * 1000) : dateOf(asText(when) ?? '')
+    return pattern === 'X' ? String(Math.floor(date.getTime() / 1000)) : formatDate(pattern, date)
+  }),
   timestamp: define([], () => rfc3339(new Date())),
   timeadd: define([text, text], (when, duration) => rfc3339(new Date(dateOf(when).getTime() + milliseconds(duration)))),
   formatdate: define([text, text], (pattern, when) => formatDate(pattern, dateOf(when))),

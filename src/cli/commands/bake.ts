@@ -53,6 +53,7 @@ export const bake: Command = command({
     if (values.list !== undefined) return list(values.list, definitions)
     const plan = planTargets(definitions, wanted, overrides(values))
     if (values.print) return print(JSON.stringify(printed(plan), undefined, 2))
+    checkGrants(values.allow ?? [])
     for (const [name, target] of plan.targets) checkGranted(name, target, values.allow ?? [])
     const asked = await askedTargets(plan, parseCall(values.call, values.check))
     const built = [...plan.targets].filter(([name]) => !asked.has(name))
@@ -111,6 +112,13 @@ function list(what: string, definitions: ReturnType<typeof readDefinitions>): vo
   if (type === 'targets') return listTargets(definitions, json)
   if (type === 'variables') return listVariables(definitions, json)
   fail('invalid_argument', `cannot list ${JSON.stringify(type)}`, { hint: '--list=targets or --list=variables' })
+}
+
+/** Whoever grants something that there is not has something else in mind. */
+function checkGrants(allowed: readonly string[]): void {
+  const unknown = allowed.find((name) => !GRANTS.includes(name))
+  if (unknown !== undefined)
+    fail('invalid_argument', `--allow ${unknown}: there is no such entitlement`, { hint: GRANTS.join(' or ') })
 }
 
 /** What could reach beyond the build, its file may only ask for; whoever calls grants it. */
