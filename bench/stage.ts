@@ -49,7 +49,9 @@ export async function openStage(): Promise<Stage> {
     ociArchive: await gzippedOci(dir, archive),
     registries: () => (registries ??= openRegistries(stage)),
     [Symbol.asyncDispose]: async () => {
-      await (await registries)?.[Symbol.asyncDispose]()
+      // Registries that could not be opened are told of by the row that asked for them.
+      const opened = await registries?.catch(() => undefined)
+      await opened?.[Symbol.asyncDispose]()
       await docker?.[Symbol.asyncDispose]()
       await storage?.[Symbol.asyncDispose]()
       await run(cairn(['system', 'prune', '-af']))

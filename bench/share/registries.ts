@@ -63,7 +63,7 @@ async function serveCairn(stage: Stage): Promise<Served & AsyncDisposable> {
 
 /** Debian, a Debian with Python below it, 24 MB that do not compress, many small files, one setting. */
 async function manyLayers({ dir }: Stage): Promise<string> {
-  const context = join(dir, 'many')
+  const context = join(dir, 'many-layers')
   mkdirSync(context)
   await must(['cp', await debianPythonRootfs(), join(context, 'python.tar')])
   const lines = [
