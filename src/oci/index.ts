@@ -13,6 +13,7 @@ export type {
 export { Annotation } from './annotation.ts'
 export { chainId, chainIds } from './chain.ts'
 export { parseImageConfig, platformOf } from './config.ts'
+export { imagePackageUrl } from './packageurl.ts'
 export { algorithmOf, digestOf, hexOf, isDigest, parseDigest } from './digest.ts'
 export { describe, encodeDocument } from './document.ts'
 export type { EncodedDocument } from './document.ts'

@@ -1,4 +1,4 @@
-import { familiarRepository, formatPlatform, hexOf, parseReference } from '#oci'
+import { hexOf, imagePackageUrl } from '#oci'
 import type { Digest, Platform } from '#oci'
 import type { Predicate, Statement, Subject } from '../types.ts'
 
@@ -13,17 +13,5 @@ export function statementOf({ type, content }: Predicate, subject: readonly Subj
 export function imageSubjects(names: readonly string[], platform: Platform, digest: Digest): readonly Subject[] {
   const what = { sha256: hexOf(digest) }
   if (names.length === 0) return [{ name: '_', digest: what }]
-  return names.map((name) => ({ name: imageUrl(name, platform), digest: what }))
-}
-
-/** `pkg:docker/debian@12?platform=linux%2Famd64`. */
-export function imageUrl(name: string, platform: Platform | undefined): string {
-  const reference = parseReference(name)
-  const repository = familiarRepository(reference).split('/').map(encodeURIComponent).join('/')
-  const version = reference.tag ?? (reference.digest === undefined ? 'latest' : undefined)
-  const query = [
-    ...(reference.digest === undefined ? [] : [`digest=${reference.digest}`]),
-    ...(platform ? [`platform=${encodeURIComponent(formatPlatform(platform))}`] : []),
-  ]
-  return `pkg:docker/${repository}${version === undefined ? '' : `@${version}`}${query.length > 0 ? `?${query.join('&')}` : ''}`
+  return names.map((name) => ({ name: imagePackageUrl(name, platform), digest: what }))
 }

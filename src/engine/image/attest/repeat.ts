@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fail, type Call } from '#base'
-import { imageMaterial, type BuildHost } from '#build'
+import type { BuildHost } from '#build'
 import { createHasher } from '#codec'
-import { familiarRepository, parseReference, type Digest } from '#oci'
+import { familiarRepository, imagePackageUrl, parseReference, type Digest } from '#oci'
 import type { BuildRequest } from '../buildrequest.ts'
 import type { RecordedBuild } from './read.ts'
 
@@ -72,7 +72,7 @@ export function recordedPins({ resolvedDependencies = [] }: RecordedBuild): {
       http: (url) => digestOf(digests.get(url)?.['sha256']),
     },
     resolver: (resolve) => (ref, platform, call?: Call) => {
-      const pinned = digestOf(digests.get(imageMaterial({ ref, platform }))?.['sha256'])
+      const pinned = digestOf(digests.get(imagePackageUrl(ref, platform))?.['sha256'])
       const { digest, tag: _, ...repository } = parseReference(ref)
       if (digest !== undefined || pinned === undefined) return resolve(ref, platform, call)
       return resolve(`${familiarRepository(repository)}@${pinned}`, platform, call)
