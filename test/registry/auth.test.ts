@@ -173,6 +173,89 @@ describe('token', () => {
   })
 })
 
+describe('refresh tokens', () => {
+  interface Answer {
+    readonly access_token?: string
+    readonly refresh_token?: string
+    readonly scope?: string
+  }
+  const ask = async (url: string, form: Record<string, string>): Promise<[number, Answer]> => {
+    const answer = await fetch(`${url}/token`, { method: 'POST', body: new URLSearchParams(form) })
+    return [answer.status, (await answer.json()) as Answer]
+  }
+  const password = { grant_type: 'password', username: 'bob', password: 'builder' }
+  const SCOPE = 'repository:team/app:pull,push,delete'
+  const withTokens = async (dir: string, more: object = {}): Promise<ReturnType<typeof startRegistry>> =>
+    startRegistry({ auth: { htpasswd: await passwords(dir), scheme: 'token', rules: RULES, ...more } })
+
+  test('come where they are asked for, and stand for the password', async () => {
+    using dir = tempDir()
+    await using registry = await withTokens(dir.path)
+    const { url, host } = registry
+    expect((await ask(url, { ...password, service: host }))[1].refresh_token).toBeUndefined()
+    const [, given] = await ask(url, { ...password, service: host, access_type: 'offline' })
+    const got = await fetch(`${url}/token?service=${host}&offline_token=true`, { headers: basic('bob', 'builder') })
+    const anonymous = await fetch(`${url}/token?service=${host}&offline_token=true`)
+    expect(((await anonymous.json()) as Answer).refresh_token).toBeUndefined()
+    for (const refresh_token of [given.refresh_token!, ((await got.json()) as Answer).refresh_token!]) {
+      const form = { grant_type: 'refresh_token', refresh_token, service: host, scope: SCOPE }
+      const [status, answer] = await ask(url, form)
+      expect([status, answer.scope]).toEqual([200, 'repository:team/app:pull,push'])
+      const bearer = { authorization: `Bearer ${answer.access_token}` }
+      expect(await pushImage(url, 'team/app', 'v1', await makeImage('refreshed'), bearer)).toBe(201)
+    }
+  })
+
+  test('are of no use elsewhere: at the registry, for another service, in the place of each other', async () => {
+    using dir = tempDir()
+    await using registry = await withTokens(dir.path)
+    await using other = await withTokens(dir.path)
+    const { url, host } = registry
+    const [, given] = await ask(url, { ...password, service: host, access_type: 'offline', scope: SCOPE })
+    const refresh_token = given.refresh_token!
+    const refused = async (token: string, service = host, at = url): Promise<number> =>
+      (await ask(at, { grant_type: 'refresh_token', refresh_token: token, service, scope: SCOPE }))[0]
+    expect(await refused(refresh_token)).toBe(200)
+    expect(await refused(refresh_token, 'registry.example')).toBe(401)
+    expect(await refused(refresh_token, other.host, other.url)).toBe(401)
+    expect(await refused(refresh_token, host, other.url)).toBe(401)
+    expect(await refused(given.access_token!)).toBe(401)
+    const [head, payload, signature] = refresh_token.split('.')
+    const claims = JSON.parse(atob(payload!.replaceAll('-', '+').replaceAll('_', '/')))
+    const alice = btoa(JSON.stringify({ ...claims, sub: 'alice' })).replaceAll('=', '')
+    for (const token of [`${head}.${alice}.${signature}`, `${head}.${payload}`, '', 'x'])
+      expect(await refused(token)).toBe(401)
+    expect(JSON.stringify(claims)).not.toContain('$2')
+    const tags = await fetch(`${url}/v2/team/app/tags/list`, { headers: { authorization: `Bearer ${refresh_token}` } })
+    expect(tags.status).toBe(401)
+    expect((await ask(url, { grant_type: 'client_credentials' }))[0]).toBe(400)
+    expect((await ask(url, { ...password, username: 'x'.repeat(70_000) }))[0]).toBe(413)
+  })
+
+  test('end with the password, with the user, and where there shall be none', async () => {
+    using dir = tempDir()
+    await using registry = await withTokens(dir.path)
+    const { url, host } = registry
+    const offline = { ...password, service: host, access_type: 'offline' }
+    const [, { refresh_token = '' }] = await ask(url, offline)
+    const form = { grant_type: 'refresh_token', refresh_token, service: host, scope: SCOPE }
+    const file = join(dir.path, 'htpasswd')
+    const before = await Bun.file(file).text()
+    expect((await ask(url, form))[0]).toBe(200)
+    writeFileSync(file, `bob:${await hash('another')}\n`)
+    expect((await ask(url, form))[0]).toBe(401)
+    writeFileSync(file, `alice:${await hash('wonder')}\n`)
+    expect((await ask(url, form))[0]).toBe(401)
+    writeFileSync(file, before)
+    expect((await ask(url, form))[0]).toBe(200)
+    // Servers over one storage share the key: what one gave, another that gives none refuses.
+    const auth = { htpasswd: file, scheme: 'token', rules: RULES, refreshDays: 0 } as const
+    await using without = await startRegistry({ auth }, { root: registry.root })
+    expect((await ask(without.url, offline))[1].refresh_token).toBeUndefined()
+    expect((await ask(without.url, form))[0]).toBe(401)
+  })
+})
+
 const TLS = 'TLS, and client certificates'
 const skip = skipReason(TLS, lacking('openssl', 'curl'))
 

@@ -70,6 +70,31 @@ afterAll(async () => {
 })
 
 describe.skipIf(skip)('other clients', () => {
+  test('a docker that logged in keeps a refresh token, not the password; others read it there', async () => {
+    const { docker, registry, dir } = world
+    const config = await Bun.file(join(docker.env.DOCKER_CONFIG!, 'config.json')).json()
+    const entry = config.auths[registry.host]
+    expect(entry.identitytoken).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+$/)
+    expect(atob(entry.auth)).toBe('alice:')
+    const name = `${registry.host}/team/busybox:refreshed`
+    await must([docker.client, 'tag', 'busybox', name], { env: docker.env })
+    const pushed = await must([docker.client, 'push', name], { env: docker.env })
+    const digest = /digest: (sha256:[0-9a-f]{64})/.exec(pushed)![1]!
+    const copied = join(dir.path, 'auth-of-docker.json')
+    await Bun.write(copied, JSON.stringify({ auths: { [registry.host]: { ...entry, auth: btoa('alice:') } } }))
+    const env = { ...world.storage.env, REGISTRY_AUTH_FILE: copied }
+    const inspect = world.storage.command('skopeo', [
+      'inspect',
+      insecure,
+      '--format',
+      '{{.Digest}}',
+      `docker://${name}`,
+    ])
+    expect((await must(inspect, { env })).trim()).toBe(digest)
+    const pull = world.storage.command('podman', ['pull', '-q', insecure, name])
+    await must(pull, { env })
+  }, 120_000)
+
   test('docker pushes; docker, podman, buildah and skopeo pull the same digest', async () => {
     const name = `${world.registry.host}/team/busybox:docker`
     const docker = (...args: string[]): Promise<string> =>

@@ -19,6 +19,7 @@ const auth = v.strictObject({
   scheme: v.optional(v.picklist(['basic', 'token']), 'basic'),
   rules: v.exactOptional(v.array(rule)),
   tokenSeconds: v.optional(v.pipe(positive, v.maxValue(86_400)), 300),
+  refreshDays: v.optional(v.pipe(counted, v.maxValue(3650)), 90),
   realm: v.exactOptional(v.pipe(v.string(), v.url())),
 })
 

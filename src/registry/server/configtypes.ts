@@ -17,6 +17,8 @@ export interface AuthConfig {
   readonly rules?: readonly Rule[]
   /** Life of a token in seconds. */
   readonly tokenSeconds: number
+  /** Life in days of the refresh token that a login gets and keeps in the password's place; 0 gives none. Default 90. */
+  readonly refreshDays: number
   /** The public address of the token service, when the server stands behind another name. */
   readonly realm?: string
 }
@@ -109,7 +111,7 @@ type Defaulted<T, K extends keyof T> = Omit<T, K> & Partial<Pick<T, K>>
 export interface RegistryConfig extends Partial<
   Omit<ResolvedConfig, 'auth' | 'gc' | 'upstreams' | 'webhooks' | 'limits'>
 > {
-  readonly auth?: Defaulted<AuthConfig, 'scheme' | 'tokenSeconds'>
+  readonly auth?: Defaulted<AuthConfig, 'scheme' | 'tokenSeconds' | 'refreshDays'>
   readonly gc?: Partial<GcConfig>
   readonly upstreams?: readonly Defaulted<UpstreamConfig, 'prefix' | 'freshSeconds'>[]
   readonly webhooks?: readonly Defaulted<WebhookConfig, 'headers' | 'actions'>[]

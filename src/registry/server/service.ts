@@ -1,6 +1,7 @@
 import type { Call } from '#base'
 import { matchesRepository, tagExpression } from './config.ts'
 import type { ResolvedConfig } from './configtypes.ts'
+import { bodyLimits } from './http/body.ts'
 import { documentCache } from './http/service.ts'
 import type { RegistryEvent, Service } from './http/service.ts'
 import { openUploads } from './http/uploadsessions.ts'
@@ -16,9 +17,6 @@ import { openWebhooks } from './upkeep/webhook.ts'
 
 /** Bytes of manifests kept in memory. */
 const DOCUMENTS = 32 * 1024 * 1024
-
-/** Bytes that must come in each stall period: a trickle is a stall. */
-const STALL_BYTES = 4096
 
 /** A service with what runs beside it. */
 export interface Composed {
@@ -52,7 +50,7 @@ export async function composeService(
     uploads,
     documents,
     references: config.references,
-    bodyLimits: { stallMs: config.limits.stallSeconds * 1000, stallBytes: STALL_BYTES },
+    bodyLimits: bodyLimits(config),
     manifestLimit: config.limits.manifestBytes,
     immutable: (name, tag) =>
       immutable.some((i) => matchesRepository(i.repositories, name) && i.tags.some((t) => t.test(tag))),

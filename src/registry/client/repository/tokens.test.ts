@@ -1,14 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { streamOf } from '#base'
+import { fail, streamOf } from '#base'
 import { openDirectoryStorage, serveRegistry } from '#registry/server'
 import type { RunningRegistry } from '#registry/server'
 import { blobOf, failure, must, patterned, sampleImage, skipReason, lacking, tempDir } from '#testkit'
 import type { TempDir } from '#testkit'
+import { hostCredentials } from '../auth/credentials.ts'
+import { login } from '../auth/login.ts'
 import { openRegistryClient } from '../client.ts'
 import type { RegistryClient } from '../client.ts'
 import { copyImage } from '../copy/copyimage.ts'
+import type { RegistryHost } from '../types.ts'
 
 describe('our registry with tokens and rights', () => {
   let registry: RunningRegistry
@@ -63,6 +66,34 @@ describe('our registry with tokens and rights', () => {
     await failure(client('ann', 'wrong').repository(name('open/app')).resolve('v1'), 'unauthenticated')
     await ann.repository(name('shut/app')).delete('v1')
     await failure(ann.repository(name('shut/app')).resolve('v1'), 'not_found')
+  })
+
+  test('a login keeps a refresh token, which pushes and pulls until the password changes', async () => {
+    const config = join(dir.path, 'docker', 'config.json')
+    const host: RegistryHost = {
+      env: { REGISTRY_AUTH_FILE: config },
+      home: dir.path,
+      readFile: async (path) => ((await Bun.file(path).exists()) ? Bun.file(path).text() : undefined),
+      listDirectory: async () => [],
+      replaceFile: async (path, text) => void (await Bun.write(path, text)),
+      run: async () => fail('not_found', 'no helpers here'),
+    }
+    const domain = `127.0.0.1:${registry.port}`
+    const endpoint = { host: domain, path: '', insecure: true }
+    const password = { kind: 'basic', username: 'ann', password: 'ann-pw' } as const
+    await login(host, endpoint, domain, password)
+    const { auths } = JSON.parse(readFileSync(config, 'utf8'))
+    expect([atob(auths[domain].auth), typeof auths[domain].identitytoken]).toEqual(['ann:', 'string'])
+    const kept = openRegistryClient({ retry: { sleep: async () => undefined }, credentials: hostCredentials(host) })
+    const root = await sampleImage(kept.repository(name('shut/kept')), { compression: 'gzip' })
+    await kept.repository(name('shut/kept')).tag(root, 'v1')
+    expect((await kept.repository(name('shut/kept')).resolve('v1')).digest).toBe(root.digest)
+    const htpasswd = join(dir.path, 'htpasswd')
+    const before = readFileSync(htpasswd, 'utf8')
+    writeFileSync(htpasswd, before.replace(/^ann:.*\n/, ''))
+    const later = openRegistryClient({ retry: { sleep: async () => undefined }, credentials: hostCredentials(host) })
+    await failure(later.repository(name('shut/kept')).resolve('v1'), 'unauthenticated')
+    writeFileSync(htpasswd, before)
   })
 
   test('an upload that the caller gives up leaves nothing', async () => {

@@ -1,4 +1,7 @@
+import { collect, text } from '#base'
 import type { ResolvedConfig } from '../configtypes.ts'
+import { bodyLimits, bodyOf } from '../http/body.ts'
+import type { BodyLimits } from '../http/body.ts'
 import type { Route } from '../http/route.ts'
 import { refuse } from '../http/refusal.ts'
 import type { Action } from '../http/handler.ts'
@@ -31,6 +34,7 @@ export interface Need {
 }
 
 export const TOKEN_PATH = '/token'
+const NO_USERS: Users = { verify: async () => false, mark: () => undefined }
 const FORM_LIMIT = 64 * 1024
 const ALL: Access = () => true
 
@@ -38,7 +42,7 @@ const ALL: Access = () => true
 export async function openGate(config: ResolvedConfig, records: RecordStorage): Promise<Gate> {
   const { auth } = config
   if (!auth) return { identify: async () => ({ access: ALL }), admit: () => undefined }
-  const users: Users = auth.htpasswd ? htpasswdUsers(auth.htpasswd) : { verify: async () => false }
+  const users: Users = auth.htpasswd ? htpasswdUsers(auth.htpasswd) : NO_USERS
   const identify = async (header: string | null): Promise<Caller> => {
     if (header === null || NOBODY.test(header)) return { access: accessOf(undefined, auth.rules) }
     const credentials = basicCredentials(header)
@@ -46,7 +50,9 @@ export async function openGate(config: ResolvedConfig, records: RecordStorage): 
       return refuse('UNAUTHORIZED', 'wrong user name or password')
     return { user: credentials.name, access: accessOf(credentials.name, auth.rules) }
   }
-  return auth.scheme === 'basic' ? basicGate(identify) : tokenGate(auth, records, identify)
+  return auth.scheme === 'basic'
+    ? basicGate(identify)
+    : tokenGate(auth, records, { users, identify, limits: bodyLimits(config) })
 }
 
 /** An empty name with an empty password: what podman and skopeo send when they have none. */
@@ -72,9 +78,23 @@ function basicGate(identify: Identify): Gate {
 async function tokenGate(
   auth: NonNullable<ResolvedConfig['auth']>,
   records: RecordStorage,
-  identify: Identify,
+  { users, identify, limits }: { readonly users: Users; readonly identify: Identify; readonly limits: BodyLimits },
 ): Promise<Gate> {
   const tokens = await openTokenService(records)
+  const refreshSeconds = auth.refreshDays * 86_400
+  const callerOf = async ({ grant }: TokenRequest, service: string): Promise<Caller> => {
+    if (grant.kind === 'login') return identify(grant.authorization)
+    const claims = await tokens.readRefresh(grant.token, service)
+    // Who has another password by now, or is gone, has to log in again.
+    if (refreshSeconds === 0 || !claims || claims.mark !== users.mark(claims.sub))
+      return refuse('UNAUTHORIZED', 'the refresh token is not valid (any more): log in again')
+    return { user: claims.sub, access: accessOf(claims.sub, auth.rules) }
+  }
+  const refreshOf = async ({ user }: Caller, aud: string): Promise<string | undefined> => {
+    const mark = user === undefined ? undefined : users.mark(user)
+    if (user === undefined || mark === undefined || refreshSeconds === 0) return undefined
+    return tokens.issueRefresh({ sub: user, aud, mark }, refreshSeconds)
+  }
   const challenge = (url: URL, need?: Need): Record<string, string> => {
     const scope = need ? scopeOf(need) : undefined
     const realm = auth.realm ?? `${url.origin}${TOKEN_PATH}`
@@ -95,14 +115,20 @@ async function tokenGate(
     },
     admit: (caller, need, url) => checkAccess(caller, need, challenge(url, need), true),
     token: async (request, url) => {
-      const wanted = await tokenRequest(request, url)
-      const caller = await identify(wanted.authorization)
+      const wanted = await tokenRequest(request, url, limits)
+      const aud = wanted.service || url.host
+      const caller = await callerOf(wanted, aud)
       const access = grantsOf(wanted.scopes, caller.access)
-      const token = await tokens.issue(
-        { sub: caller.user ?? '', aud: wanted.service || url.host, access },
-        auth.tokenSeconds,
-      )
-      const body = { token, access_token: token, expires_in: auth.tokenSeconds, issued_at: new Date().toISOString() }
+      const token = await tokens.issue({ sub: caller.user ?? '', aud, access }, auth.tokenSeconds)
+      const refresh = wanted.offline ? await refreshOf(caller, aud) : undefined
+      const body = {
+        token,
+        access_token: token,
+        scope: access.map(({ type, name, actions }) => `${type}:${name}:${actions.join(',')}`).join(' '),
+        expires_in: auth.tokenSeconds,
+        issued_at: new Date().toISOString(),
+        ...(refresh === undefined ? {} : { refresh_token: refresh }),
+      }
       return Response.json(body, { headers: { 'cache-control': 'no-store' } })
     },
   }
@@ -131,27 +157,48 @@ function scopeOf({ route, action }: Need): string | undefined {
 }
 
 interface TokenRequest {
-  readonly authorization: string | null
+  readonly grant: { readonly kind: 'login'; readonly authorization: string | null } | Refresh
   readonly service: string
   readonly scopes: readonly string[]
+  /** Whether a refresh token is wanted, too. */
+  readonly offline: boolean
 }
 
-/** docker's token specification: GET with basic credentials, or an OAuth2 form with a password. */
-async function tokenRequest(request: Request, url: URL): Promise<TokenRequest> {
-  const authorization = request.headers.get('authorization')
+interface Refresh {
+  readonly kind: 'refresh'
+  readonly token: string
+}
+
+/** Docker's token specification: GET with basic credentials, or an OAuth2 form with a password or a refresh token. */
+async function tokenRequest(request: Request, url: URL, limits: BodyLimits): Promise<TokenRequest> {
   const split = (scopes: readonly string[]): readonly string[] => scopes.flatMap((s) => s.split(' ')).slice(0, 100)
   if (request.method !== 'POST') {
     const query = url.searchParams
-    return { authorization, service: query.get('service') ?? '', scopes: split(query.getAll('scope')) }
+    const grant = { kind: 'login', authorization: request.headers.get('authorization') } as const
+    const offline = query.get('offline_token') === 'true'
+    return { grant, service: query.get('service') ?? '', scopes: split(query.getAll('scope')), offline }
   }
-  if (Number(request.headers.get('content-length') ?? Infinity) > FORM_LIMIT)
-    refuse('SIZE_INVALID', 'the form is too large, or its length unknown', { status: 413 })
-  const form = new URLSearchParams(await request.text())
-  if (form.get('grant_type') !== 'password')
-    refuse('UNSUPPORTED', 'only grant_type=password is known here', { status: 400 })
-  const credentials = new TextEncoder().encode(`${form.get('username') ?? ''}:${form.get('password') ?? ''}`).toBase64()
-  const scopes = split(form.getAll('scope'))
-  return { authorization: `Basic ${credentials}`, service: form.get('service') ?? '', scopes }
+  // Some clients send the form in chunks, without its length.
+  const form = new URLSearchParams(text(await collect(bodyOf(request, limits, FORM_LIMIT), FORM_LIMIT)))
+  return {
+    grant: grantOf(form),
+    service: form.get('service') ?? '',
+    scopes: split(form.getAll('scope')),
+    offline: form.get('access_type') === 'offline',
+  }
+}
+
+function grantOf(form: URLSearchParams): TokenRequest['grant'] {
+  switch (form.get('grant_type')) {
+    case 'refresh_token':
+      return { kind: 'refresh', token: form.get('refresh_token') ?? '' }
+    case 'password': {
+      const login = `${form.get('username') ?? ''}:${form.get('password') ?? ''}`
+      return { kind: 'login', authorization: `Basic ${new TextEncoder().encode(login).toBase64()}` }
+    }
+    default:
+      return refuse('UNSUPPORTED', 'grant_type has to be password or refresh_token', { status: 400 })
+  }
 }
 
 /** RFC 7617. */

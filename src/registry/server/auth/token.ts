@@ -20,14 +20,24 @@ export interface TokenClaims {
   readonly access: readonly Grant[]
 }
 
-/** Makes and reads the registry's own bearer tokens: JWTs signed with ES256. */
+/** What a refresh token says: in the place of a password, and of no use anywhere but at the token service. */
+export interface RefreshClaims extends Omit<TokenClaims, 'access'> {
+  /** Of the user's password when the token was made: another password ends the token. */
+  readonly mark: string
+}
+
+/** Makes and reads the registry's own tokens: JWTs signed with ES256. */
 export interface TokenService {
   issue(claims: Pick<TokenClaims, 'sub' | 'aud' | 'access'>, seconds: number): Promise<string>
-  /** The claims of a token of ours that is in force for `audience`; undefined for any other. */
+  /** The claims of a bearer token of ours that is in force for `audience`; undefined for any other. */
   read(token: string, audience: string): Promise<TokenClaims | undefined>
+  issueRefresh(claims: Pick<RefreshClaims, 'sub' | 'aud' | 'mark'>, seconds: number): Promise<string>
+  /** Like {@link read}, of refresh tokens: neither kind is ever taken for the other. */
+  readRefresh(token: string, audience: string): Promise<RefreshClaims | undefined>
 }
 
 const ISSUER = 'cairn-registry'
+const REFRESH_ISSUER = 'cairn-registry-refresh'
 const KEY = 'key/token'
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' } as const
 const SIGNATURE = { name: 'ECDSA', hash: 'SHA-256' } as const
@@ -39,42 +49,41 @@ const SKEW = 30
 /** Opens the service with the key that all replicas share; the first one makes it. */
 export async function openTokenService(records: RecordStorage): Promise<TokenService> {
   const { privateKey, publicKey } = await sharedKey(records)
+  const sign = async <C extends object>(issuer: string, own: C, seconds: number): Promise<string> => {
+    const now = Math.floor(Date.now() / 1000)
+    const claims = { ...own, iss: issuer, iat: now, nbf: now - SKEW, exp: now + seconds, jti: crypto.randomUUID() }
+    const signed = `${encode({ alg: 'ES256', typ: 'JWT' })}.${encode(claims)}`
+    const signature = await crypto.subtle.sign(SIGNATURE, privateKey, new TextEncoder().encode(signed))
+    return `${signed}.${new Uint8Array(signature).toBase64({ alphabet: 'base64url', omitPadding: true })}`
+  }
+  const read = async <C extends TokenClaims | RefreshClaims>(
+    issuer: string,
+    token: string,
+    audience: string,
+  ): Promise<C | undefined> => {
+    if (token.length > TOKEN_LIMIT) return undefined
+    const [head = '', payload = '', signature = '', ...rest] = token.split('.')
+    if (rest.length > 0) return undefined
+    try {
+      // The algorithm is ours, never the token's word.
+      const bytes = Uint8Array.fromBase64(signature, { alphabet: 'base64url' })
+      const signed = new TextEncoder().encode(`${head}.${payload}`)
+      if (!(await crypto.subtle.verify(SIGNATURE, publicKey, bytes, signed))) return undefined
+      const claims = JSON.parse(
+        new TextDecoder().decode(Uint8Array.fromBase64(payload, { alphabet: 'base64url' })),
+      ) as C
+      const now = Date.now() / 1000
+      const inForce = claims.nbf <= now + SKEW && claims.exp > now
+      return inForce && claims.iss === issuer && claims.aud === audience ? claims : undefined
+    } catch {
+      return undefined
+    }
+  }
   return {
-    issue: async ({ sub, aud, access }, seconds) => {
-      const now = Math.floor(Date.now() / 1000)
-      const claims: TokenClaims = {
-        sub,
-        iss: ISSUER,
-        aud,
-        iat: now,
-        nbf: now - SKEW,
-        exp: now + seconds,
-        jti: crypto.randomUUID(),
-        access,
-      }
-      const signed = `${encode({ alg: 'ES256', typ: 'JWT' })}.${encode(claims)}`
-      const signature = await crypto.subtle.sign(SIGNATURE, privateKey, new TextEncoder().encode(signed))
-      return `${signed}.${new Uint8Array(signature).toBase64({ alphabet: 'base64url', omitPadding: true })}`
-    },
-    read: async (token, audience) => {
-      if (token.length > TOKEN_LIMIT) return undefined
-      const [head = '', payload = '', signature = '', ...rest] = token.split('.')
-      if (rest.length > 0) return undefined
-      try {
-        // The algorithm is ours, never the token's word.
-        const bytes = Uint8Array.fromBase64(signature, { alphabet: 'base64url' })
-        const signed = new TextEncoder().encode(`${head}.${payload}`)
-        if (!(await crypto.subtle.verify(SIGNATURE, publicKey, bytes, signed))) return undefined
-        const claims = JSON.parse(
-          new TextDecoder().decode(Uint8Array.fromBase64(payload, { alphabet: 'base64url' })),
-        ) as TokenClaims
-        const now = Date.now() / 1000
-        const inForce = claims.nbf <= now + SKEW && claims.exp > now
-        return inForce && claims.iss === ISSUER && claims.aud === audience ? claims : undefined
-      } catch {
-        return undefined
-      }
-    },
+    issue: (claims, seconds) => sign(ISSUER, claims, seconds),
+    read: (token, audience) => read<TokenClaims>(ISSUER, token, audience),
+    issueRefresh: (claims, seconds) => sign(REFRESH_ISSUER, claims, seconds),
+    readRefresh: (token, audience) => read<RefreshClaims>(REFRESH_ISSUER, token, audience),
   }
 }
 

@@ -4,6 +4,8 @@ import { fail } from '#base'
 /** Checks names and passwords. */
 export interface Users {
   verify(name: string, password: string): Promise<boolean>
+  /** What changes with a user's password, and says nothing of it; undefined for a name that nobody has. */
+  mark(name: string): string | undefined
 }
 
 /** Right passwords are remembered for so long: bcrypt is slow on purpose, and a pull is many requests. */
@@ -43,6 +45,12 @@ export function htpasswdUsers(path: string): Users {
       if (known.size >= REMEMBERED) known.clear()
       known.set(key, Date.now() + REMEMBERED_MS)
       return true
+    },
+    mark: (name) => {
+      refresh()
+      const hash = hashes.get(name)
+      // Bcrypt's salt, 128 bits that nobody else knows, keeps guesses at the password from being tried on this.
+      return hash && new Bun.CryptoHasher('sha256').update(JSON.stringify([name, hash])).digest('base64url')
     },
   }
 }

@@ -1,3 +1,4 @@
+import type { ResolvedConfig } from '../configtypes.ts'
 import { refuse } from './refusal.ts'
 
 export interface BodyLimits {
@@ -5,6 +6,14 @@ export interface BodyLimits {
   readonly stallMs: number
   /** Bytes that must come in every such period, once a body has begun: trickles are given up too. */
   readonly stallBytes: number
+}
+
+/** Bytes that must come in each stall period: a trickle is a stall. */
+const STALL_BYTES = 4096
+
+/** The limits that a configuration sets. */
+export function bodyLimits({ limits }: ResolvedConfig): BodyLimits {
+  return { stallMs: limits.stallSeconds * 1000, stallBytes: STALL_BYTES }
 }
 
 /** The number in Content-Length; undefined without one. */
