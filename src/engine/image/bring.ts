@@ -13,6 +13,10 @@ import { eachLayer } from './eachlayer.ts'
 export interface Bringing {
   readonly parts: Parts
   readonly lease: Lease
+  /** The repository it comes from, where that can be asked again. */
+  readonly origin?: string
+  /** A layer's tar where the compressed blob is not to be had. */
+  readonly tarOf?: (diffId: Digest, call?: Call) => Promise<Descriptor | undefined>
   /** The step that the layers' progress belongs to. */
   readonly vertex: string
   /**
@@ -43,7 +47,7 @@ export async function bringImage(
   found: Descriptor,
   call?: Call,
 ): Promise<Brought> {
-  const { parts, lease, vertex, platforms = [], concurrency } = bringing
+  const { parts, lease, vertex, origin, tarOf, platforms = [], concurrency } = bringing
   const [local, layers] = await Promise.all([parts.store(), parts.layers()])
   const store = local.leased(lease)
   const one = platforms.length === 1 ? platforms[0] : undefined
@@ -59,7 +63,17 @@ export async function bringImage(
   }
   const root = await rootFor(from, found, one, call)
   const image = await openImage(from, root, one, call)
-  await eachLayer(image.layers, (layer, inner) => fetchLayer({ from, store, layers, lease, vertex }, layer, inner), {
+  const fetch = {
+    from,
+    store,
+    layers,
+    db: parts.db,
+    lease,
+    vertex,
+    ...(origin === undefined ? {} : { origin }),
+    ...(tarOf ? { tarOf } : {}),
+  }
+  await eachLayer(image.layers, (layer, inner) => fetchLayer(fetch, layer, inner), {
     ...call,
     ...(concurrency === undefined ? {} : { jobs: concurrency }),
   })

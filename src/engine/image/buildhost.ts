@@ -1,12 +1,13 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { openCacheMounts, type BuildHost } from '#build'
-import type { Lease } from '#content'
+import type { ContentStore, Lease } from '#content'
 import { guarded } from '#runtime'
 import { openBuildNetwork } from '../network/build.ts'
 import type { Parts } from '../parts.ts'
 import type { PullPolicy } from '../types.ts'
 import { imageResolver } from './base.ts'
+import { distantLayers, type DistantLayers } from './distant.ts'
 import type { LazyBases } from './lazybase.ts'
 
 /** How one build uses the node. */
@@ -31,7 +32,7 @@ export async function openBuildHost(parts: Parts, session: BuildSession): Promis
   const { lease, workDir } = session
   const guardedRuntime = guarded(runtime)
   return {
-    content: store.leased(lease),
+    content: buildContent(store.leased(lease), await distantLayers(parts)),
     layers,
     snapshots,
     differ,
@@ -43,6 +44,18 @@ export async function openBuildHost(parts: Parts, session: BuildSession): Promis
     openNetwork: networkOpener(parts, workDir),
     cacheMounts: openCacheMounts(parts.paths.cacheMounts),
     [Symbol.asyncDispose]: () => guardedRuntime[Symbol.asyncDispose](),
+  }
+}
+
+/** The store, where layers that are kept as tars alone count as there: a base is listed the same on every machine. */
+function buildContent(store: ContentStore, distant: DistantLayers): ContentStore {
+  return {
+    has: async (d, call) => (await store.has(d, call)) || distant.has(d, call),
+    open: (d, call) => store.open(d, call),
+    put: (d, bytes, call) => store.put(d, bytes, call),
+    ingest: (ref, call) => store.ingest(ref, call),
+    delete: (digest, call) => store.delete(digest, call),
+    list: (call) => store.list(call),
   }
 }
 

@@ -12,6 +12,7 @@ import {
   type Reference,
 } from '#oci'
 import type { Parts } from '../parts.ts'
+import { rememberLayers } from '../registry/layerblobs.ts'
 import { rememberPulled } from '../registry/pulledtable.ts'
 import { giveName } from './bring.ts'
 
@@ -35,6 +36,7 @@ export class LazyBases {
     const repository = client.repository(reference)
     const { descriptor: root } = await repository.document(reference.digest ?? reference.tag ?? 'latest', call)
     const image = await openImage(await this.#keepingDocuments(repository), root, platform, call)
+    rememberLayers(this.#parts.db, image.layers, repository.name)
     this.#opened.push({ reference, root, image })
     return image
   }

@@ -87,7 +87,11 @@ export async function compressedLayer(
   }
   const store = await parts.store()
   await using ingest = await store.leased(lease).ingest(`${form.compression} ${diffId} ${lease.id}`, call)
-  for await (const chunk of encoded(await layer.tar(call), form, call)) await ingest.write(chunk)
+  const here = layers.stat(diffId)
+  const tar = here
+    ? await layers.open({ mediaType: MediaType.ociLayer, digest: diffId, size: here.tarSize }, call)
+    : await layer.tar(call)
+  for await (const chunk of encoded(tar, form, call)) await ingest.write(chunk)
   const made = await ingest.commit(mediaType)
   db.run('INSERT OR REPLACE INTO compressed_layer VALUES (?, ?, ?, ?)', diffId, encoder, made.digest, made.size)
   return { ...made, ...rest }

@@ -65,7 +65,12 @@ export async function fetchForeign(
   const repository = client.repository(reference)
   return await pullStep(reference, call, async (vertex) => {
     const { descriptor } = await repository.document(reference.digest ?? reference.tag ?? 'latest', call)
-    const { image } = await bringImage({ parts, lease, vertex, platforms: [platform] }, repository, descriptor, call)
+    const { image } = await bringImage(
+      { parts, lease, vertex, origin: repository.name, platforms: [platform] },
+      repository,
+      descriptor,
+      call,
+    )
     rememberPulled(parts.db, [image.descriptor.digest])
     return image.descriptor
   })
@@ -83,7 +88,7 @@ async function pullOne(pulling: Pulling, reference: Reference, call?: Call): Pro
   const { parts, repository } = pulling
   return await pullStep(reference, call, async (id) => {
     const { descriptor } = await repository.document(reference.digest ?? reference.tag ?? 'latest', call)
-    const brought = await bringImage({ ...pulling, vertex: id }, repository, descriptor, call)
+    const brought = await bringImage({ ...pulling, origin: repository.name, vertex: id }, repository, descriptor, call)
     rememberPulled(parts.db, [brought.root.digest, brought.image.descriptor.digest])
     const changed = await giveName(parts, reference, brought)
     const facts = await factsFor(parts, brought.root, call)

@@ -1,12 +1,11 @@
 import { fail, type Call } from '#base'
-import { acquireLease, onlyPresent, readDocument, unionProvider, type ContentProvider, type Lease } from '#content'
+import { acquireLease, onlyPresent, readDocument, type ContentProvider, type Lease } from '#content'
 import { chooseImage } from '#image'
 import {
   familiarName,
   familiarRepository,
   formatReference,
   isIndex,
-  isManifest,
   parseIndex,
   parsePlatform,
   parseReference,
@@ -21,7 +20,7 @@ import { imageContent } from '../image/content.ts'
 import type { Parts } from '../parts.ts'
 import type { PushOptions, Pushed } from '../types.ts'
 import { pack } from '../pack/pack.ts'
-import { wasPulled } from './pulledtable.ts'
+import { layerBlobs } from './layerblobs.ts'
 
 /** Repositories of the same registry that are asked to lend their blobs. */
 const LENDERS = 2
@@ -78,9 +77,8 @@ async function pushOne(
   const siblings = names
     .withDigest(named.root.digest)
     .flatMap((image) => (image.name ? [parseReference(image.name)] : []))
-  const mountFrom = siblings
-    .filter((s) => s.domain === reference.domain && s.path !== reference.path)
-    .map((s) => s.path)
+    .filter(({ domain }) => domain === reference.domain)
+    .map(({ path }) => path)
   const from = { ...source.content, resolve: async () => source.root }
   await copyImage(from, client.repository(reference), source.root, {
     ...call,
@@ -88,7 +86,7 @@ async function pushOne(
     vertex: name,
     tags: [tag],
     ...(jobs === undefined ? {} : { concurrency: jobs }),
-    mountFrom: [...new Set(mountFrom)].slice(0, LENDERS),
+    mountFrom: lendersOf(parts, reference, siblings),
   })
   call?.progress?.({ ...step, started, completed: Date.now() })
   return {
@@ -97,6 +95,20 @@ async function pushOne(
     digest: source.root.digest,
     size: source.root.size,
     ...(source.partOf ? { partOf: source.partOf } : {}),
+  }
+}
+
+/** For each blob the repositories of the same registry in which it was met, then `more`. */
+export function lendersOf(
+  parts: Parts,
+  { domain, path }: Reference,
+  more: readonly string[],
+): (blob: Descriptor) => readonly string[] {
+  return ({ digest }) => {
+    const met = layerBlobs(parts.db, digest)
+      .filter(({ source }) => source.startsWith(`${domain}/`))
+      .map(({ source }) => source.slice(domain.length + 1))
+    return [...new Set([...met, ...more])].filter((lender) => lender !== path).slice(0, LENDERS)
   }
 }
 
@@ -117,7 +129,7 @@ export async function sourceOf(
   { lease, platform }: { readonly lease: Lease; readonly platform?: Platform },
   call?: Call,
 ): Promise<Source> {
-  const content = await wholeContent(parts, root)
+  const content = await imageContent(parts)
   const packed = (of: Descriptor): Promise<Source> =>
     pack(parts, of, { content, lease, options: { compression: 'gzip' } }, call)
   if (!isIndex(root.mediaType)) return packed(root)
@@ -127,21 +139,6 @@ export async function sourceOf(
   if (here.length === manifests.length) return packed(root)
   // Registries refuse an index that names what they do not have.
   return { ...(await packed(await chooseImage(content, root, undefined, call))), partOf: root.digest }
-}
-
-/**
- * Everything that an image is read from. Compressed layers of one that was pulled need not be here, where their tars
- * are: they are read where the image came from.
- */
-export async function wholeContent(parts: Parts, root: Descriptor): Promise<ContentProvider> {
-  const content = await imageContent(parts)
-  if (!wasPulled(parts.db, root.digest)) return content
-  const [names, { client }] = await Promise.all([parts.names(), parts.registries()])
-  const origins = names.withDigest(root.digest).flatMap(({ name }) => (name ? [client.repository(name)] : []))
-  const whole = unionProvider(content, ...origins)
-  // Which images of an index are here does not depend on who else has them.
-  const isDocument = ({ mediaType }: Descriptor): boolean => isManifest(mediaType) || isIndex(mediaType)
-  return { ...whole, has: (d, call) => (isDocument(d) ? content : whole).has(d, call) }
 }
 
 function lacking(reference: Reference): never {

@@ -2,6 +2,7 @@ import { checkCanceled, type Call } from '#base'
 import { cacheRoots } from '#build'
 import { acquireLease, collectGarbage, type Garbage, type Root } from '#content'
 import type { Parts } from '../parts.ts'
+import { forgetLayerBlobs } from '../registry/layerblobs.ts'
 
 /**
  * Removes every blob and layer that no image, container, build cache record or work in progress
@@ -41,7 +42,10 @@ export async function collect(
     },
     call,
   )
-  if (!options.dryRun) layers.removeStale()
+  if (!options.dryRun) {
+    layers.removeStale()
+    forgetLayerBlobs(parts.db, (diffId) => layers.stat(diffId) !== undefined)
+  }
   return garbage
 }
 

@@ -20,10 +20,10 @@ export async function layoutDestination(name: string, { path, ref }: FileLocatio
     name,
     target,
     ...(ref === undefined ? {} : { tag: ref }),
-    receive: async ({ root, from, ...how }, options = {}) => {
+    receive: async ({ root, from, sparse }, options = {}) => {
       const tag = options.tag ?? ref ?? root.digest
       if (isDigest(tag) && tag !== root.digest) fail('invalid_argument', `${name} cannot name ${root.digest}`)
-      return copyImage(from, target, root, { ...copyOptions(options), ...how, tags: [tag] })
+      return copyImage(from, target, root, { ...copyOptions(options), ...(sparse ? { sparse } : {}), tags: [tag] })
     },
     [Symbol.asyncDispose]: async () => undefined,
   }

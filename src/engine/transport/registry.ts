@@ -32,7 +32,7 @@ export function repositorySource(name: string, repository: Repository, reference
     ...(digest === undefined ? { image: formatReference(withDefaultTag(reference)) } : {}),
     find: async (options, call) => {
       const { descriptor } = await repository.document(options?.tag ?? digest ?? tag ?? 'latest', call)
-      return { root: descriptor, from: repository }
+      return { root: descriptor, from: repository, origin: repository.name }
     },
     tags: (call) => repository.tags(call),
     [Symbol.asyncDispose]: nothing,
@@ -47,13 +47,13 @@ export function repositoryDestination(name: string, repository: Repository, refe
     compressed: true,
     target: repository,
     tag: digest ?? tag ?? 'latest',
-    receive: async ({ root, from, ...how }, options = {}) => {
+    receive: async ({ root, from, sparse }, options = {}) => {
       if (digest !== undefined && digest !== root.digest)
         fail('invalid_argument', `${name} cannot name ${root.digest}`, { hint: 'give a tag, or that digest' })
       const tags = options.tag ?? tag
       return copyImage(from, repository, root, {
         ...copyOptions(options),
-        ...how,
+        ...(sparse ? { sparse } : {}),
         tags: tags === undefined ? [] : [tags],
       })
     },

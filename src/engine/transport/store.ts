@@ -1,13 +1,15 @@
 import { fail } from '#base'
-import { acquireLease, localTarget } from '#content'
+import { acquireLease, localTarget, unionProvider } from '#content'
 import { familiarName, formatReference, parseReference, withDefaultTag } from '#oci'
 import { bringImage, giveName } from '../image/bring.ts'
 import { imageContent } from '../image/content.ts'
+import { distantLayers } from '../image/distant.ts'
 import { factsFor } from '../image/facts.ts'
 import { locate } from '../image/find.ts'
+import { recompressed } from '../pack/layerforms.ts'
 import type { Parts } from '../parts.ts'
 import { rememberPulled } from '../registry/pulledtable.ts'
-import { sourceOf, wholeContent } from '../registry/push.ts'
+import { sourceOf } from '../registry/push.ts'
 import type { Destination, Source } from './types.ts'
 
 /** An image of the local store, kept from gc while it is read. */
@@ -15,6 +17,8 @@ export async function storeSource(parts: Parts, name: string, ref: string): Prom
   const { root, name: image } = await locate(parts, ref)
   const lease = acquireLease(parts.db, `copy ${ref}`)
   lease.add(root.digest)
+  const distant = await distantLayers(parts)
+  const kept = unionProvider(await parts.store(), await parts.layers(), await recompressed(parts))
   return {
     name,
     ...(image === undefined ? {} : { image }),
@@ -22,8 +26,13 @@ export async function storeSource(parts: Parts, name: string, ref: string): Prom
       if (options?.tag !== undefined) fail('invalid_argument', `${name} is one image, not a repository`)
       const found = options?.compressed
         ? await sourceOf(parts, root, { lease }, call)
-        : { root, content: await wholeContent(parts, root) }
-      return { root: found.root, from: { ...found.content, resolve: async () => found.root }, sparse: true }
+        : { root, content: await imageContent(parts) }
+      return {
+        root: found.root,
+        from: { ...found.content, resolve: async () => found.root },
+        sparse: true,
+        distantTar: async (blob) => ((await kept.has(blob)) ? undefined : distant.tarOf(blob.digest)),
+      }
     },
     [Symbol.asyncDispose]: async () => lease[Symbol.asyncDispose](),
   }
@@ -48,7 +57,9 @@ export async function storeDestination(parts: Parts, name: string, ref: string):
       const named = options.tag === undefined ? reference : { ...reference, tag: options.tag }
       await using lease = acquireLease(parts.db, `copy ${familiarName(named)}`)
       const brought = await bringImage({ parts, lease, vertex: id, ...options, ...how }, from, root, options)
-      if ('registry' in from) rememberPulled(parts.db, [brought.root.digest, brought.image.descriptor.digest])
+      // Another machine's own images come with plain layers, which registries get compressed.
+      if (how.origin !== undefined && !how.origin.startsWith('ssh://'))
+        rememberPulled(parts.db, [brought.root.digest, brought.image.descriptor.digest])
       await giveName(parts, named, brought)
       await factsFor(parts, brought.root, options)
       return { root: brought.root, referrers: [], mounted: 0 }

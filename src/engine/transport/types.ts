@@ -1,6 +1,7 @@
 import type { Call } from '#base'
 import type { ReadOnlyTarget, Target } from '#content'
-import type { Descriptor, Platform } from '#oci'
+import type { Descriptor, Digest, Platform } from '#oci'
+import type { CopyImageOptions } from '#registry/client'
 
 /** A place that images are read from, opened by a name. Whatever it took to open goes when it is disposed. */
 export interface Source extends AsyncDisposable {
@@ -27,6 +28,12 @@ export interface Found {
   readonly from: ReadOnlyTarget
   /** Of an index, images may be missing there: archives and the store need not hold every platform. */
   readonly sparse?: boolean
+  /** The repository, where it can be asked again later. */
+  readonly origin?: string
+  /** A layer's tar by its diff ID, where the compressed blob may not be there. */
+  readonly tarOf?: (diffId: Digest, call?: Call) => Promise<Descriptor | undefined>
+  /** The tar of a compressed layer whose blob is not kept there; undefined for one whose is. */
+  readonly distantTar?: (blob: Descriptor) => Promise<Descriptor | undefined>
 }
 
 /** A place that images are copied to, opened by a name. */
@@ -57,7 +64,9 @@ export interface ReceiveOptions extends Call {
   /** The step that the progress of blobs belongs to. */
   readonly vertex?: string
   /** Repositories of the destination's registry that may have the blobs. */
-  readonly mountFrom?: readonly string[]
+  readonly mountFrom?: NonNullable<CopyImageOptions['mountFrom']>
+  /** Leaves that are there in another form. */
+  readonly exclude?: (leaf: Descriptor) => boolean
   /** Instead of the tag that the name has. */
   readonly tag?: string
   /** The image's full name, for archives and daemons whose own name gives none. */

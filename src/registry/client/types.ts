@@ -89,6 +89,8 @@ export interface Repository extends Target {
   readonly path: string
   /** The manifest or index behind a tag or digest, fetched and checked. One transfer where `resolve` + `open` are two. */
   document(ref: string, call?: Call): Promise<RemoteDocument>
+  /** How large a blob is, asked for by its digest alone; undefined when it is not there. */
+  blobSize(digest: Digest, call?: Call): Promise<number | undefined>
   /** True when the registry made the repository have a blob of another one, without a transfer. */
   mount(d: Descriptor, fromRepository: string, call?: Call): Promise<boolean>
   /** Manifests whose subject this is. By the API, or by the tag `sha256-…` where there is no API. */

@@ -4,6 +4,8 @@ import { formatReference, isAttestation, parseIndex, parseReference, type Descri
 import { copyImage, type Repository } from '#registry/client'
 import { pack } from '../../pack/pack.ts'
 import type { Packed } from '../../pack/types.ts'
+import type { Parts } from '../../parts.ts'
+import { lendersOf } from '../../registry/push.ts'
 import { repositoryOf } from '../../transport/registry.ts'
 import type { SentImage } from '../cache/send.ts'
 import type { OutputSession } from './session.ts'
@@ -27,7 +29,7 @@ export async function pushImage(
   for (const name of names) {
     const reference = parseReference(name)
     const repository = await repositoryOf(parts, reference, output.insecure ? { insecure: true } : {})
-    await push(packed, { repository, reference, sent, output, lease }, call)
+    await push(packed, { parts, repository, reference, sent, output, lease }, call)
     if (more) await pushReferrers(more, repository, lease, call)
     sent.push(reference)
   }
@@ -35,6 +37,7 @@ export async function pushImage(
 }
 
 interface Pushing {
+  readonly parts: Parts
   readonly repository: Repository
   readonly reference: Reference
   /** Names that have it already. */
@@ -44,7 +47,7 @@ interface Pushing {
 }
 
 async function push({ root, content }: Packed, pushing: Pushing, call?: Call): Promise<void> {
-  const { repository, reference, sent, output, lease } = pushing
+  const { parts, repository, reference, sent, output, lease } = pushing
   const { domain, path, tag = 'latest' } = reference
   const id = `push ${formatReference(reference)}`
   const step = { kind: 'vertex', id, name: `pushing ${domain}/${path}:${tag}`, started: Date.now() } as const
@@ -53,7 +56,11 @@ async function push({ root, content }: Packed, pushing: Pushing, call?: Call): P
     ...call,
     lease,
     tags: output.pushByDigest ? [] : [tag],
-    mountFrom: sent.filter((other) => other.domain === domain && other.path !== path).map((other) => other.path),
+    mountFrom: lendersOf(
+      parts,
+      reference,
+      sent.filter((other) => other.domain === domain).map((other) => other.path),
+    ),
   })
   call?.progress?.({ ...step, completed: Date.now() })
 }

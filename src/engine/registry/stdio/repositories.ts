@@ -1,6 +1,6 @@
 import { acquireLease, unionProvider, type ImageNames, type Lease } from '#content'
-import { familiarRepository, formatReference, parseReference } from '#oci'
-import type { Descriptor, Reference } from '#oci'
+import { familiarRepository, formatReference, MediaType, parseReference } from '#oci'
+import type { Descriptor, Digest, Reference } from '#oci'
 import { describeManifest, type Repositories, type RegistryStorage, type Tagged } from '#registry/server'
 import { bringImage, giveName } from '../../image/bring.ts'
 import { imageContent } from '../../image/content.ts'
@@ -55,12 +55,16 @@ async function layOut(parts: Parts, reference: Reference, root: Descriptor): Pro
   await using lease = acquireLease(parts.db, `push ${formatReference(reference)}`)
   lease.add(root.digest)
   const [store, layers] = await Promise.all([parts.store(), parts.layers()])
-  const bringing = { parts, lease, vertex: formatReference(reference), all: true, sparse: true }
+  // Whoever lacks a compressed blob sends the tar.
+  const tarOf = async (digest: Digest): Promise<Descriptor | undefined> => {
+    const blob = store.stat(digest)
+    return blob && { mediaType: MediaType.ociLayer, digest, size: blob.size }
+  }
+  const bringing = { parts, lease, vertex: formatReference(reference), all: true, sparse: true, tarOf }
   const brought = await bringImage(bringing, unionProvider(await imageContent(parts)), root)
   await giveName(parts, reference, brought)
   await factsFor(parts, brought.root)
-  for (const { descriptor, diffId } of brought.image.layers)
-    if (descriptor.digest === diffId && layers.stat(diffId)) parts.db.immediate(() => store.remove(descriptor.digest))
+  for (const { diffId } of brought.image.layers) if (layers.stat(diffId)) parts.db.immediate(() => store.remove(diffId))
 }
 
 function taggedIn(names: ImageNames, repository: string): readonly Tagged[] {

@@ -30,7 +30,8 @@ export async function serveStdio(parts: Parts, input: Readable, output: Writable
   try {
     const storage = await nodeStorage(parts, lease)
     const registry = await serveRegistry({
-      config: { deletes: false, gc: { intervalSeconds: 0 }, limits: { idleSeconds: IDLE } },
+      // Whether all of an image is there shows when it is laid out: a layer may have come as its tar.
+      config: { deletes: false, references: 'none', gc: { intervalSeconds: 0 }, limits: { idleSeconds: IDLE } },
       storage,
       repositories: await nodeRepositories(parts, storage, lease),
       socket,

@@ -1,13 +1,14 @@
-import type { ByteStream, Call } from '#base'
+import { CairnError, isCode, messageOf, type ByteStream, type Call } from '#base'
 import type { Lease } from '#content'
 import { MediaType, type Descriptor, type Digest } from '#oci'
 import { openDirectoryStorage, type BlobInfo, type BlobStorage, type RegistryStorage } from '#registry/server'
+import { distantLayers } from '../../image/distant.ts'
 import { recompressed, recompressedSize } from '../../pack/layerforms.ts'
 import type { Parts } from '../../parts.ts'
 
 /**
- * A node's store as the storage of a registry: its blobs, the tars inside its layers' files, and layers that were
- * compressed for a registry, compressed again. What is written or asked for is the lease's.
+ * A node's store as the storage of a registry: its blobs, the tars inside its layers' files, layers that were
+ * compressed for a registry, compressed again, and those whose blobs are where they came from. What is written or asked for is the lease's.
  */
 export async function nodeStorage(parts: Parts, lease: Lease): Promise<RegistryStorage> {
   const base = openDirectoryStorage({ root: parts.paths.root, database: parts.paths.database, shared: true })
@@ -66,16 +67,20 @@ interface Derived {
 
 /** Blobs that are not files of their own: the tars of layers, plain and compressed. */
 async function derivedBlobs(parts: Parts): Promise<Derived> {
-  const [layers, made] = await Promise.all([parts.layers(), recompressed(parts)])
+  const [layers, made, distant] = await Promise.all([parts.layers(), recompressed(parts), distantLayers(parts)])
   return {
     stat: (digest) => {
-      const size = layers.stat(digest)?.tarSize ?? recompressedSize(parts, digest)
+      const size = layers.stat(digest)?.tarSize ?? recompressedSize(parts, digest) ?? distant.stat(digest)?.size
       return size === undefined ? undefined : { digest, size }
     },
     open: async (blob, offset, call) => {
       const d = { mediaType: MediaType.ociLayer, ...blob }
       if (layers.stat(blob.digest)) return layers.open(d, { ...call, offset })
-      return skip(await made.open(d, call), offset)
+      if (await made.has(d, call)) return skip(await made.open(d, call), offset)
+      return distant.open(d, { ...call, offset }).catch((error: unknown) => {
+        // Absent, not out of order: the other end then takes the layer's tar, and does not ask again.
+        throw isCode(error, 'unavailable') ? new CairnError('not_found', messageOf(error)) : error
+      })
     },
   }
 }

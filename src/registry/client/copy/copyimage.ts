@@ -19,7 +19,7 @@ export interface CopyImageOptions extends Omit<CopyOptions, 'select'> {
   /** Names at the destination. */
   readonly tags?: readonly string[]
   /** Repositories of the destination's registry that may have the blobs: `team/base`. */
-  readonly mountFrom?: readonly string[]
+  readonly mountFrom?: readonly string[] | ((blob: Descriptor) => readonly string[])
 }
 
 /** What was done. */
@@ -70,7 +70,7 @@ class ImageCopy {
   readonly #from: ReadOnlyTarget
   readonly #to: Target
   readonly #options: CopyImageOptions
-  readonly #mountFrom: readonly string[]
+  readonly #lenders: (blob: Descriptor) => readonly string[]
   /** Every manifest and index seen on the way: what may have referrers. */
   readonly #documents = new Map<Digest, Descriptor>()
   /** Blobs that were mounted, and from where. */
@@ -82,7 +82,9 @@ class ImageCopy {
     this.#options = options
     const own = isRepository(from) && isRepository(to) && from.registry === to.registry ? [from.path] : []
     const target = isRepository(to) ? to.path : undefined
-    this.#mountFrom = [...own, ...(options.mountFrom ?? [])].filter((path) => path !== target)
+    const { mountFrom = [] } = options
+    const given = typeof mountFrom === 'function' ? mountFrom : (): readonly string[] => mountFrom
+    this.#lenders = (blob) => [...own, ...given(blob)].filter((path) => path !== target)
   }
 
   async graph(root: Descriptor): Promise<void> {
@@ -168,7 +170,7 @@ class ImageCopy {
 
   async #mount(d: Descriptor, call?: Call): Promise<boolean> {
     if (!this.#to.mount) return false
-    for (const path of this.#mountFrom)
+    for (const path of this.#lenders(d))
       if (await this.#to.mount(d, path, call)) {
         this.#mounts.set(d.digest, path)
         return true

@@ -1,7 +1,7 @@
 import { CairnError, fail, isCode } from '#base'
 import type { ByteStream, Call } from '#base'
 import { verified } from '#codec'
-import type { Descriptor } from '#oci'
+import type { Descriptor, Digest } from '#oci'
 import { bodyOf, contentLength, discard } from '../transport/body.ts'
 import { backoffMs, sleep } from '../transport/retry.ts'
 import { blobPath, pullScope } from './place.ts'
@@ -12,10 +12,20 @@ const PROGRESS = 1 << 20
 
 /** True when the registry has the blob. */
 export async function hasBlob(place: Place, d: Descriptor, call?: Call): Promise<boolean> {
-  const request = { method: 'HEAD', path: blobPath(place, d.digest), scope: pullScope(place) } as const
+  return (await headBlob(place, d.digest, call)).status === 200
+}
+
+/** Bytes of a blob as the registry says; undefined when it lacks the blob, or does not say. */
+export async function blobSize(place: Place, digest: Digest, call?: Call): Promise<number | undefined> {
+  const response = await headBlob(place, digest, call)
+  return response.status === 200 ? contentLength(response) : undefined
+}
+
+async function headBlob(place: Place, digest: Digest, call?: Call): Promise<Response> {
+  const request = { method: 'HEAD', path: blobPath(place, digest), scope: pullScope(place) } as const
   const response = await place.registry.ask(request, [200, 404], call)
   await discard(response)
-  return response.status === 200
+  return response
 }
 
 /**

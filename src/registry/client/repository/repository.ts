@@ -5,7 +5,7 @@ import type { Descriptor, Digest } from '#oci'
 import { discard } from '../transport/body.ts'
 import type { RemoteDocument, Repository } from '../types.ts'
 import { documentBytes, getDocument, hasDocument, parseRef, putDocument, resolveDocument } from './document.ts'
-import { hasBlob, openBlob, openForeign } from './download.ts'
+import { blobSize, hasBlob, openBlob, openForeign } from './download.ts'
 import { listTags } from './listing.ts'
 import { blobPath, checkDocumentSize, deleteScope, isDocument } from './place.ts'
 import type { Place } from './place.ts'
@@ -66,6 +66,7 @@ export function repositoryAt(place: Place, name: string): Repository {
       sessions.set(d.digest, mounted)
       return false
     },
+    blobSize: (digest, call) => blobSize(place, digest, call),
     referrers: (subject, call) => listReferrers(place, subject.digest, call),
     tags: (call) => listTags(place, call),
     delete: (ref, call) => deleteReferenced(place, parseRef(ref), isDigest(ref) ? ref : undefined, call),
