@@ -1,6 +1,7 @@
 import { CairnError, fail, isCode } from '#base'
 import type { ByteStream, Call } from '#base'
 import { verified } from '#codec'
+import type { OpenOptions } from '#content'
 import type { Descriptor, Digest } from '#oci'
 import { bodyOf, contentLength, discard } from '../transport/body.ts'
 import { backoffMs, sleep } from '../transport/retry.ts'
@@ -30,13 +31,9 @@ async function headBlob(place: Place, digest: Digest, call?: Call): Promise<Resp
 
 /**
  * The blob's bytes from `offset` on. A connection that breaks is taken up where it broke; the whole is
- * verified when it starts at 0.
+ * verified when it starts at 0, unless whoever asks does that.
  */
-export async function openBlob(
-  place: Place,
-  d: Descriptor,
-  call: Call & { readonly offset?: number } = {},
-): Promise<ByteStream> {
+export async function openBlob(place: Place, d: Descriptor, call: Call & OpenOptions = {}): Promise<ByteStream> {
   const offset = call.offset ?? 0
   const path = blobPath(place, d.digest)
   if (offset > d.size) fail('invalid_argument', `${d.digest} has ${d.size} bytes; none at ${offset}`)
@@ -49,7 +46,12 @@ export async function openBlob(
 }
 
 /** The bytes of a layer that lives at addresses of its own; nobody's credentials go there. */
-export async function openForeign(place: Place, d: Descriptor, url: string, call: Call = {}): Promise<ByteStream> {
+export async function openForeign(
+  place: Place,
+  d: Descriptor,
+  url: string,
+  call: Call & OpenOptions = {},
+): Promise<ByteStream> {
   const ask = async (at: number): Promise<Part> => {
     const response = await place.registry.outside({ method: 'GET', url, headers: rangeHeader(at) }, call)
     if (response.status !== 200 && response.status !== 206) {
@@ -108,10 +110,11 @@ function transfer(
   offset: number,
   first: Part,
   ask: (at: number) => Promise<Part>,
-  call: Call,
+  call: Call & OpenOptions,
 ): ByteStream {
   const joined = parts(place, d, offset, first, ask, call)
-  const bytes = (offset === 0 ? verified(joined, d) : joined)[Symbol.asyncIterator]()
+  const checked = offset === 0 && call.verify !== false ? verified(joined, d) : joined
+  const bytes = checked[Symbol.asyncIterator]()
   let started = false
   const iterator: AsyncIterator<Uint8Array, void> = {
     next() {

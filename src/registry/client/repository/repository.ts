@@ -1,5 +1,6 @@
 import { fail, isCode, streamOf } from '#base'
 import type { ByteStream, Call } from '#base'
+import type { OpenOptions } from '#content'
 import { DOCUMENT_LIMIT, isDigest, parseDigest } from '#oci'
 import type { Descriptor, Digest } from '#oci'
 import { discard } from '../transport/body.ts'
@@ -83,7 +84,7 @@ async function putManifest(place: Place, ref: string, document: RemoteDocument, 
 }
 
 /** A layer's bytes; from its own address where the registry lacks one that may not be distributed. */
-async function openLeaf(place: Place, d: Descriptor, call?: Call & { readonly offset?: number }): Promise<ByteStream> {
+async function openLeaf(place: Place, d: Descriptor, call?: Call & OpenOptions): Promise<ByteStream> {
   try {
     return await openBlob(place, d, call)
   } catch (error) {
