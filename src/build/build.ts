@@ -1,4 +1,4 @@
-import type { Call } from '#base'
+import type { Call, WarningProgress } from '#base'
 import type { Digest } from '#oci'
 import { whyNotEmulated } from '#runtime'
 import { checksOf, warnOfFindings } from './dockerfile/check/report.ts'
@@ -7,12 +7,16 @@ import { planBuild, type Plan } from './dockerfile/plan/plan.ts'
 import { squashedState } from './dockerfile/plan/squash.ts'
 import { epochs } from './epochs.ts'
 import { exportImages } from './export/images.ts'
+import { exported } from './export/reported.ts'
 import { openContexts } from './opencontexts.ts'
 import { originOf } from './provenance/origin.ts'
 import { provenance } from './provenance/predicate.ts'
 import type { BaseMaterial, BuildOrigin } from './provenance/types.ts'
 import { cacheContents } from './remotecache/contents.ts'
+import { givenBuild } from './remembered/given.ts'
+import { solvedBuild } from './remembered/solved.ts'
 import { BuildSession } from './session.ts'
+import { MAIN_CONTEXT } from './source/maincontext.ts'
 import type { BuildCacheResult, BuildHost, BuildOptions, BuildResult } from './types.ts'
 
 /**
@@ -27,6 +31,8 @@ export async function build(node: BuildHost, options: BuildOptions, call?: Call)
   using session = new BuildSession(host, options, call)
   const { dockerfile, planned, head, ignored, name, text } = await openContexts(host, options, session, call)
   const times = epochs(options, head)
+  const warnings: WarningProgress[] = []
+  const noted = keeping(call, warnings)
   const platforms = options.platforms ?? [undefined]
   const checks = checksOf(dockerfile, options)
   const observer = checkPlan(checks, ignored)
@@ -48,11 +54,11 @@ export async function build(node: BuildHost, options: BuildOptions, call?: Call)
       ),
     ),
   )
-  const asked = await planning.finally(() => warnOfFindings(checks, call))
+  const asked = await planning.finally(() => warnOfFindings(checks, noted))
   const plans = options.squash
     ? asked.map((plan) => ({ ...plan, state: squashedState(plan.state, times.explicit) }))
     : asked
-  warnOfArguments(plans[0]!, call)
+  warnOfArguments(plans[0]!, noted)
   checks.refuse()
   const { stacks, graph, ...counts } = await session.solve(plans, call)
   const made = plans.map(({ state }, i) => ({
@@ -80,6 +86,15 @@ export async function build(node: BuildHost, options: BuildOptions, call?: Call)
       return provenance(origin, { platform: image.platform, vertex: vertices.get(image) }, how)
     },
     sources: session.resolved(),
+    remembered: (program) => {
+      const directory = session.directories.get(MAIN_CONTEXT)
+      const target = plans[0]!.state.vertex
+      const [record] = (target && graph.keys.get(target)) ?? []
+      const given = directory && givenBuild(options, { text, head, directory }, program)
+      if (!given || !target || record === undefined) return undefined
+      const solved = solvedBuild({ target, record, layers: stacks[0]!, digests: session.digests(), warnings })
+      return solved && { given, solved }
+    },
     created: times.created,
     ...counts,
   }
@@ -102,6 +117,17 @@ function isTrue(text: string | undefined): boolean {
   return /^(?:1|t|true)$/i.test(text ?? '')
 }
 
+/** A call whose warnings are kept as well. */
+function keeping(call: Call | undefined, warnings: WarningProgress[]): Call {
+  return {
+    ...call,
+    progress: (record) => {
+      if (record.kind === 'warning') warnings.push(record)
+      call?.progress?.(record)
+    },
+  }
+}
+
 function warnOfArguments(plan: Plan, call: Call | undefined): void {
   if (plan.unusedArgs.length > 0)
     call?.progress?.({
@@ -113,15 +139,4 @@ function warnOfArguments(plan: Plan, call: Call | undefined): void {
       kind: 'warning',
       message: `no stage is called ${plan.unusedFilters.join(', ')}: --no-cache-filter has no effect there`,
     })
-}
-
-const EXPORTING = 'export'
-
-/** Reports the export as a step of its own. */
-async function exported<T>(call: Call | undefined, work: () => Promise<T>): Promise<T> {
-  const step = { kind: 'vertex', id: EXPORTING, name: 'exporting to image', started: Date.now() } as const
-  call?.progress?.(step)
-  const result = await work()
-  call?.progress?.({ ...step, completed: Date.now() })
-  return result
 }

@@ -40,6 +40,7 @@ export class BuildSession implements Disposable {
   readonly secret: SecretReader = (id) => this.secrets.get(id)
   private readonly sources = new Map<Digest, ResolvedSource>()
   private readonly ops = new Map<Digest, Op<Stack>>()
+  private readonly mapped = new Map<Digest, Digest>()
   private readonly secrets: Secrets
   private scratchPath: string | undefined
   private readonly copies: StepEnvironment['copies'] = new Map()
@@ -95,6 +96,11 @@ export class BuildSession implements Disposable {
     if (!this.options.recordsOnly) await this.remote.bring(stacks.flat(), call)
     const base = new Set([...this.images.values()].flatMap((image) => image.layers.map(({ diffId }) => diffId)))
     return { stacks, ...counts, graph: { keys, stacks, base, remote: this.remote } }
+  }
+
+  /** What the own part of each vertex's key turned out to be, as far as it was asked for. */
+  digests(): ReadonlyMap<Digest, Digest> {
+    return this.mapped
   }
 
   /** The tree that a vertex makes, while `work` looks at it. */
@@ -157,7 +163,7 @@ export class BuildSession implements Disposable {
   /** A context that was looked into before there was a plan is neither asked for nor fetched again. */
   private op(asked: BuildVertex): Op<Stack> {
     let op = this.ops.get(asked.digest)
-    if (!op) this.ops.set(asked.digest, (op = onceOnly(opOf(asked, this.environment()))))
+    if (!op) this.ops.set(asked.digest, (op = this.onceOnly(asked, opOf(asked, this.environment()))))
     return op
   }
 
@@ -175,13 +181,18 @@ export class BuildSession implements Disposable {
       resolved: (def, source) => void this.sources.set(digestData(def), source),
     }
   }
-}
 
-function onceOnly<R>(op: Op<R>): Op<R> {
-  let map: Promise<CacheMap<R>> | undefined
-  let result: Promise<R> | undefined
-  return {
-    cacheMap: (call) => (map ??= op.cacheMap(call)),
-    exec: (inputs, call) => (result ??= op.exec(inputs, call)),
+  private onceOnly({ digest }: BuildVertex, op: Op<Stack>): Op<Stack> {
+    let map: Promise<CacheMap<Stack>> | undefined
+    let result: Promise<Stack> | undefined
+    const mapped = async (call?: Call): Promise<CacheMap<Stack>> => {
+      const found = await op.cacheMap(call)
+      this.mapped.set(digest, found.digest)
+      return found
+    }
+    return {
+      cacheMap: (call) => (map ??= mapped(call)),
+      exec: (inputs, call) => (result ??= op.exec(inputs, call)),
+    }
   }
 }

@@ -12,6 +12,7 @@ import type { LanguageOptions } from './options/language.ts'
 import type { ResultOptions } from './options/result.ts'
 import type { StepOptions } from './options/step.ts'
 import type { ProvenanceOptions } from './provenance/types.ts'
+import type { Given, SolvedBuild } from './remembered/types.ts'
 import type { RemoteLayer } from './remotecache/open.ts'
 import type { CacheContents, CacheMode } from './remotecache/types.ts'
 
@@ -167,6 +168,8 @@ export interface BuildResult {
   readonly sources: readonly ResolvedSource[]
   /** Seconds since the epoch: the time of config and history. */
   readonly created: number
+  /** For the next build of the same, by the same `program`; undefined where that one has to look for itself. */
+  remembered(program: string): { readonly given: Given; readonly solved: SolvedBuild } | undefined
 }
 
 /** The records of a build, to be sent on. */

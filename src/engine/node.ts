@@ -102,7 +102,9 @@ function images(parts: Parts): Images {
     load: async (archive, options, call) => (await import('./image/load.ts')).load(parts, archive, options, call),
     import: async (tar, options, call) => (await import('./image/import.ts')).importRoot(parts, tar, options, call),
     questions: async () => (await import('./image/buildcall.ts')).buildQuestions(parts),
-    build: async (request, call) => (await import('./image/build.ts')).build(parts, request, call),
+    build: async (request, call) =>
+      (await (await import('./image/rebuilt.ts')).rebuilt(parts, request, call)) ??
+      (await import('./image/build.ts')).build(parts, request, call),
     updateLock: async (file, options, call) =>
       (await import('./lock/update.ts')).updateLock(parts, file, options, call),
     verifyImage: async (name, given, call) =>

@@ -6,7 +6,7 @@ import type { SourceTree } from '../source/tree.ts'
 import type { CacheDep, Op } from '../types.ts'
 import type { CopyDefinition, CopyPath, Stack } from './definition.ts'
 import { localContent, localOrigin, selectItem, stackOrigin } from './origin.ts'
-import { keptTime, stackDep, withView, type StepEnvironment } from './step.ts'
+import { keptTime, stackDep, withView, type ContextTrees, type StepEnvironment } from './step.ts'
 
 /** COPY and ADD. Nothing is run: sources are read, and a layer is written, by what is not loaded before. */
 export function copyOp(def: CopyDefinition, environment: StepEnvironment): Op<Stack> {
@@ -28,6 +28,11 @@ export function copyOp(def: CopyDefinition, environment: StepEnvironment): Op<St
   }
 }
 
+/** What the step's own part of its key is, as the context is now. */
+export function copyDigest(def: CopyDefinition, environment: ContextTrees, call?: Call): Digest {
+  return digestData(keyed(def, localDigest(def, environment, call)))
+}
+
 /** The definition without the names of contexts, and with what is read of them instead. */
 function keyed(def: CopyDefinition, content: Digest | undefined): object {
   const sources = def.sources.map((item) =>
@@ -37,7 +42,7 @@ function keyed(def: CopyDefinition, content: Digest | undefined): object {
 }
 
 /** What the instruction reads of this machine: one digest for each source that is here. */
-export function localDigest(def: CopyDefinition, { trees }: StepEnvironment, call?: Call): Digest | undefined {
+export function localDigest(def: CopyDefinition, { trees }: ContextTrees, call?: Call): Digest | undefined {
   return together(
     paths(def).flatMap((item) => {
       if (!('tree' in item.from)) return []

@@ -35,6 +35,9 @@ export interface StepEnvironment {
   readonly resolved: (def: Definition, source: ResolvedSource) => void
 }
 
+/** What finding out a key takes of it. */
+export type ContextTrees = Pick<StepEnvironment, 'trees'>
+
 export type StepLimits = Pick<StepOptions, 'extraHosts' | 'cgroupParent' | 'resources' | 'onError'>
 
 /** The stack below counts whole, by its diff IDs: the same layers are the same files. */

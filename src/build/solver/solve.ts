@@ -231,7 +231,7 @@ function combine(kind: 'definition' | 'content', digest: Digest, inputs: readonl
 }
 
 /** Every vertex once, inputs before those that read them. */
-function reachable<D>(targets: readonly Vertex<D>[]): Vertex<D>[] {
+export function reachable<D>(targets: readonly Vertex<D>[]): Vertex<D>[] {
   const seen = new Map<Digest, Vertex<D>>()
   const visit = (vertex: Vertex<D>, entered: Set<Digest>): void => {
     if (entered.has(vertex.digest)) return

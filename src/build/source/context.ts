@@ -34,22 +34,31 @@ function checkContext(context: string): void {
   if (!found.isDirectory()) fail('invalid_argument', `the build context ${context} is not a directory`)
 }
 
-/** The rules of `<Dockerfile>.dockerignore`, else of `.dockerignore` in the context. */
-export function readIgnoreRules(context: string, dockerfile: string | undefined): IgnoreRules {
+/** `<Dockerfile>.dockerignore`, else `.dockerignore` in the context. */
+export function ignoreFile(
+  context: string,
+  dockerfile: string | undefined,
+): { readonly path: string; readonly bytes: Uint8Array } | undefined {
   for (const path of [
     ...(dockerfile === undefined ? [] : [`${dockerfile}.dockerignore`]),
     join(context, '.dockerignore'),
   ]) {
     const bytes = readSmall(path)
-    if (!bytes) continue
-    const text = new TextDecoder().decode(bytes)
-    try {
-      return new IgnoreRules(parseIgnoreFile(text))
-    } catch (error) {
-      throw error instanceof CairnError ? withLocation(error, placeOf(error, path, text)) : error
-    }
+    if (bytes) return { path, bytes }
   }
-  return new IgnoreRules([])
+  return undefined
+}
+
+/** The rules of the {@link ignoreFile}; none without one. */
+export function readIgnoreRules(context: string, dockerfile: string | undefined): IgnoreRules {
+  const file = ignoreFile(context, dockerfile)
+  if (!file) return new IgnoreRules([])
+  const text = new TextDecoder().decode(file.bytes)
+  try {
+    return new IgnoreRules(parseIgnoreFile(text))
+  } catch (error) {
+    throw error instanceof CairnError ? withLocation(error, placeOf(error, file.path, text)) : error
+  }
 }
 
 /** The line that the malformed pattern stands on. */

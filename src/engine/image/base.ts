@@ -8,6 +8,7 @@ import { imageContent } from './content.ts'
 import { locate } from './find.ts'
 import type { LazyBases } from './lazybase.ts'
 import { obtain } from './obtain.ts'
+import type { MeantBase } from './remembered.ts'
 
 /** What a name meant for another platform than the host's when it was last asked for. */
 const SCHEMA = `
@@ -24,6 +25,8 @@ CREATE TABLE IF NOT EXISTS foreign_base (
 export interface BaseLookup {
   readonly policy: PullPolicy
   readonly lease: Lease
+  /** Told of every image that a name stood for. */
+  readonly meant?: (base: MeantBase) => void
   /** Opens what is not here without its layers. */
   readonly lazy?: LazyBases
 }
@@ -34,8 +37,11 @@ export type ImageResolver = (ref: string, platform: Platform, call?: Call) => Pr
 export async function imageResolver(parts: Parts, lookup: BaseLookup): Promise<ImageResolver> {
   const content = await imageContent(parts)
   return async (ref, platform, call) => {
-    const find = async (): Promise<OpenedImage> =>
-      openImage(content, (await locate(parts, ref, call)).root, platform, call)
+    const find = async (): Promise<OpenedImage> => {
+      const { root } = await locate(parts, ref, call)
+      lookup.meant?.({ ref, platform, root })
+      return openImage(content, root, platform, call)
+    }
     if (lookup.lazy && lookup.policy !== 'never') return lazily(lookup.lazy, { ...lookup, ref, platform, find }, call)
     if (matchPlatform(hostPlatform(), platform) !== undefined) return obtain(parts, ref, lookup.policy, find, call)
     return foreign(parts, { ...lookup, content, ref, platform, find }, call)

@@ -15,6 +15,7 @@ import { imageContent } from './content.ts'
 import { locate } from './find.ts'
 import type { LazyBases } from './lazybase.ts'
 import { fullName } from './names.ts'
+import { forgetBuild, rememberBuild, type MeantBase } from './remembered.ts'
 import { checkOutputs, sendOutputs } from './outputs/outputs.ts'
 
 /** Builds an image and sends it where it is to go: without any wish, under its names into the local store. */
@@ -46,7 +47,10 @@ export async function buildAmong(
   using work = await createWorkDir(parts, 'build')
   const lazy = await lazyBases(parts, request, lease)
   const policy = pull ? 'always' : 'missing'
-  await using host = await openBuildHost(parts, { lease, workDir: work.path, policy, ...(lazy && { lazy }) })
+  const bases: MeantBase[] = []
+  const meant = (base: MeantBase): void => void bases.push(base)
+  forgetBuild(parts, request)
+  await using host = await openBuildHost(parts, { lease, workDir: work.path, policy, meant, ...(lazy && { lazy }) })
   const content = await imageContent(parts)
   const resolveImage = (ref: string, platform: Platform, inner?: Call): Promise<OpenedImage> => {
     const other = made?.(ref)
@@ -84,6 +88,7 @@ export async function buildAmong(
   await lazy?.settle()
   const { descriptor, pushed } = await sendOutputs(session, outputs, call)
   await pins?.save(result)
+  await rememberBuild(parts, request, { result, bases })
   const cacheTo = cacheDestinations(request)
   if (cacheTo.length > 0) await (await import('./cache/send.ts')).sendCaches(session, { places: cacheTo, pushed }, call)
   const built = {

@@ -9,6 +9,7 @@ import type { PullPolicy } from '../types.ts'
 import { imageResolver } from './base.ts'
 import { distantLayers, type DistantLayers } from './distant.ts'
 import type { LazyBases } from './lazybase.ts'
+import type { MeantBase } from './remembered.ts'
 
 /** How one build uses the node. */
 export interface BuildSession {
@@ -17,6 +18,8 @@ export interface BuildSession {
   readonly workDir: string
   /** For base images. */
   readonly policy: PullPolicy
+  /** Told what bases' names stand for. */
+  readonly meant?: (base: MeantBase) => void
   readonly lazy?: LazyBases
 }
 

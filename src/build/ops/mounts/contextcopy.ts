@@ -10,7 +10,7 @@ import type { LocalTree } from '../../source/localtrees.ts'
 import { MAIN_CONTEXT } from '../../source/maincontext.ts'
 import type { SourceTree, TreeNode } from '../../source/tree.ts'
 import { readFile } from '../place.ts'
-import { keptTime, type StepEnvironment } from '../step.ts'
+import { keptTime, type ContextTrees } from '../step.ts'
 import { find } from './find.ts'
 import type { ContextCopy, MountContext } from './types.ts'
 
@@ -26,7 +26,7 @@ function whereIs({ tree }: ContextPart): string {
 }
 
 /** What a mount reads of the context, as a digest. */
-export function contextDigest(part: ContextPart, { trees }: StepEnvironment, call?: Call): string {
+export function contextDigest(part: ContextPart, { trees }: ContextTrees, call?: Call): string {
   const { tree, digests } = trees.get(part.tree)
   const node = find(tree, part.source, whereIs(part))
   const options = { file: (file: TreeNode) => digests.digest(file), ownership: false }
