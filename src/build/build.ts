@@ -1,6 +1,5 @@
 import type { Call, WarningProgress } from '#base'
 import type { Digest } from '#oci'
-import { whyNotEmulated } from '#runtime'
 import { checksOf, warnOfFindings } from './dockerfile/check/report.ts'
 import { checkPlan } from './dockerfile/check/stage.ts'
 import { planBuild, type Plan } from './dockerfile/plan/plan.ts'
@@ -44,7 +43,6 @@ export async function build(node: BuildHost, options: BuildOptions, call?: Call)
           ...options,
           ...(platform ? { platform } : {}),
           oneOfSeveral: platforms.length > 1,
-          whyNotRunnable: whyNotEmulated,
           ...(i === 0 ? { observer } : {}),
           ...(times.explicit === undefined ? {} : { epoch: times.explicit }),
           planned,

@@ -10,7 +10,7 @@ import type { SourceFile } from './types.ts'
 export interface Asked {
   readonly source: SourceFile
   readonly opened: OpenedSource
-  /** A plan that is never built: any step can be planned, whatever runs here. */
+  /** A plan that is never built, so what its steps would need is nobody's to allow. */
   readonly options: PlanOptions
 }
 
@@ -31,8 +31,8 @@ export async function ask<T>(
       ...(options.target === undefined ? {} : { target: options.target }),
       ...(options.buildArgs ? { buildArgs: options.buildArgs } : {}),
       platform,
+      allow: ['network.host', 'security.insecure'],
       planned: opened.planned,
-      whyNotRunnable: () => undefined,
       resolveImage: (ref, wanted, inner) => host.resolveImage(ref, wanted, inner),
     },
   })

@@ -11,6 +11,7 @@ import { privateDirectory } from './mounts/private.ts'
 import type { Mounted } from './mounts/types.ts'
 import { addLayer, stepCgroup, stepStart, withStepDirectory, type StepEnvironment } from './step.ts'
 import { networkRequest, specOf } from './stepspec.ts'
+import { checkRunnable } from './runnable.ts'
 import { mountWithStubs } from './stubs.ts'
 
 /** Runs the step; the stack with its layer. */
@@ -21,6 +22,7 @@ export async function execRun(
   call?: Call,
 ): Promise<Stack> {
   const { host } = environment
+  checkRunnable(def.platform)
   return await withStepDirectory(host, async (dir) => {
     const below = def.below ? inputs[0]! : []
     const step = { dir, inputs: def.below ? inputs.slice(1) : inputs }

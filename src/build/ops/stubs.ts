@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { RootFs } from '#snapshot'
 import { AT_FDCWD, setTimesAt, setXattr, unmount, type Mount } from '#sys'
@@ -7,8 +7,8 @@ import { parentOf, SourceTree, type TreeNode } from '../source/tree.ts'
 import { mountOnce } from './step.ts'
 import { LayerTarget } from './target.ts'
 
+/** An image that lacks these gets them with its first step, as BuildKit's do: without them no runtime starts it read-only. */
 const DIRECTORIES = ['proc', 'sys', 'dev'] as const
-const FILES = ['etc/resolv.conf', 'etc/hosts'] as const
 
 /** What must be there for something to be mounted over it. */
 export interface MountPoint {
@@ -17,10 +17,7 @@ export interface MountPoint {
   readonly isFile: boolean
 }
 
-const SANDBOX: readonly MountPoint[] = [
-  ...DIRECTORIES.map((path) => ({ path: `/${path}`, isFile: false })),
-  ...FILES.map((path) => ({ path: `/${path}`, isFile: true })),
-]
+const FILES: readonly MountPoint[] = ['/etc/resolv.conf', '/etc/hosts'].map((path) => ({ path, isFile: true }))
 
 /**
  * Mounts a step's root over a directory that holds the mount points. It lies below the image, so what the image has
@@ -29,14 +26,22 @@ const SANDBOX: readonly MountPoint[] = [
  * its parents as they are in the image.
  */
 export function mountWithStubs(root: RootFs, stubs: string, points: readonly MountPoint[] = []): void {
-  const all = [...SANDBOX, ...points]
+  const all = [...FILES, ...points]
   for (const point of all) writeStub(stubs, point)
   mountOnce(root.mounts.map((mount) => withLower(mount, (lower) => [...lower, stubs])))
+  for (const path of DIRECTORIES) makeDirectory(join(root.path, path))
   const above = `${stubs}-above`
   if (!writeMissing(root.path, above, all)) return
   unmount(root.path)
   for (const mount of root.mounts) if (mount.type === 'overlay' && mount.work !== undefined) renew(mount.work)
   mountOnce(root.mounts.map((mount) => withLower(mount, (lower) => [above, ...lower, stubs])))
+}
+
+/** What is there, a symlink that leads nowhere included, stays. */
+function makeDirectory(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })) return
+  mkdirSync(path)
+  chmodSync(path, 0o755)
 }
 
 /** Mount points that the root lacks, in a directory to lie over it; false when there are none. */

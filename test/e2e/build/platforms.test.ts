@@ -161,4 +161,12 @@ describe.skipIf(skip)('several platforms', () => {
     expect(failed.stderr).toContain(`RUN for linux/mips64 cannot run on ${own}`)
     expect(failed.stderr).toContain('Dockerfile:2')
   })
+
+  test('a step that cannot run here is refused when it has to run, not before', async () => {
+    const text = 'FROM scratch\nCOPY missing /\nRUN ["x"]\n'
+    const failed = await node.cairn(['build', '--platform', 'linux/mips64', context(text)])
+    expect(failed.code).toBe(1)
+    expect(failed.stderr).toContain('Dockerfile:2')
+    expect(failed.stderr).not.toContain('cannot run')
+  })
 })

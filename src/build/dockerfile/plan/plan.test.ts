@@ -205,7 +205,6 @@ describe('stages', () => {
     ['FROM base\nADD --checksum=ab git@x:y.git?commit=cd /z', '2: checksum mismatch "ab" != "cd"'],
     ['FROM base\nCOPY --chmod=9 a b', '2: invalid chmod parameter'],
     ['FROM base\nENV A="${B?need B}"', '2: cannot expand'],
-    ['FROM --platform=linux/s390x base\nRUN x', '2: RUN for linux/s390x'],
   ] as const)
     test(text.replaceAll('\n', ' ⏎ '), async () => {
       const target = text.includes('AS b') ? { target: 'a' } : {}

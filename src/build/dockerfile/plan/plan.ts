@@ -1,6 +1,6 @@
 import { checkCanceled, fail, type Call } from '#base'
 import type { OpenedImage } from '#image'
-import { formatPlatform, hostPlatform, matchPlatform, type Digest, type Platform } from '#oci'
+import { formatPlatform, hostPlatform, type Digest, type Platform } from '#oci'
 import { withLocation } from '../../location.ts'
 import type { StepOptions } from '../../options/step.ts'
 import { isCopy, isRun, isWorkdir, type Instruction, type RunInstruction, type Stage } from '../instruction.ts'
@@ -28,8 +28,6 @@ export interface PlanOptions extends StepOptions, SourcesOptions {
   readonly noCacheFilter?: readonly string[]
   /** One of several platforms: the names of steps say which. */
   readonly oneOfSeveral?: boolean
-  /** Why a step of a platform cannot run here; undefined when it can. Default: nothing but the host's own can. */
-  readonly whyNotRunnable?: (platform: Platform) => string | undefined
   /** Plan every stage, needed or not. */
   readonly allStages?: boolean
   readonly observer?: PlanObserver
@@ -156,10 +154,8 @@ class Planner {
         checkCanceled(this.call)
         const seen = { row, instruction, state, expand, words, escape, buildArgs, global }
         observer?.before?.(seen)
-        if (isRun(instruction)) {
-          this.checkRunnable(state.platform)
-          applyRun(instruction, await this.mounted(row, instruction), layer)
-        } else if (isCopy(instruction)) applyCopy(instruction, await this.source(row, instruction.from), layer)
+        if (isRun(instruction)) applyRun(instruction, await this.mounted(row, instruction), layer)
+        else if (isCopy(instruction)) applyCopy(instruction, await this.source(row, instruction.from), layer)
         else if (isWorkdir(instruction)) applyWorkdir(instruction, layer)
         else applySetting(instruction, seen)
         observer?.after?.(seen)
@@ -223,15 +219,6 @@ class Planner {
       })
     if (this.replaced(stage)) return await this.sources.from(stage.stage.from.stage!, this.platformOf(stage))
     return { vertex: (await this.state(stage)).vertex ?? emptyVertex() }
-  }
-
-  private checkRunnable(platform: Platform): void {
-    if (matchPlatform(hostPlatform(), platform) !== undefined) return
-    const why = (this.options.whyNotRunnable ?? otherMachine)(platform)
-    if (why === undefined) return
-    fail('unimplemented', `RUN for ${formatPlatform(platform)} cannot run on ${formatPlatform(hostPlatform())}`, {
-      hint: why,
-    })
   }
 
   /** Names as people count steps: those that make layers, the base image first. */
@@ -300,10 +287,6 @@ function nameOf({ stage }: StageRow): string {
 function sourcesOf(instruction: Instruction): readonly string[] {
   if (isRun(instruction)) return instruction.mounts.flatMap((text) => mountFrom(text) ?? [])
   return instruction.name === 'COPY' && instruction.from !== undefined ? [instruction.from] : []
-}
-
-function otherMachine(): string {
-  return 'build it on a machine of that platform'
 }
 
 /** The keyword in capitals, the rest as it is. */
