@@ -27,7 +27,10 @@ export async function getDocument(place: Place, ref: string, call?: Call): Promi
     const request = { method: 'GET', path, headers: { accept: ACCEPTED }, scope: pullScope(place) } as const
     const response = await place.registry.ask(request, [200], call)
     try {
-      const bytes = await boundedBody(response, DOCUMENT_LIMIT, `the manifest ${place.path}:${ref}`)
+      const bytes = await plain(
+        response,
+        await boundedBody(response, DOCUMENT_LIMIT, `the manifest ${place.path}:${ref}`),
+      )
       return { descriptor: describeAnswer(ref, response, bytes), bytes }
     } catch (error) {
       // A body without a length that is cut short looks like one with another digest.
@@ -35,6 +38,18 @@ export async function getDocument(place: Place, ref: string, call?: Call): Promi
       if (attempt > again) throw error
       await (place.retry.sleep ?? sleep)(backoffMs(attempt, place.retry), call?.signal)
     }
+  }
+}
+
+/** The document, where a proxy has compressed it unasked and fetch was told to leave bodies as they are. */
+async function plain(response: Response, bytes: Uint8Array): Promise<Uint8Array> {
+  if (response.headers.get('content-encoding') !== 'gzip' || bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes
+  const body = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream()
+  try {
+    return await collect(body.pipeThrough(new DecompressionStream('gzip')), DOCUMENT_LIMIT)
+  } catch (cause) {
+    if (isCode(cause, 'resource_exhausted')) throw cause
+    return fail('data_loss', 'the registry sent a manifest in broken gzip', { cause })
   }
 }
 

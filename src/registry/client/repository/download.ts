@@ -93,8 +93,6 @@ function partProblem(d: Descriptor, at: number, response: Response): string | un
     if (!range || Number(range[1]) !== at) return `the registry sent another part of ${d.digest} than was asked for`
     return range[3] === '*' || Number(range[3]) === d.size ? undefined : wrongLength(d, Number(range[3]))
   }
-  // A decoded body has another length than the one announced.
-  if (response.headers.has('content-encoding')) return undefined
   const length = contentLength(response)
   return length === undefined || length === d.size ? undefined : wrongLength(d, length)
 }

@@ -41,12 +41,13 @@ async function* entries(place: Place, subject: Digest, call: ReferrersCall): Asy
   let first = true
   try {
     for await (const page of pages(place.registry, start, pullScope(place), { accept: MediaType.ociIndex }, call)) {
+      const { manifests } = parseIndex(page.bytes)
       first = false
-      yield* parseIndex(page.bytes).manifests
+      yield* manifests
     }
     return
   } catch (error) {
-    // Without the API the path is unknown: 404, and 405 or 400 from routers that read it otherwise.
+    // Without the API the path is unknown: 404, other refusals of routers that read it otherwise, or a page for everything.
     if (!first || !isUnknownApi(error)) throw error
   }
   const index = await fallbackIndex(place, subject, call)
@@ -81,7 +82,9 @@ async function hasReferrersApi(place: Place, subject: Digest, call?: Call): Prom
   const request = { method: 'GET', path: `/v2/${place.path}/referrers/${subject}`, scope: pullScope(place) } as const
   const response = await place.registry.send(request, call)
   await response.body?.cancel()
-  return response.status === 200
+  return (
+    response.status === 200 && response.headers.get('content-type')?.split(';', 1)[0]?.trim() === MediaType.ociIndex
+  )
 }
 
 /** One edit of a fallback index at a time in this process; of others' edits the last to look wins. */
@@ -128,6 +131,8 @@ async function editInTurn(
 async function fallbackIndex(place: Place, subject: Digest, call?: Call): Promise<ImageIndex | undefined> {
   try {
     const { descriptor, bytes } = await getDocument(place, fallbackTag(subject), call)
+    // GitLab takes the tag for the digest that it spells, and answers with the subject.
+    if (descriptor.digest === subject) return undefined
     return isIndex(descriptor.mediaType) ? parseIndex(bytes, descriptor.mediaType) : undefined
   } catch (error) {
     if (isCode(error, 'not_found')) return undefined

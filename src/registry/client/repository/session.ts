@@ -129,9 +129,11 @@ export async function cancelUpload(place: Place, session: UploadSession): Promis
 export async function sessionOf(place: Place, response: Response, before?: UploadSession): Promise<UploadSession> {
   const location = response.headers.get('location')
   if (location === null && !before) fail('unavailable', `${place.registry.host} began an upload and does not say where`)
+  // RFC 9110: relative to what was asked.
+  const asked = before?.location ?? (await place.registry.urlOf(uploadsPath(place)))
   const min = /^\d{1,12}$/.exec(response.headers.get('oci-chunk-min-length') ?? '')
   return {
-    location: location === null ? before!.location : await place.registry.urlOf(location, before?.location),
+    location: location === null ? before!.location : await place.registry.urlOf(location, asked),
     minChunk: min ? Number(min[0]) : (before?.minChunk ?? 0),
   }
 }

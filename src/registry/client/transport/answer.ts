@@ -39,6 +39,7 @@ const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
   413: 'resource_exhausted',
   416: 'failed_precondition',
   429: 'unavailable',
+  501: 'unimplemented',
 }
 
 const HINTS: Partial<Record<ErrorCode, string>> = {

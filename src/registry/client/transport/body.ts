@@ -54,8 +54,9 @@ export async function discard(response: Response): Promise<void> {
   await response.body?.cancel().catch(() => undefined)
 }
 
-/** Content-Length as a number; undefined when absent or no plain number. */
+/** Content-Length as a number; undefined when absent, no plain number, or that of a body in a coding, which is not what is read. */
 export function contentLength(response: Response): number | undefined {
+  if ((response.headers.get('content-encoding') ?? 'identity') !== 'identity') return undefined
   const text = response.headers.get('content-length')
   return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined
 }
