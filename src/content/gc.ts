@@ -6,6 +6,7 @@ import { leasedItems } from './lease.ts'
 import type { LocalStore, StoredBlob } from './localstore.ts'
 import { createMarker } from './mark.ts'
 import type { Reachable, Root } from './mark.ts'
+import { openReferrers } from './referrertable.ts'
 
 /** Something whose contents are named by digests and can be removed: the store's blobs, layers on disk. */
 export interface Collectable {
@@ -50,7 +51,8 @@ const GRACE = 10 * 60 * 1000
  */
 export async function collectGarbage(options: GarbageOptions, call?: Call): Promise<Garbage> {
   const { db, store, roots } = options
-  const mark = createMarker(store)
+  const referrers = openReferrers(db)
+  const mark = createMarker(store, (subject) => referrers.of(subject, { tags: true }))
   // Reads the documents before the lock is taken; the second mark finds nearly all of them known.
   mark([...roots(), ...leases(db)])
   checkCanceled(call)
@@ -64,14 +66,21 @@ export async function collectGarbage(options: GarbageOptions, call?: Call): Prom
         if (!options.dryRun) from.remove(blob.digest)
         removed.push(blob)
       }
-    if (!options.dryRun) store.removeStale()
+    if (!options.dryRun) {
+      store.removeStale()
+      referrers.sweep((digest) => store.stat(digest) !== undefined)
+    }
     return { removed, bytes: removed.reduce((sum, { size }) => sum + size, 0), kept }
   })
 }
 
 /** What the roots and leases keep now, and why: for `system df` and for explaining. */
 export function reachable(options: Pick<GarbageOptions, 'db' | 'store' | 'roots'>): Reachable {
-  return createMarker(options.store)([...options.roots(), ...leases(options.db)])
+  const referrers = openReferrers(options.db)
+  return createMarker(options.store, (subject) => referrers.of(subject, { tags: true }))([
+    ...options.roots(),
+    ...leases(options.db),
+  ])
 }
 
 function leases(db: Database): readonly Root[] {

@@ -29,8 +29,11 @@ interface Edge {
   readonly mediaType?: string
 }
 
-/** Returns a function that marks from roots; documents read once are remembered from call to call. */
-export function createMarker(store: LocalStore): (roots: Iterable<Root>) => Reachable {
+/** Returns a function that marks from roots; documents read once are remembered from call to call, `referrers` are not. */
+export function createMarker(
+  store: LocalStore,
+  referrers: (subject: Digest) => readonly Edge[] = () => [],
+): (roots: Iterable<Root>) => Reachable {
   const edges = new Map<Digest, readonly Edge[]>()
   const edgesOf = (node: Edge): readonly Edge[] => {
     const known = edges.get(node.digest)
@@ -52,7 +55,7 @@ export function createMarker(store: LocalStore): (roots: Iterable<Root>) => Reac
     // Breadth first, no recursion: an index of a hundred levels is no deeper than one.
     for (let next = 0; next < queue.length; next++) {
       const node = queue[next]!
-      for (const edge of edgesOf(node)) reach(edge, node.digest)
+      for (const edge of [...edgesOf(node), ...referrers(node.digest)]) reach(edge, node.digest)
     }
     return reachedBy(from)
   }

@@ -156,6 +156,8 @@ export interface PullOptions {
   readonly platform?: string
   /** Every tag of the repository. */
   readonly all?: boolean
+  /** What refers to the image comes with it: signatures, SBOMs, attestations. */
+  readonly referrers?: boolean
   /** Layers under way at once. Default 2 to 4, as the machine has processors. */
   readonly jobs?: number
 }
@@ -178,6 +180,8 @@ export interface PushOptions {
   readonly all?: boolean
   /** Of an index, the image for this platform alone, by its own manifest. */
   readonly platform?: string
+  /** What refers to the image goes with it. */
+  readonly referrers?: boolean
   /** Blobs under way at once. Default 4. */
   readonly jobs?: number
 }

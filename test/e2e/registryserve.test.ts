@@ -65,6 +65,10 @@ describe.skipIf(skip)('serve --store local', () => {
     const pushed = await skopeo('inspect', '--tls-verify=false', '--format', '{{.Digest}}', remote('given/app:v2'))
     const first = await skopeo('inspect', '--tls-verify=false', '--format', '{{.Digest}}', remote('team/app:v1'))
     expect(pushed).toBe(first)
+    await node.must(['attach', '--artifact-type', 'a/note', '--annotation', 'a=b', 'store://given/app:v2'])
+    const { manifests } = (await listed(`given/app/referrers/${pushed.trim()}`)) as { manifests: { digest: string }[] }
+    expect(manifests).toMatchObject([{ artifactType: 'a/note', annotations: { a: 'b' } }])
+    expect(await status(`given/app/manifests/${manifests[0]!.digest}`)).toBe(200)
     await node.must(['rmi', 'team/app:v1'])
     await node.must(['system', 'prune', '-f'])
     expect(await status('team/app/manifests/v1')).toBe(404)

@@ -103,6 +103,22 @@ describe.skipIf(skip)('host to host', () => {
     expect(await far.must(['run', '--rm', '--network', 'none', 'team/app:v2', 'cat', '/told'])).toBe('from near\n')
   }, 60_000)
 
+  test('every tag of a repository goes, and what refers to an image with it', async () => {
+    const env = { CAIRN_SSH: bareClient() }
+    await near.must(['tag', 'busybox', 'many:a'])
+    await near.must(['tag', 'busybox', 'many:b'])
+    await near.must(['attach', '--artifact-type', 'a/note', '--annotation', 'a=b', 'store://many:a'])
+    await near.must(['push', '-q', '--all-tags', '--referrers', 'ssh://far/many'], { env })
+    expect((await far.must(['images', 'many', '--format', '{{.Tag}}'])).trim().split('\n').toSorted()).toEqual([
+      'a',
+      'b',
+    ])
+    expect(await far.must(['discover', 'store://many:b'])).toContain('a/note')
+    const { code, stderr } = await near.cairn(['push', '-a', 'ssh://far/none'], { env })
+    expect([code, stderr]).toEqual([1, expect.stringContaining('does not exist locally')])
+    expect((await near.cairn(['push', '-a', 'ssh://far/many:a'], { env })).code).toBe(1)
+  }, 60_000)
+
   test('a far end that was killed leaves nothing that lasts', async () => {
     const child = Bun.spawn(far.argv(['serve', '--stdio']), { stdin: 'pipe', stdout: 'pipe', stderr: 'inherit' })
     await child.stdout.getReader().read()

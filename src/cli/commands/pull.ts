@@ -11,6 +11,7 @@ export const pull: Command = command({
     jobs: { type: 'string', short: 'j', value: 'int', help: 'Layers under way at once' },
     platform: { type: 'string', help: 'Set platform if the image has several (default: that of this host)' },
     quiet: { type: 'boolean', short: 'q', help: 'Suppress verbose output' },
+    referrers: { type: 'boolean', help: 'Signatures, SBOMs and attestations, too' },
   },
   refused: { 'disable-content-trust': '' },
   min: 1,
@@ -25,6 +26,7 @@ export const pull: Command = command({
       {
         ...(values.platform === undefined ? {} : { platform: values.platform }),
         ...(values['all-tags'] ? { all: true } : {}),
+        ...(values.referrers ? { referrers: true } : {}),
         ...jobs(values.jobs),
       },
       { signal: context.signal, progress: shown.report },

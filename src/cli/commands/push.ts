@@ -11,6 +11,7 @@ export const push: Command = command({
     jobs: { type: 'string', short: 'j', value: 'int', help: 'Blobs under way at once (default 4)' },
     platform: { type: 'string', help: 'Of an index, push the image for this platform alone' },
     quiet: { type: 'boolean', short: 'q', help: 'Suppress verbose output' },
+    referrers: { type: 'boolean', help: 'Signatures, SBOMs and attestations, too' },
   },
   refused: { 'disable-content-trust': '' },
   min: 1,
@@ -23,6 +24,7 @@ export const push: Command = command({
     const options = {
       ...(values['all-tags'] ? { all: true } : {}),
       ...(values.platform === undefined ? {} : { platform: values.platform }),
+      ...(values.referrers ? { referrers: true } : {}),
       ...jobs(values.jobs),
     }
     const pushed = await node.images.push(name!, options, { signal: context.signal, progress: shown.report })

@@ -91,6 +91,43 @@ describe('artifacts', () => {
     await roundTrip(`oci:${path('layout')}:v1`)
   })
 
+  test('are attached, discovered and pulled in the local store, go on from it, and go with their image', async () => {
+    const source = openRepository(`${host()}/kept/app`)
+    const root = await imageAt(source)
+    const signature = await sampleImage(source, { label: 'signature', compression: 'gzip' })
+    await source.tag(signature, `sha256-${root.digest.slice(7)}.sig`)
+    const there = await node.artifacts.attach(`${host()}/kept/app:v1`, sbom())
+    await node.images.pull(`${host()}/kept/app:v1`, { referrers: true })
+    const name = `store://${host()}/kept/app`
+    const here = await node.artifacts.attach(`${name}:v1`, { artifactType: 'a/here', files: [] })
+    const listed = async (at: string): Promise<string[]> =>
+      (await node.artifacts.discover(at)).referrers.map((r) => r.descriptor.digest).toSorted()
+    const both = [there.digest, here.digest].toSorted()
+    expect(await listed(`${name}:v1`)).toEqual(both)
+    await node.system.prune({})
+    const [copied] = await node.images.copy({ from: `${name}:v1`, to: `oci:${path('sent')}:v1`, referrers: true })
+    expect(copied!.referrers).toBe(3)
+    expect(await listed(`oci:${path('sent')}:v1`)).toEqual(both)
+    await node.images.tag(`${host()}/kept/app:v1`, `${host()}/on/app:v1`)
+    await node.images.push(`${host()}/on/app:v1`, { referrers: true })
+    expect(await listed(`${host()}/on/app:v1`)).toEqual(both)
+    const tied = openRepository(`${host()}/on/app`).resolve(`sha256-${root.digest.slice(7)}.sig`)
+    expect((await tied).digest).toBe(signature.digest)
+    // Without cosign's tags there, none is made up.
+    const other = openLayout(path('bare'), { create: true })
+    await other.tag(await sampleImage(other, { label: 'bare', compression: 'gzip' }), 'v1')
+    await node.images.copy({ from: `oci:${path('bare')}:v1`, to: 'bare' })
+    await node.images.copy({ from: 'bare', to: `docker://${host()}/bare/app:v1`, referrers: true })
+    expect(await Array.fromAsync(openRepository(`${host()}/bare/app`).tags())).toEqual(['v1'])
+    for (const image of ['kept', 'on']) await node.images.remove(`${host()}/${image}/app:v1`)
+    const hex = there.digest.slice(7)
+    expect(existsSync(path(`root/content/sha256/${hex.slice(0, 2)}/${hex}`))).toBe(false)
+    await node.images.copy({ from: `oci:${path('sent')}:v1`, to: `${host()}/kept/app:v1` })
+    expect(await listed(`${name}:v1`)).toEqual([])
+    await node.images.copy({ from: `oci:${path('sent')}:v1`, to: `${host()}/kept/app:v1`, referrers: true })
+    expect(await listed(`${name}:v1`)).toEqual(both)
+  })
+
   test('belong to the image for a platform where one is asked for', async () => {
     const repository = openRepository(`${host()}/multi/app`)
     const platform = { os: 'linux', architecture: 'arm64' }
@@ -122,7 +159,7 @@ describe('artifacts', () => {
     await failure(node.artifacts.attach(name, files(path('sub'))), 'invalid_argument')
     await failure(node.artifacts.attach(name, files(path('one.json'), path('one.json'))), 'invalid_argument')
     await failure(node.artifacts.attach(`${host()}/api/none:v1`, sbom()), 'not_found')
-    await failure(node.artifacts.attach('store://x', sbom()), 'invalid_argument')
+    await failure(node.artifacts.attach('store://x', sbom()), 'not_found')
     await failure(node.artifacts.attach(`oci-archive:${path('x.tar')}`, sbom()), 'invalid_argument')
   })
 

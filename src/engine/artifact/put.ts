@@ -17,15 +17,11 @@ const CHUNK = 1 << 20
 export async function attach(parts: Parts, name: string, request: AttachRequest, call?: Call): Promise<Descriptor> {
   await using place = await writable(parts, name, request)
   const { target } = place
-  if (!target.referrers)
-    fail('invalid_argument', `${name}: the local store keeps nothing that refers to an image`, {
-      hint: 'a registry or oci:DIR does',
-    })
   if (place.tag === undefined) fail('invalid_argument', `${name} names no image`)
   const root = await target.resolve(place.tag, call)
   const { platform } = request
   const subject = platform === undefined ? root : await chooseImage(target, root, parsePlatform(platform), call)
-  return putArtifact(target, { ...(await artifactOf(request, call)), subject }, call)
+  return await putArtifact(target, { ...(await artifactOf(request, call)), subject }, call)
 }
 
 export async function push(parts: Parts, name: string, request: PutArtifactRequest, call?: Call): Promise<Descriptor> {

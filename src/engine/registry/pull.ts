@@ -45,6 +45,7 @@ export async function pull(
     repository,
     lease,
     ...(platform ? { platforms: [platform] } : {}),
+    ...(options.referrers ? { referrers: true } : {}),
     ...(options.jobs ? { concurrency: options.jobs } : {}),
   }
   if (!options.all) return [await pullOne(pulling, withDefaultTag(given), call)]
@@ -82,6 +83,7 @@ interface Pulling {
   readonly platforms?: readonly Platform[]
   readonly lease: Lease
   readonly concurrency?: number
+  readonly referrers?: boolean
 }
 
 async function pullOne(pulling: Pulling, reference: Reference, call?: Call): Promise<Pulled> {
@@ -91,6 +93,10 @@ async function pullOne(pulling: Pulling, reference: Reference, call?: Call): Pro
     const brought = await bringImage({ ...pulling, origin: repository.name, vertex: id }, repository, descriptor, call)
     rememberPulled(parts.db, [brought.root.digest, brought.image.descriptor.digest])
     const changed = await giveName(parts, reference, brought)
+    if (pulling.referrers) {
+      const { takeReferrers } = await import('../transport/store.ts')
+      await takeReferrers(parts, repository, brought.root, { ...call, lease: pulling.lease, vertex: id })
+    }
     const facts = await factsFor(parts, brought.root, call)
     return { name: familiarName(reference), reference: id, digest: descriptor.digest, id: facts.id, changed }
   })

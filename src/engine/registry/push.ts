@@ -1,5 +1,5 @@
 import { fail, type Call } from '#base'
-import { acquireLease, onlyPresent, readDocument, type ContentProvider, type Lease } from '#content'
+import { acquireLease, onlyPresent, openReferrers, readDocument, type ContentProvider, type Lease } from '#content'
 import { chooseImage } from '#image'
 import {
   familiarName,
@@ -49,18 +49,19 @@ export async function push(
   return pushed
 }
 
-async function tagsHere(parts: Parts, { domain, path }: Reference): Promise<readonly Reference[]> {
+/** Every name of a repository here that has a tag. */
+export async function tagsHere(parts: Parts, { domain, path }: Reference): Promise<readonly Reference[]> {
   const references = (await parts.names())
     .list()
     .flatMap(({ name }) => (name === undefined ? [] : [parseReference(name)]))
-    .filter((reference) => reference.domain === domain && reference.path === path)
+    .filter((reference) => reference.tag !== undefined && reference.domain === domain && reference.path === path)
   return references.length > 0 ? references : lacking({ domain, path })
 }
 
 async function pushOne(
   parts: Parts,
   reference: Reference,
-  { lease, platform, jobs }: PushOptions & { readonly lease: Lease },
+  { lease, platform, jobs, referrers }: PushOptions & { readonly lease: Lease },
   call?: Call,
 ): Promise<Pushed> {
   const names = await parts.names()
@@ -79,12 +80,15 @@ async function pushOne(
     .flatMap((image) => (image.name ? [parseReference(image.name)] : []))
     .filter(({ domain }) => domain === reference.domain)
     .map(({ path }) => path)
-  const from = { ...source.content, resolve: async () => source.root }
+  if (referrers && source.root.digest !== named.root.digest) await warnOfOthers(parts, named.root, call)
+  const { sentFrom } = await import('../transport/store.ts')
+  const from = await sentFrom(parts, source)
   await copyImage(from, client.repository(reference), source.root, {
     ...call,
     lease,
     vertex: name,
     tags: [tag],
+    ...(referrers ? { referrers } : {}),
     ...(jobs === undefined ? {} : { concurrency: jobs }),
     mountFrom: lendersOf(parts, reference, siblings),
   })
@@ -96,6 +100,13 @@ async function pushOne(
     size: source.root.size,
     ...(source.partOf ? { partOf: source.partOf } : {}),
   }
+}
+
+/** Compressed on its way, an image has another digest there than the one that its referrers here name. */
+async function warnOfOthers(parts: Parts, root: Descriptor, call?: Call): Promise<void> {
+  const count = openReferrers(parts.db).of(root.digest).length
+  const message = `${count} that refer to ${root.digest} stay here: the image goes out under another digest`
+  if (count > 0) call?.progress?.({ kind: 'warning', message })
 }
 
 /** For each blob the repositories of the same registry in which it was met, then `more`. */

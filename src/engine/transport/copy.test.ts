@@ -128,11 +128,15 @@ describe('copy', () => {
     const [again] = await node.images.copy({ from: `oci:${path('signed')}:v1`, to: at('more/app:v1'), referrers: true })
     expect(again!.referrers).toBe(3)
     for (const d of [note, second, cosign]) expect(await remote('more/app').has(d)).toBe(true)
-    for (const to of ['kept', `docker-archive:${path('kept.tar')}`])
-      await failure(
-        node.images.copy({ from: at('signed/app:v1'), to, referrers: true, platforms: ['linux/amd64'] }),
-        'invalid_argument',
-      )
+    await failure(
+      node.images.copy({
+        from: at('signed/app:v1'),
+        to: `docker-archive:${path('kept.tar')}`,
+        referrers: true,
+        platforms: ['linux/amd64'],
+      }),
+      'invalid_argument',
+    )
     expect(existsSync(path('kept.tar'))).toBe(false)
   })
 

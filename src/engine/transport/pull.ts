@@ -3,6 +3,7 @@ import { familiarName, formatReference, parseReference, withDefaultTag } from '#
 import { factsFor } from '../image/facts.ts'
 import type { Parts } from '../parts.ts'
 import type { PullOptions, Pulled, Pushed, PushOptions } from '../types.ts'
+import { tagsHere } from '../registry/push.ts'
 import { copy } from './copy.ts'
 import { parseLocation } from './location.ts'
 
@@ -10,7 +11,7 @@ import { parseLocation } from './location.ts'
 export async function pullFrom(
   parts: Parts,
   from: string,
-  { all, platform, jobs }: PullOptions,
+  { all, platform, jobs, referrers }: PullOptions,
   call?: Call,
 ): Promise<readonly Pulled[]> {
   const name = imageName(from)
@@ -20,6 +21,7 @@ export async function pullFrom(
     from,
     to: `store://${name}`,
     ...(all ? { allTags: true } : {}),
+    ...(referrers ? { referrers } : {}),
     ...(platform === undefined ? {} : { platforms: [platform] }),
     ...(jobs === undefined ? {} : { jobs }),
   }
@@ -39,20 +41,27 @@ export async function pushTo(
   parts: Parts,
   to: string,
   ref: string,
-  { all, jobs, platform }: PushOptions,
+  { all, jobs, platform, referrers }: PushOptions,
   call?: Call,
 ): Promise<readonly Pushed[]> {
-  if (all) fail('unimplemented', `all tags go to registries alone, not to ${to}`)
-  const reference = withDefaultTag(parseReference(ref))
-  const request = {
-    from: `store://${ref}`,
-    to,
-    ...(jobs === undefined ? {} : { jobs }),
-    ...(platform === undefined ? {} : { platforms: [platform] }),
+  const given = parseReference(ref)
+  if (all && (given.tag !== undefined || given.digest !== undefined))
+    fail('invalid_argument', `a tag cannot be given with all tags: ${ref}`)
+  const references = all ? await tagsHere(parts, given) : [withDefaultTag(given)]
+  const pushed: Pushed[] = []
+  for (const reference of references) {
+    const request = {
+      from: `store://${all ? formatReference(reference) : ref}`,
+      to: all ? `${to}:${reference.tag}` : to,
+      ...(jobs === undefined ? {} : { jobs }),
+      ...(platform === undefined ? {} : { platforms: [platform] }),
+      ...(referrers ? { referrers } : {}),
+    }
+    const [copied] = await copy(parts, request, call)
+    const { digest, size } = copied!.root
+    pushed.push({ name: familiarName(reference), tag: reference.tag ?? 'latest', digest, size })
   }
-  const [copied] = await copy(parts, request, call)
-  const { digest, size } = copied!.root
-  return [{ name: familiarName(reference), tag: reference.tag ?? 'latest', digest, size }]
+  return pushed
 }
 
 /** What the image is called here. In a layout or an archive a bare tag is no name. */

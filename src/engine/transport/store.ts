@@ -1,16 +1,27 @@
 import { fail } from '#base'
-import { acquireLease, localTarget, unionProvider } from '#content'
-import { familiarName, formatReference, parseReference, withDefaultTag } from '#oci'
+import { acquireLease, onlyPresent, openReferrers, readDocument, unionProvider } from '#content'
+import type { ContentProvider, Lease, ReadOnlyTarget } from '#content'
+import {
+  familiarName,
+  formatReference,
+  isIndex,
+  parseIndex,
+  parseReference,
+  withDefaultTag,
+  type Descriptor,
+} from '#oci'
+import { copyReferrers } from '#registry/client'
 import { bringImage, giveName } from '../image/bring.ts'
 import { imageContent } from '../image/content.ts'
 import { distantLayers } from '../image/distant.ts'
 import { factsFor } from '../image/facts.ts'
 import { locate } from '../image/find.ts'
+import { localReferrers, referrerTarget } from '../image/referrers.ts'
 import { recompressed } from '../pack/layerforms.ts'
 import type { Parts } from '../parts.ts'
 import { rememberPulled } from '../registry/pulledtable.ts'
 import { sourceOf } from '../registry/push.ts'
-import type { Destination, Source } from './types.ts'
+import type { Destination, ReceiveOptions, Source } from './types.ts'
 
 /** An image of the local store, kept from gc while it is read. */
 export async function storeSource(parts: Parts, name: string, ref: string): Promise<Source> {
@@ -29,7 +40,7 @@ export async function storeSource(parts: Parts, name: string, ref: string): Prom
         : { root, content: await imageContent(parts) }
       return {
         root: found.root,
-        from: { ...found.content, resolve: async () => found.root },
+        from: await sentFrom(parts, found),
         sparse: true,
         distantTar: async (blob) => ((await kept.has(blob)) ? undefined : distant.tarOf(blob.digest)),
       }
@@ -42,16 +53,12 @@ export async function storeSource(parts: Parts, name: string, ref: string): Prom
 export async function storeDestination(parts: Parts, name: string, ref: string): Promise<Destination> {
   const reference = withDefaultTag(parseReference(ref))
   const id = formatReference(reference)
-  const [store, names] = await Promise.all([parts.store(), parts.names()])
+  const placing = acquireLease(parts.db, `write ${id}`)
   return {
     name,
-    target: localTarget(store, names, await imageContent(parts)),
+    target: await referrerTarget(parts, placing),
     tag: id,
     receive: async ({ root, from, ...how }, options = {}) => {
-      if (options.referrers)
-        fail('invalid_argument', `${name}: the local store keeps nothing that refers to an image`, {
-          hint: 'a registry or oci:DIR does',
-        })
       if (reference.digest !== undefined && reference.digest !== root.digest)
         fail('invalid_argument', `${name} cannot name ${root.digest}`)
       const named = options.tag === undefined ? reference : { ...reference, tag: options.tag }
@@ -62,8 +69,41 @@ export async function storeDestination(parts: Parts, name: string, ref: string):
         rememberPulled(parts.db, [brought.root.digest, brought.image.descriptor.digest])
       await giveName(parts, named, brought)
       await factsFor(parts, brought.root, options)
-      return { root: brought.root, referrers: [], mounted: 0 }
+      const referrers = options.referrers ? await takeReferrers(parts, from, brought.root, { ...options, lease }) : []
+      return { root: brought.root, referrers, mounted: 0 }
     },
-    [Symbol.asyncDispose]: async () => undefined,
+    [Symbol.asyncDispose]: async () => placing[Symbol.asyncDispose](),
   }
+}
+
+/** A store's image as others read it: with what refers to it, and cosign's tags. */
+export async function sentFrom(
+  parts: Parts,
+  { root, content }: { readonly root: Descriptor; readonly content: ContentProvider },
+): Promise<ReadOnlyTarget> {
+  const table = openReferrers(parts.db)
+  return {
+    ...content,
+    ...(await localReferrers(parts)),
+    resolve: async (ref) =>
+      ref === root.digest ? root : (table.tagged(ref) ?? fail('not_found', `${ref} names nothing that refers to it`)),
+  }
+}
+
+/** Brings what refers to the image, and to those of its index that are here. */
+export async function takeReferrers(
+  parts: Parts,
+  from: ReadOnlyTarget,
+  root: Descriptor,
+  options: ReceiveOptions & { readonly lease: Lease },
+): Promise<readonly Descriptor[]> {
+  const { platforms: _, tag: _tag, image: _image, all: _all, ...rest } = options
+  const documents = [root, ...(await childrenOf(await parts.store(), root))]
+  return copyReferrers(from, await referrerTarget(parts, options.lease), documents, rest)
+}
+
+async function childrenOf(store: ContentProvider, root: Descriptor): Promise<readonly Descriptor[]> {
+  if (!isIndex(root.mediaType)) return []
+  const { manifests } = parseIndex(await readDocument(store, root), root.mediaType)
+  return onlyPresent(store)(manifests, root)
 }

@@ -40,7 +40,7 @@ export { mergeRegistriesConf, parseRegistriesConf } from './config/registriescon
 export type { MirrorRule, RegistriesConf, RegistryRule } from './config/registriesconf.ts'
 export { attach, discover, putArtifact } from './copy/attach.ts'
 export type { Artifact, AttachedFile, Attachment, DiscoverCall, Discovered } from './copy/attach.ts'
-export { copyAllTags, copyImage } from './copy/copyimage.ts'
+export { copyAllTags, copyImage, copyReferrers } from './copy/copyimage.ts'
 export type { CopiedImage, CopyImageOptions } from './copy/copyimage.ts'
 export { fetchBlob } from './copy/fetchblob.ts'
 export { somePlatforms } from './copy/platforms.ts'

@@ -1,10 +1,11 @@
 import { isCode } from '#base'
-import { acquireLease, readGraph, type Lease } from '#content'
+import { acquireLease, openReferrers, readGraph, type Lease } from '#content'
 import { familiarRepository, formatReference, parseReference } from '#oci'
 import type { Descriptor, Digest, Reference } from '#oci'
 import { bringImage, giveName } from '../../image/bring.ts'
 import { imageContent } from '../../image/content.ts'
 import { factsFor } from '../../image/facts.ts'
+import { localReferrers } from '../../image/referrers.ts'
 import type { Parts } from '../../parts.ts'
 import { rememberPulled } from '../pulledtable.ts'
 import { sourceOf } from '../push.ts'
@@ -16,6 +17,8 @@ const REMEMBERED = 200
 interface Held {
   readonly lease: Lease
   readonly image: Promise<NodeImage>
+  /** Rows of the store's referrers when it was read. */
+  readonly referrers: number
 }
 
 /** A layer that was built here is compressed when its image is first asked for, and kept so while the image has a name. */
@@ -31,13 +34,15 @@ export async function nodeImages(parts: Parts): Promise<NodeImages> {
   }
   const hold = async (root: Descriptor): Promise<NodeImage> => {
     const known = held.get(root.digest)
-    if (known) return known.image
+    const { count } = openReferrers(parts.db)
+    if (known?.referrers === count) return known.image
+    if (known) await drop(root.digest)
     for (const digest of held.keys())
       if (held.size >= REMEMBERED || table.withDigest(digest).length === 0) await drop(digest)
     const lease = acquireLease(parts.db, 'registry serve')
     lease.add(root.digest)
     const image = read(parts, root, lease)
-    held.set(root.digest, { lease, image })
+    held.set(root.digest, { lease, image, referrers: count })
     image.catch(() => drop(root.digest))
     return image
   }
@@ -69,7 +74,26 @@ export async function nodeImages(parts: Parts): Promise<NodeImages> {
 
 async function read(parts: Parts, root: Descriptor, lease: Lease): Promise<NodeImage> {
   const source = await sourceOf(parts, root, { lease })
-  return { root: source.root, content: source.content, ...(await readGraph(source.content, [source.root])) }
+  const graph = await readGraph(source.content, [source.root])
+  const listed = await localReferrers(parts)
+  const referrers = new Map<Digest, readonly Descriptor[]>()
+  const found: Descriptor[] = []
+  for (const queue = [...graph.documents.keys()]; queue.length > 0;) {
+    const digest = queue.shift()!
+    if (referrers.has(digest)) continue
+    const those = await Array.fromAsync(listed.referrers({ mediaType: source.root.mediaType, digest, size: 0 }))
+    referrers.set(digest, those)
+    found.push(...those)
+    queue.push(...those.map((d) => d.digest))
+  }
+  const more = await readGraph(source.content, found)
+  return {
+    root: source.root,
+    content: source.content,
+    documents: new Map([...graph.documents, ...more.documents]),
+    leaves: new Map([...graph.leaves, ...more.leaves]),
+    referrers,
+  }
 }
 
 /** True once the image is ready to run under its name. */

@@ -91,6 +91,11 @@ export function localRepositories(base: Repositories, images: NodeImages, blobs:
       images.untag(name, wanted)
       return base.moveTag(name, wanted, digest)
     },
+    referrers: async (name, subject, page = {}) => {
+      const shown = (await search(name, ({ referrers }) => referrers.get(subject))) ?? []
+      const all = new Map([...(await base.referrers(name, subject, page)), ...shown].map((d) => [d.digest, d]))
+      return pageOf(new Set(all.keys()), page).map((digest) => all.get(digest as Digest)!)
+    },
     untag: async (name, wanted) => {
       const shown = images.untag(name, wanted)
       return (await base.untag(name, wanted)) || shown

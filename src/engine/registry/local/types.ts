@@ -1,5 +1,5 @@
 import type { ContentProvider, Graph } from '#content'
-import type { Descriptor } from '#oci'
+import type { Descriptor, Digest } from '#oci'
 
 /** A node's images, as a registry's repositories show them. */
 export interface NodeImages extends AsyncDisposable {
@@ -24,6 +24,8 @@ export interface NodeName {
 /** An image as it would be pushed: the layers that were made here are compressed. */
 export interface NodeImage extends Graph {
   readonly root: Descriptor
+  /** What refers to each of its documents, and to those. */
+  readonly referrers: ReadonlyMap<Digest, readonly Descriptor[]>
   /** Where all of it can be read, from the beginning. */
   readonly content: ContentProvider
 }

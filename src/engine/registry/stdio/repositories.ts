@@ -1,10 +1,11 @@
-import { acquireLease, unionProvider, type ImageNames, type Lease } from '#content'
+import { acquireLease, openReferrers, unionProvider, type ImageNames, type Lease } from '#content'
 import { familiarRepository, formatReference, MediaType, parseReference } from '#oci'
 import type { Descriptor, Digest, Reference } from '#oci'
 import { describeManifest, type Repositories, type RegistryStorage, type Tagged } from '#registry/server'
 import { bringImage, giveName } from '../../image/bring.ts'
 import { imageContent } from '../../image/content.ts'
 import { factsFor } from '../../image/facts.ts'
+import { localReferrers, tiedTo } from '../../image/referrers.ts'
 import type { Parts } from '../../parts.ts'
 
 /**
@@ -14,6 +15,7 @@ import type { Parts } from '../../parts.ts'
  */
 export async function nodeRepositories(parts: Parts, storage: RegistryStorage, lease: Lease): Promise<Repositories> {
   const names = await parts.names()
+  const [table, listed] = [openReferrers(parts.db), await localReferrers(parts)]
   const { blobs } = storage
   const tags = (name: string): readonly Tagged[] => taggedIn(names, name)
   return {
@@ -30,23 +32,43 @@ export async function nodeRepositories(parts: Parts, storage: RegistryStorage, l
       const bytes = await blobs.document(digest)
       return bytes && describeManifest(bytes, digest, null).record
     },
-    linkManifest: async (_, digest) => lease.add(digest),
+    linkManifest: async (_, digest, { subject }, referrer) => {
+      lease.add(digest)
+      if (subject && referrer) table.add(subject, referrer)
+    },
     unlinkManifest: async () => false,
     manifests: async () => [],
-    tag: async (name, tag) => tags(name).find((tagged) => tagged.tag === tag),
+    tag: async (name, tag) => {
+      const tied = table.tagged(tag)
+      if (tied) return { tag, digest: tied.digest, moved: 0 }
+      return tags(name).find((tagged) => tagged.tag === tag)
+    },
     tags: async (name, page = {}) => paged(tags(name), page),
     tagNames: async (name, page = {}) => paged(tags(name), page).map(({ tag }) => tag),
     moveTag: async (name, tag, digest) => {
       const bytes = await blobs.document(digest)
       if (!bytes) return false
       const { mediaType } = describeManifest(bytes, digest, null).record
+      const subject = tiedTo(tag)
+      if (subject) {
+        table.add(subject, { mediaType, digest, size: bytes.length }, tag)
+        return true
+      }
       await layOut(parts, { ...parseReference(name), tag }, { mediaType, digest, size: bytes.length })
       return true
     },
     untag: async () => false,
     untagUnmoved: async () => false,
     expireManifest: async () => false,
-    referrers: async () => [],
+    referrers: async (_, subject, { after = '', limit } = {}) => {
+      const found = await Array.fromAsync(
+        listed.referrers({ mediaType: MediaType.ociManifest, digest: subject, size: 0 }),
+      )
+      return found
+        .filter(({ digest }) => digest > after)
+        .toSorted((a, b) => (a.digest < b.digest ? -1 : 1))
+        .slice(0, limit)
+    },
   }
 }
 

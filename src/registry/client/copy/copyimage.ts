@@ -50,9 +50,19 @@ export async function copyImage(
 ): Promise<CopiedImage> {
   const copy = new ImageCopy(from, to, options)
   await copy.graph(root)
-  const referrers = options.referrers ? await copy.referrers(root) : []
+  const referrers = options.referrers ? await copy.referrers([root]) : []
   for (const tag of options.tags ?? []) await to.tag(root, tag, options)
   return { root, mounted: copy.mounted, referrers }
+}
+
+/** Copies what refers to manifests that are there already; returns it. */
+export async function copyReferrers(
+  from: ReadOnlyTarget,
+  to: Target,
+  subjects: readonly Descriptor[],
+  options: CopyImageOptions = {},
+): Promise<readonly Descriptor[]> {
+  return new ImageCopy(from, to, options).referrers(subjects)
 }
 
 /** Copies every tag of a repository; returns their number. */
@@ -116,10 +126,10 @@ class ImageCopy {
   }
 
   /** Referrers of everything that was copied, and theirs. */
-  async referrers(root: Descriptor): Promise<readonly Descriptor[]> {
+  async referrers(roots: readonly Descriptor[]): Promise<readonly Descriptor[]> {
     const copied: Descriptor[] = []
     const asked = new Set<Digest>()
-    for (const queue = [root, ...this.#documents.values()]; queue.length > 0;) {
+    for (const queue = [...roots, ...this.#documents.values()]; queue.length > 0;) {
       const subject = queue.shift()!
       if (asked.has(subject.digest)) continue
       asked.add(subject.digest)
