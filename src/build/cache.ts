@@ -79,10 +79,10 @@ export function openCache(db: Database, layers: LayerStore, lease: Lease): Build
  * Whether a record still says this, and every layer is there; if so, it counts as used. For whoever holds the write lock
  * and keeps the layers by other means before letting it go.
  */
-export function useRecord(db: Database, layers: LayerStore, key: Digest, stack: Stack): boolean {
+export function useRecord(db: Database, isThere: (layer: Digest) => boolean, key: Digest, stack: Stack): boolean {
   db.schema(SCHEMA)
   const row = db.get<{ layers: string }>('SELECT layers FROM cache_record WHERE key = ?', key)
-  if (row?.layers !== JSON.stringify(stack) || !stack.every((layer) => layers.stat(layer) !== undefined)) return false
+  if (row?.layers !== JSON.stringify(stack) || !stack.every(isThere)) return false
   db.run('UPDATE cache_record SET used = ? WHERE key = ?', Date.now(), key)
   return true
 }

@@ -1,6 +1,7 @@
 import type { Call } from '#base'
 import { exported, readGiven, RememberedBuilds, tellCached, useRecord, type Given, type SolvedBuild } from '#build'
 import { familiarName, parseReference, type Digest } from '#oci'
+import { layersThere } from '#snapshot'
 import { newId } from '../container/name.ts'
 import type { Parts } from '../parts.ts'
 import type { Built } from '../types.ts'
@@ -22,14 +23,15 @@ export async function rebuilt(parts: Parts, request: BuildRequest, call?: Call):
   const text = given && new RememberedBuilds(parts.db).get(given)
   if (!given || text === undefined) return undefined
   const image = JSON.parse(text) as RememberedImage
-  const [store, layers, table] = await Promise.all([parts.store(), parts.layers(), parts.names()])
+  const [store, table] = await Promise.all([parts.store(), parts.names()])
+  const isThere = layersThere({ root: parts.paths.root, db: parts.db })
   for (const { ref, root } of image.bases) if ((await meaning(parts, ref, call)) !== root) return undefined
   if (!(await readsTheSame(parts, given, image, call))) return undefined
   const names = (request.tags ?? []).map(fullName)
   const { root, imageId } = image
   // Nothing is leased: while this process holds the write lock nobody collects, and then a name keeps all of it.
   const isNamed = parts.db.immediate(() => {
-    if (!useRecord(parts.db, layers, image.record, image.layers)) return false
+    if (!useRecord(parts.db, isThere, image.record, image.layers)) return false
     if (!image.blobs.every(({ digest, size }) => store.stat(digest)?.size === size)) return false
     const now = Date.now()
     for (const name of names) table.tag(root, name, now)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { checkCanceled, fail, isCode, type ByteStream, type Call } from '#base'
 import { sized, verified, type ErofsSummary } from '#codec'
 import type { Collectable, ContentStore, Database, StoredBlob } from '#content'
-import { algorithmOf, hexOf, isDigest, parseDigest, type Descriptor, type Digest } from '#oci'
+import { hexOf, isDigest, parseDigest, type Descriptor, type Digest } from '#oci'
 import { lock, lstat, processAlive, processStartTime, tryLock, type FileLock } from '#sys'
 import { fixUpOf } from '../chain/chain.ts'
 import type { LayerFormat, LayerInfo } from '../types.ts'
@@ -12,6 +12,7 @@ import { both, createLayerFile, feed, type LayerFile } from './file.ts'
 import { readTarOf } from './read.ts'
 import { digestsOf, fileSignature, signatureOf } from './signature.ts'
 import { LayerTable, quirksOf, type LayerRow } from './table.ts'
+import { layerPath } from './there.ts'
 import type { DiskLayers, LayerPlace } from './types.ts'
 
 /**
@@ -294,7 +295,7 @@ class FileLayers implements DiskLayers {
   }
 
   #tree(diffId: Digest): string {
-    return join(this.#directory, algorithmOf(parseDigest(diffId)), hexOf(diffId))
+    return layerPath(this.#directory, diffId)
   }
 
   #lock(diffId: Digest, call?: Call): Promise<FileLock> {
