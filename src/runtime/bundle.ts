@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { isErrno } from '#sys'
+import { containerGroup } from './cgroup/mode.ts'
 import type { Seccomp } from './seccomp/profile.ts'
 import { RLIM_INFINITY } from './spec/rlimits.ts'
 import type { Bundle, RuntimeSpec } from './types.ts'
@@ -18,7 +19,7 @@ export interface Dialect {
 
 /** Writes config.json as this runtime likes it best. */
 export async function writeBundle(bundle: Bundle, dialect: Dialect): Promise<void> {
-  const spec = await withSeccomp(bundle.spec, dialect)
+  const spec = withGroup(await withSeccomp(bundle.spec, dialect))
   mkdirSync(bundle.dir, { recursive: true, mode: 0o700 })
   writeFileSync(join(bundle.dir, 'config.json'), encodeSpec(spec), { mode: 0o600 })
 }
@@ -26,6 +27,12 @@ export async function writeBundle(bundle: Bundle, dialect: Dialect): Promise<voi
 /** JSON with the one number written right that no double can hold. */
 export function encodeSpec(spec: unknown): string {
   return JSON.stringify(spec).replaceAll(`:${RLIM_INFINITY}`, `:${NO_LIMIT}`)
+}
+
+function withGroup(spec: RuntimeSpec): RuntimeSpec {
+  const { cgroupsPath } = spec.linux
+  if (cgroupsPath === undefined) return spec
+  return { ...spec, linux: { ...spec.linux, cgroupsPath: containerGroup(cgroupsPath) } }
 }
 
 async function withSeccomp(spec: RuntimeSpec, dialect: Dialect): Promise<RuntimeSpec> {

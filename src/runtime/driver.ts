@@ -4,6 +4,7 @@ import { checkCanceled, CairnError, fail, type Call } from '#base'
 import { inUserNamespace, memfd } from '#sys'
 import { encodeSpec, writeBundle, type Dialect } from './bundle.ts'
 import { hideUnifiedCgroups } from './cgroup/hide.ts'
+import { containerGroup } from './cgroup/mode.ts'
 import { removeCgroups } from './cgroup/tree.ts'
 import { commandOf, startFailure } from './failure.ts'
 import { preflight } from './preflight.ts'
@@ -75,6 +76,7 @@ export function createDriver(options: DriverOptions): RuntimeDriver {
         closeSync(log)
         // Killed half-way through creating, the runtime cannot clean up after itself.
         if (call?.signal?.aborted) await abandon(id, bundle.spec)
+        else await removeOuterGroup(bundle.spec)
       }
     },
 
@@ -123,6 +125,11 @@ export function createDriver(options: DriverOptions): RuntimeDriver {
       if (code !== 0 && !isUnknown(stderr)) throw complaint(kind, stderr, 'delete', id)
     },
   }
+}
+
+/** A runtime removes the group that it was told of, not the one above that. */
+async function removeOuterGroup({ linux: { cgroupsPath } }: RuntimeSpec): Promise<void> {
+  if (cgroupsPath !== undefined && containerGroup(cgroupsPath) !== cgroupsPath) await removeCgroups(cgroupsPath)
 }
 
 /** How a runtime is told who makes control groups: it, or in a user namespace nobody. */

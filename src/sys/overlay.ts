@@ -40,6 +40,7 @@ export function mountOverlay(mount: OverlayMount): void {
 
 /** False when this kernel knows no fsopen or `lowerdir+`. */
 function byFsopen(mount: OverlayMount): boolean {
+  if (!(checksOptions ??= refusesNonsense())) return false
   const context = trySyscall('fsopen', cstring('overlay'), FSOPEN_CLOEXEC)
   if (context < 0) {
     if (context === -errnoNumber('ENOSYS')) return false
@@ -69,6 +70,22 @@ function byFsopen(mount: OverlayMount): boolean {
     trySyscall('close', context)
   }
 }
+
+/**
+ * Before Linux 6.5 overlayfs read no option before the mount was created: fsconfig took any word for one, `lowerdir+`
+ * too, and creating it failed (Linux 6.1, Debian 12).
+ */
+function refusesNonsense(): boolean {
+  const context = trySyscall('fsopen', cstring('overlay'), FSOPEN_CLOEXEC)
+  if (context < 0) return context !== -errnoNumber('ENOSYS')
+  try {
+    return configure(context, 'cairn-asks') < 0
+  } finally {
+    trySyscall('close', context)
+  }
+}
+
+let checksOptions: boolean | undefined
 
 /** In order; the first is a `lowerdir+`, so that its refusal tells an old kernel. */
 function settings(mount: OverlayMount): (readonly [string, string?])[] {

@@ -34,3 +34,13 @@ export function swapLimited(): boolean {
 export function cgroupPath(id: string): string {
   return `/cairn-${id}`
 }
+
+/**
+ * The group below `path` that a runtime puts the container's processes in. With v2 it is one further down:
+ * systemd takes controllers that no unit asks for away from the children of the root (at `daemon-reload`, or
+ * whenever a unit starts), and limits go with them. It cannot where a child has handed one on (EBUSY,
+ * cgroup-v2.rst "Top-down Constraint"), which runtimes do in every group above the container's.
+ */
+export function containerGroup(path: string, mode: CgroupMode = cgroupMode()): string {
+  return mode === 'v2' ? `${path}/container` : path
+}

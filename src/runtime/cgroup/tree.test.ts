@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { cgroupMode, CGROUP_ROOT } from './mode.ts'
+import { cgroupMode, CGROUP_ROOT, containerGroup } from './mode.ts'
 import { cgroupDirs, cgroupProcesses, killCgroup, removeCgroups } from './tree.ts'
 
 setDefaultTimeout(30_000)
@@ -73,4 +73,9 @@ describe.skipIf(!writable())('control groups (needs root and a writable cgroup f
 
 test.each(['', '/', 'cairn', '/../etc', '/a/../..'])('%j is no group of ours', (path) => {
   expect(() => cgroupDirs(path)).toThrow('no control group')
+})
+test('with v2 a container lies one group below its own, so that controllers stay', () => {
+  expect(containerGroup('/cairn-x', 'v2')).toBe('/cairn-x/container')
+  expect(containerGroup('/cairn-x', 'v1')).toBe('/cairn-x')
+  expect(containerGroup('/cairn-x', 'hybrid')).toBe('/cairn-x')
 })

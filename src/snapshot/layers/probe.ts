@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statS
 import { join } from 'node:path'
 import { fail } from '#base'
 import { fileSink, writeErofs } from '#codec'
-import { attachLoop, bootId, canMount } from '#sys'
+import { attachLoop, bootId, canMount, inUserNamespace } from '#sys'
 import type { LayerFormat } from '../types.ts'
 
 const FORMATS: readonly LayerFormat[] = ['erofs', 'erofs-loop', 'directory']
@@ -23,6 +23,8 @@ export function probeFormat(options: { readonly root: string; readonly run: stri
   const known = readNote(note, about)
   if (known) return known
   const format = tryFormats(join(options.root, 'layers', `probe-${process.pid}`))
+  // Lacking modules may be loaded later: directories are no answer to remember where root could do better.
+  if (format === 'directory' && !inUserNamespace()) return format
   writeFileSync(`${note}.${process.pid}`, `${about}\n${format}\n`)
   renameSync(`${note}.${process.pid}`, note)
   return format
