@@ -1,4 +1,5 @@
 import { must, run } from '#testkit'
+import { cairnIn } from '../cairn.ts'
 import type { Contestant } from '../measure.ts'
 import type { Row } from '../rows.ts'
 import type { Stage } from '../stage.ts'
@@ -7,7 +8,9 @@ import type { Served } from './registries.ts'
 /** Pulls an image that is not there and runs a container from it: until then nothing is proved. */
 function pullAndRun(stage: Stage, { host }: Served, image: string): Contestant[] {
   const name = `${host}/${image}`
-  const { cairn, docker, storage } = stage
+  const { docker, storage } = stage
+  // In a store of its own, in which no layer is yet.
+  const cairn = cairnIn(stage.dir, '-puller')
   const words = (argv: readonly string[]): string => argv.map((word) => `'${word}'`).join(' ')
   const contestant = (
     engine: string,
