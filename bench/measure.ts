@@ -14,10 +14,14 @@ export interface Contestant {
   readonly measure?: (stdout: string) => number
   /** The process whose memory counts, where it is not the command's. */
   readonly server?: number
+  /** A run that fails is counted, not thrown. */
+  readonly mayFail?: boolean
 }
 
 export interface Result {
   readonly name: string
+  /** Runs that succeeded, of those that may fail; the times are theirs, NaN if there are none. */
+  readonly succeeded?: string
   readonly median: number
   readonly low: number
   readonly high: number
@@ -25,8 +29,8 @@ export interface Result {
   readonly rssMb: number | undefined
 }
 
-/** Milliseconds from before a command's spawn to after its end. */
-async function sample(contestant: Contestant): Promise<number> {
+/** Milliseconds from before a command's spawn to after its end; undefined for a failure that is allowed. */
+async function sample(contestant: Contestant): Promise<number | undefined> {
   await contestant.before?.()
   const started = performance.now()
   const child = Bun.spawn([...contestant.argv], {
@@ -38,13 +42,13 @@ async function sample(contestant: Contestant): Promise<number> {
   const printed = contestant.measure && new Response(child.stdout).text()
   const code = await child.exited
   const ms = contestant.measure ? contestant.measure((await printed) ?? '') : performance.now() - started
-  if (code !== 0) {
+  if (code !== 0 && !contestant.mayFail) {
     throw new Error(
       `${contestant.name}: ${contestant.argv.join(' ')} exited with ${code}\n${await new Response(child.stderr).text()}`,
     )
   }
   await contestant.after?.()
-  return ms
+  return code === 0 ? ms : undefined
 }
 
 /**
@@ -52,7 +56,7 @@ async function sample(contestant: Contestant): Promise<number> {
  * spell of the machine falls on all of them. One warm-up round is thrown away.
  */
 export async function race(contestants: readonly Contestant[], rounds: number): Promise<readonly Result[]> {
-  const samples = contestants.map((): number[] => [])
+  const samples = contestants.map((): (number | undefined)[] => [])
   for (let round = -1; round < rounds; round++) {
     for (let turn = 0; turn < contestants.length; turn++) {
       const index = (turn + Math.max(round, 0)) % contestants.length
@@ -62,7 +66,7 @@ export async function race(contestants: readonly Contestant[], rounds: number): 
   }
   const results: Result[] = []
   for (const [index, contestant] of contestants.entries())
-    results.push(summary(contestant.name, samples[index]!, await peakRss(contestant)))
+    results.push(summary(contestant, samples[index]!, await peakRss(contestant)))
   return results
 }
 
@@ -80,15 +84,22 @@ async function peakRss(contestant: Contestant): Promise<number | undefined> {
   try {
     const report = join(dir, 'rss')
     await sample({ ...contestant, argv: ['time', '-f', '%M', '-o', report, ...contestant.argv] })
-    return Number(readFileSync(report, 'utf8')) / 1000
+    // A line that tells of a failure may stand before it.
+    return Number(readFileSync(report, 'utf8').trim().split('\n').at(-1)) / 1000
   } finally {
     rmSync(dir, { recursive: true, force: true })
   }
 }
 
-function summary(name: string, samples: readonly number[], rssMb: number | undefined): Result {
-  const sorted = samples.toSorted((a, b) => a - b)
+function summary(
+  { name, mayFail }: Contestant,
+  samples: readonly (number | undefined)[],
+  rssMb: number | undefined,
+): Result {
+  const sorted = samples.filter((ms) => ms !== undefined).toSorted((a, b) => a - b)
+  const at = (index: number): number => sorted[index] ?? NaN
   const middle = sorted.length >> 1
-  const median = sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
-  return { name, median, low: sorted[0]!, high: sorted.at(-1)!, rssMb }
+  const median = sorted.length % 2 === 1 ? at(middle) : (at(middle - 1) + at(middle)) / 2
+  const times = { median, low: at(0), high: at(sorted.length - 1), rssMb }
+  return mayFail ? { name, succeeded: `${sorted.length} of ${samples.length}`, ...times } : { name, ...times }
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { must, run } from '#testkit'
 import { buildRows } from './build/rows.ts'
 import type { Contestant } from './measure.ts'
+import { faultyRows } from './share/faulty.ts'
 import { pullRows } from './share/pull.ts'
 import { pushRows } from './share/push.ts'
 import { serveRows } from './share/serve.ts'
@@ -140,5 +141,6 @@ export const rows: readonly Row[] = [
   ...buildRows,
   ...pullRows,
   ...pushRows,
+  ...faultyRows,
   ...serveRows,
 ]
