@@ -109,6 +109,8 @@ export {
   socket,
   unixAddress,
 } from './socket.ts'
+export { openReadonlyExecutable } from './readonlyexecutable.ts'
+export type { ReadonlyExecutable } from './readonlyexecutable.ts'
 export { canMount } from './trymount.ts'
 export { getTerminal, isTerminal, makeRaw, setTerminal, setWindowSize, windowSize } from './tty.ts'
 export type { TerminalState, WindowSize } from './tty.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
-import { closeSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, copyFileSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { isCode } from '#base'
 import { tempDir } from '#testkit'
@@ -10,6 +10,7 @@ import { lock, tryLock } from './lock.ts'
 import { attachLoop } from './loop.ts'
 import { hasSyscall } from './namespace.ts'
 import { ready } from './poll.ts'
+import { openReadonlyExecutable } from './readonlyexecutable.ts'
 import * as processes from './process.ts'
 import * as net from './socket.ts'
 import { isTerminal, makeRaw, setTerminal, setWindowSize, windowSize } from './tty.ts'
@@ -25,6 +26,18 @@ function caught(work: () => unknown): unknown {
     return error
   }
 }
+
+test.if(root)('a program from a read-only mount of its own runs, and cannot be written to', () => {
+  using dir = tempDir()
+  const path = join(dir.path, 'sh')
+  copyFileSync('/bin/sh', path)
+  closeSync(openSync(path, 'r+'))
+  using program = openReadonlyExecutable(path)
+  if (!program) return expect(hasSyscall('mount_setattr')).toBe(false)
+  expect(execFileSync(program.path, ['-c', 'echo ran']).toString()).toBe('ran\n')
+  expect(errnoOf(caught(() => openSync(program.path, 'r+')))).toBe('EROFS')
+  expect(openReadonlyExecutable(join(dir.path, 'none'))).toBeUndefined()
+})
 
 test('locks exclude, share and are waited for', async () => {
   using dir = tempDir()
