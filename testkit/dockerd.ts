@@ -16,9 +16,11 @@ export interface Dockerd extends AsyncDisposable {
 /**
  * Starts dockerd without touching the host's own. `network: false` leaves bridges and firewall
  * alone; benchmarks of published ports want them.
- * The data root must not lie on overlayfs or tmpfs, so it is made under /var/tmp.
+ * `args` are more of its own flags. The data root must not lie on overlayfs or tmpfs, so it is made under /var/tmp.
  */
-export async function startDockerd(options: { readonly network?: boolean } = {}): Promise<Dockerd> {
+export async function startDockerd(
+  options: { readonly network?: boolean; readonly args?: readonly string[] } = {},
+): Promise<Dockerd> {
   const root = mkdtempSync('/var/tmp/cairn-dockerd-')
   const socket = join(root, 'docker.sock')
   mkdirSync(join(root, 'config'))
@@ -46,6 +48,7 @@ export async function startDockerd(options: { readonly network?: boolean } = {})
       '--config-file',
       settings,
       ...network,
+      ...(options.args ?? []),
     ],
     { stdin: 'ignore', stdout: 'ignore', stderr: Bun.file(log), env: { ...process.env, HOME: root } },
   )

@@ -3,6 +3,7 @@ import { familiarName, formatReference, parseReference, withDefaultTag } from '#
 import { fetchTransport } from '#registry/client'
 import type { Parts } from '../parts.ts'
 import { sent, streamedSource } from './archive.ts'
+import { openDaemonHost, type DaemonHost } from './daemonhost.ts'
 import type { Destination, Source } from './types.ts'
 
 /** Bytes of what a daemon says. */
@@ -11,7 +12,8 @@ const ANSWER_LIMIT = 1 << 20
 /** An image that a Docker daemon has; it is spooled, since a daemon's tar is read once. */
 export async function daemonSource(parts: Parts, name: string, ref: string, call?: Call): Promise<Source> {
   const wanted = dockerName(ref)
-  const answer = await ask('GET', `/images/${encodeURI(wanted)}/get`, undefined, call)
+  await using daemon = await openDaemonHost()
+  const answer = await ask(daemon, 'GET', `/images/${encodeURI(wanted)}/get`, undefined, call)
   if (!answer.ok) await refuse(answer, `docker has no image ${ref}`)
   const stream = answer.body as unknown as ByteStream
   const source = await streamedSource(parts, name, { stream, name }, undefined, call)
@@ -20,7 +22,7 @@ export async function daemonSource(parts: Parts, name: string, ref: string, call
     : { ...source, image: formatReference(withDefaultTag(parseReference(ref))) }
 }
 
-/** The Docker daemon behind DOCKER_HOST, which loads what it is sent. */
+/** The Docker daemon that docker's command line would ask, which loads what it is sent. */
 export async function daemonDestination(name: string, ref: string): Promise<Destination> {
   const full = formatReference(withDefaultTag(parseReference(ref)))
   return {
@@ -32,7 +34,8 @@ export async function daemonDestination(name: string, ref: string): Promise<Dest
 }
 
 async function load(tar: ByteStream, call?: Call): Promise<void> {
-  const answer = await ask('POST', '/images/load?quiet=1', tar, call)
+  await using daemon = await openDaemonHost()
+  const answer = await ask(daemon, 'POST', '/images/load?quiet=1', tar, call)
   if (!answer.ok) await refuse(answer, 'docker does not load the image')
   // A failure after the first byte comes as one of the JSON lines of a 200.
   const said = text(await collect(answer.body as unknown as ByteStream, ANSWER_LIMIT))
@@ -40,29 +43,27 @@ async function load(tar: ByteStream, call?: Call): Promise<void> {
   if (error !== undefined) fail('unavailable', `docker does not load the image: ${String(JSON.parse(error))}`)
 }
 
-async function ask(method: 'GET' | 'POST', path: string, body?: ByteStream, call?: Call): Promise<Response> {
-  const { base, unix } = endpoint(process.env.DOCKER_HOST)
+async function ask(
+  { base, unix, tls, name }: DaemonHost,
+  method: 'GET' | 'POST',
+  path: string,
+  body?: ByteStream,
+  call?: Call,
+): Promise<Response> {
   // A daemon that writes gigabytes to a slow disk says nothing meanwhile.
-  const send = fetchTransport({ init: () => ({ timeout: false, ...(unix ? { unix } : {}) }) })
+  const send = fetchTransport({
+    init: () => ({ timeout: false, ...(unix ? { unix } : {}), ...(tls ? { tls } : {}) }),
+  })
   const headers = { 'content-type': 'application/x-tar' }
   try {
     return await send({ method, url: `${base}${path}`, signal: call?.signal, ...(body ? { body, headers } : {}) })
   } catch (cause) {
     if (isCode(cause, 'canceled')) throw cause
-    return fail('unavailable', `cannot reach the Docker daemon at ${unix ?? base}: ${messageOf(cause)}`, {
+    return fail('unavailable', `cannot reach the Docker daemon at ${name}: ${messageOf(cause)}`, {
       cause,
       hint: 'is it running? DOCKER_HOST says where it is',
     })
   }
-}
-
-/** `unix:///path`, `tcp://host:port`; Docker's own default. */
-function endpoint(host = ''): { readonly base: string; readonly unix?: string } {
-  if (host === '') return { base: 'http://docker', unix: '/var/run/docker.sock' }
-  if (host.startsWith('unix://')) return { base: 'http://docker', unix: host.slice('unix://'.length) }
-  const tcp = /^(?:tcp|http):\/\/([^/?#@]+)\/?$/.exec(host)?.[1]
-  if (tcp !== undefined && !process.env.DOCKER_TLS_VERIFY) return { base: `http://${tcp}` }
-  return fail('unimplemented', 'DOCKER_HOST: only a Unix socket (unix://) or plain tcp:// is supported')
 }
 
 async function refuse(answer: Response, what: string): Promise<never> {

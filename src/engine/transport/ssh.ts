@@ -4,7 +4,7 @@ import { formatReference, MediaType, parseReference, withDefaultTag, type Descri
 import { NO_CONFIG, openRegistryClient, type Repository } from '#registry/client'
 import { machineConnect } from '../registry/connect.ts'
 import { machineHost } from '../registry/host.ts'
-import { openTunnel, sshCommand, type Tunnel } from '../registry/stdio/tunnel.ts'
+import { openTunnel, sshProgram, type Tunnel } from '../registry/stdio/tunnel.ts'
 import { parseLocation, type Location } from './location.ts'
 import { repositoryDestination, repositorySource } from './registry.ts'
 import type { Destination, Found, ReceiveOptions, Source } from './types.ts'
@@ -101,18 +101,12 @@ async function connected({
   const path = ref.replace(/(?::[^/:@]+)?(?:@.*)?$/, '')
   if (path.includes(':')) fail('invalid_argument', `${formatReference(reference)}: a registry's port has no place here`)
   const domain = domainOf(address)
-  const tunnel = await openTunnel(farCommand(address))
+  const tunnel = await openTunnel(sshProgram(address))
   const client = openRegistryClient({
     config: { ...NO_CONFIG, plainHttp: [domain] },
     connect: machineConnect(machineHost(), { socket: tunnel.socket }),
   })
   return { repository: client.repository(`${domain}/${path}`), tunnel }
-}
-
-/** What starts the far end. CAIRN_SSH replaces `ssh`, as GIT_SSH does for git: a wrapper with options of its own. */
-function farCommand(address: string): readonly string[] {
-  const [program, ...rest] = sshCommand(address)
-  return [process.env.CAIRN_SSH || program!, ...rest]
 }
 
 /** The host as a registry's name, for messages; with a port, so that it reads as one. */

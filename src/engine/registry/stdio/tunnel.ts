@@ -39,9 +39,7 @@ export async function openTunnel(command: readonly string[]): Promise<Tunnel> {
     if (!before || before.ended()) far = startFarEnd(command)
     await far!.then(({ mux }) => mux.open(socket)).catch(() => socket.destroy())
   }
-  // 0700: nobody else gets to dial.
-  const directory = await mkdtemp(join(tmpdir(), `${PREFIX}${ownerTag()}-`))
-  await sweep()
+  const directory = await tunnelDirectory()
   const path = join(directory, 'socket')
   let turn: Promise<void> = Promise.resolve()
   const server = createServer({ allowHalfOpen: true }, (socket: Socket) => {
@@ -60,6 +58,13 @@ export async function openTunnel(command: readonly string[]): Promise<Tunnel> {
       await rm(directory, { recursive: true, force: true })
     },
   }
+}
+
+/** A directory for a socket that nobody else gets to dial (0700). Those of killed processes go. */
+export async function tunnelDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), `${PREFIX}${ownerTag()}-`))
+  await sweep()
+  return directory
 }
 
 /** Removes the directories of tunnels whose process was killed. */
@@ -128,6 +133,12 @@ export function sshCommand(
   const bare = host.replace(/^\[|\]$/g, '')
   // Neither part can begin with a dash: no option of ssh comes out of an address.
   return ['ssh', '-T', ...(port ? ['-p', port] : []), user ? `${user}@${bare}` : bare, ...remote]
+}
+
+/** The same with CAIRN_SSH instead of `ssh`, as GIT_SSH does for git: a wrapper with options of its own. */
+export function sshProgram(address: string, remote?: readonly string[]): readonly string[] {
+  const [program, ...rest] = sshCommand(address, remote)
+  return [process.env.CAIRN_SSH || program!, ...rest]
 }
 
 /** Reads up to the greeting; what followed it already, or undefined where it does not come. */
