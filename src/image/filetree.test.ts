@@ -82,6 +82,18 @@ describe('the file tree over layers', () => {
       },
     ))
 
+  test.each(['none', 'gzip', 'zstd'] as const)('reads files of many chunks out of %s layers', (compression) => {
+    const content = Array.from({ length: 400_000 }, (_, i) => `${i * 7919}\n`).join('')
+    return treeOf(
+      [[fileEntry('before', 'x'), fileEntry('big', content), fileEntry('after', 'y')]],
+      async (tree) => {
+        expect((await read(tree, 'big')) === content).toBe(true)
+        expect(await read(tree, 'after')).toBe('y')
+      },
+      compression,
+    )
+  })
+
   test('what changes its type loses what was below it', () =>
     treeOf(
       [

@@ -194,7 +194,9 @@ async function readContent(layer: Layer, member: TarMember, call?: Call): Promis
     return collect(first(tar, member.size), member.size)
   }
   for await (const { entry, data } of readTar(await layer.tar(call)))
-    if (entry.dataOffset === member.dataOffset && entry.type === 'file') return collect(data, member.size)
+    if (entry.dataOffset === member.dataOffset && entry.type === 'file')
+      // Leaving the loop closes the archive.
+      return await collect(data, member.size)
   return fail('data_loss', `layer ${layer.diffId} no longer has ${member.path}`)
 }
 
