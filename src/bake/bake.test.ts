@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { CairnError } from '#base'
-import { parseOverride, planTargets, printed, readDefinitions, type BakeOptions, type Target } from './index.ts'
+import { parseOverride, planTargets, printed, type BakeOptions, type Target } from './index.ts'
+import { readBakeDefinitions } from './read.ts'
 
-const read = (text: string, options?: BakeOptions, name = 'bake.hcl'): ReturnType<typeof readDefinitions> =>
-  readDefinitions([{ name, text }], options)
+const read = (text: string, options?: BakeOptions, name = 'bake.hcl'): ReturnType<typeof readBakeDefinitions> =>
+  readBakeDefinitions([{ name, text }], options)
 
 /** What an expression comes to, as the text of a build argument. */
 function value(expression: string, head = ''): string | undefined {
@@ -203,7 +204,7 @@ describe('variables', () => {
 })
 
 test('several files are one, later ones over earlier ones', () => {
-  const found = readDefinitions([
+  const found = readBakeDefinitions([
     { name: 'a.hcl', text: 'variable "V" { default = "a" }\ntarget "t" {\n tags = ["x:${V}"]\n args = { A = 1 }\n}' },
     { name: 'b.json', text: '{"V": "b", "target": {"t": {"args": {"B": "2"}}}}' },
   ])
@@ -212,7 +213,7 @@ test('several files are one, later ones over earlier ones', () => {
 
 test('what is printed can be read again', () => {
   const plan = planTargets(read('target "default" { args = { A = "$${x}" }\n}'), [])
-  const again = readDefinitions([{ name: 'p.json', text: JSON.stringify(printed(plan)) }])
+  const again = readBakeDefinitions([{ name: 'p.json', text: JSON.stringify(printed(plan)) }])
   expect(again.targets.get('default')?.args).toEqual({ A: '${x}' })
 })
 

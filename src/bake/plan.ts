@@ -125,7 +125,10 @@ export function printed({ groups, targets }: Plan): object {
     group: sortedObject(groups, (group) => group),
     target: sortedObject(targets, (target) =>
       Object.fromEntries(
-        Object.entries(target).map(([name, value]) => [name, escaped(name === 'ssh' ? keys(value) : value)]),
+        Object.entries(target).map(([name, value]) => [
+          name,
+          escaped(name === 'ssh' ? keys(value) : name === 'attest' ? attests(value) : value),
+        ]),
       ),
     ),
   }
@@ -134,6 +137,13 @@ export function printed({ groups, targets }: Plan): object {
 function keys(entries: unknown): unknown {
   return (entries as readonly Entry[]).map(({ paths, ...rest }) =>
     paths === undefined ? rest : { ...rest, paths: paths.split(',') },
+  )
+}
+
+/** What is disabled is said by a boolean, what is not by nothing. */
+function attests(entries: unknown): unknown {
+  return (entries as readonly Entry[]).map(({ disabled, ...rest }) =>
+    disabled === 'true' ? { ...rest, disabled: true } : rest,
   )
 }
 

@@ -1,6 +1,6 @@
 /**
- * A bake file says what is to be built: *targets*, each one build, and *groups* of them. Files in HCL and JSON are read,
- * merged, and evaluated to plain data; nothing here builds anything.
+ * A bake file says what is to be built: *targets*, each one build, and *groups* of them. Files in HCL, JSON and Compose's YAML are
+ * read, merged, and evaluated to plain data; nothing here builds anything.
  */
 
 /** A file's bytes as text, under the name that messages call it by. */
@@ -68,6 +68,10 @@ export interface Definitions {
 export interface BakeOptions {
   /** What a variable's value is taken from, before its default: `--var`, then the environment. */
   readonly variable?: (name: string) => string | undefined
+  /** The variables that Compose files are interpolated with. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** The text of a file that a Compose file names (`include`, `extends`, `env_file`), or of `.env`; undefined without it. */
+  readonly readFile?: (path: string) => string | undefined
   /** BAKE_LOCAL_PLATFORM and BAKE_CMD_CONTEXT. */
   readonly builtins?: Readonly<Record<string, string>>
 }

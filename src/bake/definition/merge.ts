@@ -40,13 +40,13 @@ function unique(name: keyof Target, items: readonly unknown[]): readonly unknown
   return [...new Map(items.map((item) => [key(item), item])).values()]
 }
 
-/** Lists without what they hold twice, and without what is empty. */
+/** Lists without what they hold twice; nothing that is empty. */
 export function tidied(target: Target): Target {
   return Object.fromEntries(
     Object.entries(target).flatMap(([name, value]): [string, unknown][] => {
       if (Array.isArray(value)) return value.length === 0 ? [] : [[name, unique(name as keyof Target, value)]]
-      if (name === 'contexts') {
-        const kept = Object.entries(value as object).filter(([, context]) => context !== '')
+      if (BY_KEY.has(name as keyof Target)) {
+        const kept = Object.entries(value as object).filter(([, item]) => name !== 'contexts' || item !== '')
         return kept.length === 0 ? [] : [[name, Object.fromEntries(kept)]]
       }
       return [[name, value]]

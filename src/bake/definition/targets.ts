@@ -10,13 +10,15 @@ import type { Workspace } from './workspace.ts'
 /** Targets that a matrix makes are many: an accident must not become millions. */
 const MOST = 10_000
 
-/** Evaluates all targets and groups. A target with a matrix becomes a group of what it makes. */
-export function evaluateBlocks(workspace: Workspace): {
+export interface Blocks {
   readonly targets: ReadonlyMap<string, Target>
   readonly groups: ReadonlyMap<string, Group>
-} {
-  const targets = new Map<string, Target>()
-  const groups = new Map<string, Group>()
+}
+
+/** Evaluates all targets and groups, over those before. A target with a matrix becomes a group of what it makes. */
+export function evaluateBlocks(workspace: Workspace, before?: Blocks): Blocks {
+  const targets = new Map(before?.targets)
+  const groups = new Map(before?.groups)
   for (const [label, blocks] of workspace.blocks.target) {
     const made = blocks.flatMap((block) => variants(block, workspace))
     for (const { name, target } of made) targets.set(name, merge(targets.get(name) ?? {}, target))

@@ -1,10 +1,19 @@
-import { existsSync } from 'node:fs'
-import { collect, fail, text } from '#base'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { collect, fail, reasonOf, text } from '#base'
 import type { BakeFile } from '#bake'
 import { readInput } from '../input.ts'
 
 /** Looked for when no file is named; all that exist are read, in this order. */
-const DEFAULTS = ['docker-bake.json', 'docker-bake.hcl', 'docker-bake.override.json', 'docker-bake.override.hcl']
+const DEFAULTS = [
+  'compose.yaml',
+  'compose.yml',
+  'docker-compose.yml',
+  'docker-compose.yaml',
+  'docker-bake.json',
+  'docker-bake.hcl',
+  'docker-bake.override.json',
+  'docker-bake.override.hcl',
+]
 /** No definition by hand is larger. */
 const MOST = 16 << 20
 
@@ -21,4 +30,16 @@ export async function readBakeFiles(named: readonly string[]): Promise<readonly 
       text: text(await collect(readInput(name), MOST)),
     })),
   )
+}
+
+/** What a Compose file names; undefined when it is not there, or is no file. */
+export function readNamed(name: string): string | undefined {
+  const stats = statSync(name, { throwIfNoEntry: false })
+  if (!stats?.isFile()) return undefined
+  if (stats.size > MOST) return fail('resource_exhausted', `${name} is larger than ${MOST} bytes`)
+  try {
+    return readFileSync(name, 'utf8')
+  } catch (error) {
+    return fail('invalid_argument', `${name}: ${reasonOf(error)}`, { cause: error })
+  }
 }

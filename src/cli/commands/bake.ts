@@ -1,10 +1,19 @@
-import { parseOverride, planTargets, printed, readDefinitions, type BakeOptions, type Plan, type Target } from '#bake'
+import {
+  parseOverride,
+  planTargets,
+  printed,
+  readDefinitions,
+  type BakeOptions,
+  type Definitions,
+  type Plan,
+  type Target,
+} from '#bake'
 import { fail, utf8, type Call } from '#base'
 import type { BakeTarget } from '#engine'
 import { formatPlatform, hostPlatform } from '#oci'
 import { parseArguments } from '../arguments.ts'
 import type { AskedTarget } from '../bake/asking.ts'
-import { readBakeFiles } from '../bake/files.ts'
+import { readBakeFiles, readNamed } from '../bake/files.ts'
 import { buildWords } from '../bake/flags.ts'
 import { listTargets, listVariables } from '../bake/listing.ts'
 import { parseCall, type BuildCall } from '../buildcall/call.ts'
@@ -49,7 +58,7 @@ export const bake: Command = command({
   options,
   refused: { builder: '', policy: '' },
   run: async (context, values, wanted) => {
-    const definitions = readDefinitions(await readBakeFiles(values.file ?? []), bakeOptions(values))
+    const definitions = await readDefinitions(await readBakeFiles(values.file ?? []), bakeOptions(values))
     if (values.list !== undefined) return list(values.list, definitions)
     const plan = planTargets(definitions, wanted, overrides(values))
     if (values.print) return print(JSON.stringify(printed(plan), undefined, 2))
@@ -82,6 +91,8 @@ function bakeOptions(values: Values<typeof options>): BakeOptions {
   const given = pairs(values.var ?? [])
   return {
     variable: (name) => (Object.hasOwn(given, name) ? given[name] : process.env[name]),
+    environment: { ...(process.env as Record<string, string>), ...given },
+    readFile: readNamed,
     builtins: { BAKE_LOCAL_PLATFORM: formatPlatform(hostPlatform()), BAKE_CMD_CONTEXT: 'cwd://' },
   }
 }
@@ -105,7 +116,7 @@ function attestation(value: string): string {
   return /^(0|f|false)$/i.test(value) ? 'disabled=true' : value
 }
 
-function list(what: string, definitions: ReturnType<typeof readDefinitions>): void {
+function list(what: string, definitions: Definitions): void {
   const [kind, ...rest] = what.split(',')
   const type = kind!.replace(/^type=/, '')
   const json = rest.includes('format=json')

@@ -1,16 +1,17 @@
 import { describe, expect, test } from 'bun:test'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseOverride, planTargets, printed, readDefinitions } from '#bake'
 import { goTools, run, tempDir } from '#testkit'
 
 const cases = join(import.meta.dir, 'cases')
+const compose = join(import.meta.dir, 'compose')
 const [buildx] = (await goTools('github.com/docker/buildx', 'v0.38.2', ['cmd/buildx'])) ?? []
 
 /** buildx walks the axes of a matrix in any order, so the order of what it makes says nothing. */
 function sorted(json: string): object {
-  const { group, target } = JSON.parse(json) as { group: Record<string, { targets: string[] }>; target: object }
-  for (const { targets } of Object.values(group)) targets.sort()
+  const { group, target } = JSON.parse(json) as { group: Record<string, { targets: string[] | null }>; target: object }
+  for (const one of Object.values(group)) one.targets = (one.targets ?? []).sort()
   return { group, target }
 }
 
@@ -30,7 +31,7 @@ describe.skipIf(buildx === undefined)('bake files as docker buildx reads them', 
           env: { HOME: home.path },
         })
         expect(code, stderr).toBe(0)
-        const definitions = readDefinitions([{ name: file, text: readFileSync(join(cases, file), 'utf8') }])
+        const definitions = await readDefinitions([{ name: file, text: readFileSync(join(cases, file), 'utf8') }])
         const plan = planTargets(
           definitions,
           [],
@@ -38,4 +39,33 @@ describe.skipIf(buildx === undefined)('bake files as docker buildx reads them', 
         )
         expect(sorted(JSON.stringify(printed(plan)))).toEqual(sorted(stdout))
       })
+})
+
+/** Files of `compose/`, one by one and over each other, with the same environment; `sub/` has what they name. */
+describe.skipIf(buildx === undefined)('compose files as docker buildx reads them', () => {
+  const environment = { SET: 's', EMPTY: '' }
+  const together = [
+    ['reset2.yml', 'over.yml'],
+    ['extends.yml', 'basic.yml', 'anchors.yml'],
+    ['full.yml', 'xbake.yml', 'hosts-map.yml'],
+    ['extends.yml', '../cases/over-compose.hcl'],
+    ['../cases/over-compose.hcl', 'extends.yml'],
+  ]
+  const alone = readdirSync(compose).filter((file) => file.endsWith('.yml') && file !== 'over.yml')
+  for (const files of [...alone.map((file) => [file]), ...together])
+    test(files.join(' '), async () => {
+      using home = tempDir()
+      const { code, stdout, stderr } = await run(
+        [buildx!, 'bake', '--print', ...files.flatMap((file) => ['-f', file])],
+        { cwd: compose, env: { HOME: home.path, ...environment } },
+      )
+      expect(code, stderr).toBe(0)
+      const readFile = (path: string): string | undefined =>
+        existsSync(join(compose, path)) ? readFileSync(join(compose, path), 'utf8') : undefined
+      const definitions = await readDefinitions(
+        files.map((name) => ({ name, text: readFile(name)! })),
+        { environment: { HOME: home.path, ...environment }, readFile },
+      )
+      expect(sorted(JSON.stringify(printed(planTargets(definitions, []))))).toEqual(sorted(stdout))
+    })
 })

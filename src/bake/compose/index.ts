@@ -1,0 +1,45 @@
+import { fail } from '#base'
+import type { BakeFile, Definitions } from '../types.ts'
+import { loadModel, type Environment, type ReadFile } from './load.ts'
+import { targetsOf } from './services.ts'
+import { parseDotenv } from './dotenv.ts'
+import { parseYaml } from './yaml.ts'
+
+/** What Compose files say of builds: a target for every service that has one, all of them the group `default`. */
+export function readCompose(
+  files: readonly BakeFile[],
+  caller: Environment,
+  read: ReadFile,
+): Pick<Definitions, 'targets' | 'groups'> {
+  const environment = { ...callerEnvironment(caller, read), COMPOSE_PROJECT_NAME: 'bake' }
+  const name = projectName(files) ?? caller['COMPOSE_PROJECT_NAME']
+  if (name) environment.COMPOSE_PROJECT_NAME = name
+  const model = loadModel(files, environment, read)
+  if (Object.keys(model.services).length === 0)
+    fail('invalid_argument', `${files.map((file) => file.name).join(', ')}: no services`)
+  const targets = targetsOf(model, environment, read)
+  return { targets, groups: new Map([['default', { targets: [...targets.keys()] }]]) }
+}
+
+/** Whether a file whose name does not tell is one of Compose. */
+export function isCompose(file: BakeFile): boolean {
+  try {
+    return parseYaml(file).some(({ tree }) => Object.hasOwn(tree, 'services'))
+  } catch {
+    return false
+  }
+}
+
+function callerEnvironment(caller: Environment, read: ReadFile): Environment {
+  const text = read('.env')
+  if (text === undefined) return caller
+  const own = parseDotenv({ name: '.env', text }, (name) => (Object.hasOwn(caller, name) ? caller[name] : undefined))
+  return { ...Object.fromEntries(own), ...caller }
+}
+
+/** `name: shop`, of the last file that says one. */
+function projectName(files: readonly BakeFile[]): string | undefined {
+  return files
+    .flatMap((file) => parseYaml(file).map(({ tree }) => tree['name']))
+    .findLast((name) => typeof name === 'string')
+}
