@@ -259,3 +259,17 @@ if (import.meta.main) {
   for (const request of builds) outcomes.push(await once(opened, request))
   await Bun.write(Bun.stdout, JSON.stringify(outcomes))
 }
+
+/** Builds a text in a context of these files. */
+export async function buildOne(
+  lab: BuildLab,
+  text: string,
+  files: Record<string, string | Uint8Array> = {},
+): Promise<LabOutcome> {
+  return (await lab.build({ context: lab.context(files), text }))[0]!
+}
+
+/** Entries of the newest layer. */
+export function topLayer(outcome: LabOutcome | undefined): readonly string[] {
+  return outcome?.layers.at(-1) ?? []
+}
