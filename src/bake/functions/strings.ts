@@ -7,7 +7,9 @@ export const strings: Readonly<Record<string, HclFunction>> = {
   upper: define([text], (s) => s.toUpperCase()),
   lower: define([text], (s) => s.toLowerCase()),
   title: define([text], (s) => s.replace(/[\p{L}\p{N}]+/gu, (word) => word[0]!.toUpperCase() + word.slice(1))),
-  byteslen: define([text], (s) => Buffer.byteLength(s)),
+  // Both take what HCL calls a buffer, and nothing that a file can call makes one.
+  byteslen: noBuffers,
+  bytesslice: noBuffers,
   strlen: define([text], (s) => graphemes(s).length),
   reverse: define([text], (s) => graphemes(s).toReversed().join('')),
   substr: define([text, number, number], (s, from, count) => {
@@ -42,6 +44,10 @@ export const strings: Readonly<Record<string, HclFunction>> = {
     const parts = s.split('/').slice(0, -1).join('/').replace(/\/+/g, '/')
     return parts || (s.startsWith('/') ? '/' : '.')
   }),
+}
+
+function noBuffers(): never {
+  throw new Error('argument 1 must be a buffer, and no function makes one')
 }
 
 function graphemes(s: string): string[] {
