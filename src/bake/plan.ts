@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import { fail } from '#base'
 import { merge, tidied } from './definition/merge.ts'
 import { overridden, type Override } from './definition/override.ts'
@@ -68,7 +69,7 @@ class Planner {
   private target(name: string): Target {
     const { inherits: _, ...own } = this.inherited(name, [])
     const dockerfile = own.dockerfile === undefined || own.dockerfile === '' ? 'Dockerfile' : own.dockerfile
-    return { ...own, context: own.context ?? '.', dockerfile }
+    return { ...own, context: cleaned(own.context ?? '.'), dockerfile }
   }
 
   private inherited(name: string, path: readonly string[]): Target {
@@ -101,6 +102,12 @@ class Planner {
     const found = matches(name, [...groups.keys(), ...targets.keys()])
     return found.length > 0 ? found : fail('not_found', `could not find any target matching '${name}'`)
   }
+}
+
+/** The shortest way to say a path; other contexts as they are. */
+function cleaned(path: string): string {
+  if (/^([a-z-]+:\/\/|git@|github\.com\/)/.test(path)) return path
+  return posix.normalize(path).replace(/(?<=.)\/+$/, '')
 }
 
 /** Names that a pattern of `*`, `?` and `[…]` matches. */

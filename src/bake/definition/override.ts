@@ -13,7 +13,19 @@ export interface Override {
 }
 
 /** What some keys are called besides. */
-const ALIASES: Readonly<Record<string, keyof Target>> = { platform: 'platforms', secrets: 'secret', outputs: 'output' }
+const ALIASES: Readonly<Record<string, keyof Target>> = {
+  annotation: 'annotations',
+  arg: 'args',
+  entitlement: 'entitlements',
+  'extra-host': 'extra-hosts',
+  label: 'labels',
+  outputs: 'output',
+  platform: 'platforms',
+  resource: 'resources',
+  secrets: 'secret',
+  tag: 'tags',
+  ulimit: 'ulimits',
+}
 const MAPS: ReadonlySet<string> = new Set(['args', 'contexts', 'labels', 'extra-hosts', 'resources'])
 const ENTRIES: ReadonlySet<string> = new Set(['attest', 'cache-from', 'cache-to', 'output', 'secret', 'ssh', 'policy'])
 const LISTS: ReadonlySet<string> = new Set([
@@ -24,6 +36,8 @@ const LISTS: ReadonlySet<string> = new Set([
   'tags',
   'ulimits',
 ])
+/** What only a file says. */
+const FIXED: ReadonlySet<string> = new Set(['inherits', 'description', 'dockerfile-inline'])
 /** Whoever gives more of these never means to take away what is there. */
 const ALWAYS_APPENDED: ReadonlySet<string> = new Set(['annotations', 'attest', 'entitlements'])
 
@@ -36,7 +50,7 @@ export function parseOverride(text: string, environment: (name: string) => strin
     return fail('invalid_argument', `invalid override key ${JSON.stringify(left)}`, { hint: 'TARGET.KEY=VALUE' })
   const name = rest.length > 0 ? rest.join('.') : undefined
   if (at >= 0) return { pattern, key, name, value: text.slice(at + 1), append }
-  if (key !== 'args' || name === undefined)
+  if ((key !== 'args' && key !== 'arg') || name === undefined)
     return fail('invalid_argument', `invalid override ${JSON.stringify(text)}`, { hint: 'TARGET.KEY=VALUE' })
   // An argument without a value takes the caller's own, when there is one.
   const value = environment(name)
@@ -49,7 +63,7 @@ export function overridden(target: Target, overrides: readonly Override[]): Targ
   const replaced = new Set<string>()
   for (const override of overrides) {
     out = apply(out, override, replaced)
-    replaced.add(override.key)
+    replaced.add(ALIASES[override.key] ?? override.key)
   }
   return out
 }
@@ -60,7 +74,7 @@ function apply(target: Target, override: Override, replaced: ReadonlySet<string>
     return { ...target, output: shortcut(target.output ?? [], key, boolOf(key, value)) }
   if (key === 'secret' && name !== undefined) return { ...target, secret: resourced(target.secret ?? [], name, value) }
   const field = ALIASES[key] ?? (Object.hasOwn(FIELDS, key) ? (key as keyof Target) : undefined)
-  if (field === undefined || field === 'inherits' || field === 'description')
+  if (field === undefined || FIXED.has(field))
     return fail('invalid_argument', `unknown key ${JSON.stringify(key)} in an override`)
   if (MAPS.has(field)) {
     if (name === undefined) return fail('invalid_argument', `${key} requires a name: TARGET.${key}.NAME=VALUE`)
@@ -69,8 +83,9 @@ function apply(target: Target, override: Override, replaced: ReadonlySet<string>
   if (name !== undefined) return fail('invalid_argument', `${key} takes no name: TARGET.${key}=VALUE`)
   if (field === 'pull' || field === 'no-cache') return { ...target, [field]: boolOf(key, value) }
   if (!LISTS.has(field) && !ENTRIES.has(field)) return { ...target, [field]: value }
+  if (value === '' && !override.append) return { ...target, [field]: [] }
   const items = LISTS.has(field) ? [value] : value === '' ? [] : [entryOf(field, value)]
-  const isAdded = override.append || replaced.has(key) || ALWAYS_APPENDED.has(field)
+  const isAdded = override.append || replaced.has(field) || ALWAYS_APPENDED.has(field)
   const before = isAdded ? ((target[field] as readonly unknown[] | undefined) ?? []) : []
   return { ...target, [field]: [...before, ...items] }
 }

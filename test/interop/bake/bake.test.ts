@@ -21,6 +21,18 @@ describe.skipIf(buildx === undefined)('bake files as docker buildx reads them', 
     [],
     ['*.args.EXTRA=1', '*.platform=linux/arm64,linux/amd64', '*.tags+=more:1', '*.no-cache=true'],
     ['*.output=type=oci,dest=out.tar', '*.push=true', '*.cache-to=type=inline', '*.labels.a=b', '*.pull=false'],
+    [
+      '*.tag=x:1',
+      '*.tags=x:2',
+      '*.arg.B=2',
+      '*.label.c=d',
+      '*.ulimit+=core=1:1',
+      '*.extra-host.h=::1',
+      '*.context=./c/',
+    ],
+    ['annotation', 'attest', 'cache-from', 'entitlements', 'no-cache-filter', 'platform', 'ulimits'].map(
+      (key) => `*.${key}=`,
+    ),
   ]
   for (const file of readdirSync(cases))
     for (const [i, set] of sets.entries())
