@@ -34,10 +34,9 @@ class Planner {
     for (const [name, target] of this.ordered)
       if (!targets.includes(name)) this.ordered.set(name, { ...target, output: [{ type: 'cacheonly' }] })
     const others = names.filter((name) => name !== 'default' || !this.groups.has('default'))
-    if (others.length > 0) {
-      const before = this.groups.get('default')
+    const before = this.groups.get('default')
+    if (before || others.length > 0)
       this.groups.set('default', { ...before, targets: [...new Set([...(before?.targets ?? []), ...others])].sort() })
-    }
     return { groups: this.groups, targets: this.ordered }
   }
 

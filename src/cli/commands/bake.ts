@@ -58,6 +58,7 @@ export const bake: Command = command({
   options,
   refused: { builder: '', policy: '' },
   run: async (context, values, wanted) => {
+    checkLocal(wanted[0])
     const definitions = await readDefinitions(await readBakeFiles(values.file ?? []), bakeOptions(values))
     if (values.list !== undefined) return list(values.list, definitions)
     const plan = planTargets(definitions, wanted, overrides(values))
@@ -123,6 +124,14 @@ function list(what: string, definitions: Definitions): void {
   if (type === 'targets') return listTargets(definitions, json)
   if (type === 'variables') return listVariables(definitions, json)
   fail('invalid_argument', `cannot list ${JSON.stringify(type)}`, { hint: '--list=targets or --list=variables' })
+}
+
+/** Where Docker reads a definition from a repository or a server, it is the first word. */
+function checkLocal(word = ''): void {
+  if (/^(https?:\/\/|git:\/\/|ssh:\/\/|git@|github\.com\/)/.test(word))
+    fail('unimplemented', `${word}: definitions are not read from remote places`, {
+      hint: 'fetch it, or name it as the context of a target',
+    })
 }
 
 /** Whoever grants something that there is not has something else in mind. */
