@@ -44,6 +44,30 @@ describe.skipIf(skipReason('bake', needsRoot(), lacking('crun')))('bake', () => 
     expect(await node.must(['images', '-a', '--format', '{{.Repository}}:{{.Tag}}'])).not.toContain('<none>')
   })
 
+  test('services of a Compose file, with what .env and another file say, under a bake file', async () => {
+    using dir = tempDir()
+    const write = (name: string, text: string): void => writeFileSync(join(dir.path, name), text)
+    write('base.yaml', 'services: {base: {build: {args: {WHO: "${WHO}"}}}}')
+    write('.env', 'WHO=env')
+    write(
+      'compose.yaml',
+      `services:
+  base.v1:
+    extends: {file: base.yaml, service: base}
+    build: {dockerfile_inline: "FROM busybox\\nARG WHO\\nRUN echo $$WHO > /who"}
+  app:
+    image: composed
+    build:
+      dockerfile_inline: "FROM base\\nARG MORE\\nRUN echo $$MORE >> /who"
+      additional_contexts: {base: "service:base.v1"}
+  db: {image: never-pulled}`,
+    )
+    write('docker-bake.hcl', 'target "app" { args = { MORE = "bake" } }')
+    const { code, stderr } = await node.cairn(['bake', '--progress', 'plain'], { cwd: dir.path })
+    expect(code, stderr).toBe(0)
+    expect(await node.must(['run', '--rm', '--network', 'none', 'composed', 'cat', '/who'])).toBe('env\nbake\n')
+  })
+
   test('one failure ends all, and is the one that is told', async () => {
     const { code, stderr } = await bake(`
       group "default" { targets = ["slow", "broken"] }
@@ -63,5 +87,11 @@ describe.skipIf(skipReason('bake', needsRoot(), lacking('crun')))('bake', () => 
     const { code, stderr } = await bake('target "default" { policy = ["x.rego"] }')
     expect(code).toBe(1)
     expect(stderr).toContain('bake default: --policy is not supported')
+  })
+
+  test('a definition from a remote place is refused by name', async () => {
+    const { code, stderr } = await bake('', 'https://host.example/team/app.git', 'app')
+    expect(code).toBe(1)
+    expect(stderr).toContain('https://host.example/team/app.git: definitions are not read from remote places')
   })
 })
