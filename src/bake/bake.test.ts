@@ -89,6 +89,7 @@ describe('expressions', () => {
     ['formattimestamp("YYYY-MM-DD", 86400)', '1970-01-02'],
     ['formattimestamp("X", "2020-02-01T10:11:12Z")', '1580551872'],
     ['convert("5", number) + 1', '6'],
+    ['jsonencode("<&>")', String.raw`"\u003c\u0026\u003e"`],
     ['<<-END\n    a\n      b\n  END', 'a\n  b\n'],
   ])('%s', (expression, expected) => {
     expect(value(expression)).toBe(expected)

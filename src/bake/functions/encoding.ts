@@ -28,7 +28,8 @@ export const encoding: Readonly<Record<string, HclFunction>> = {
       .replaceAll('%20', '+')
       .replace(/[!'()*]/g, hexed),
   ),
-  jsonencode: define([anything], (value) => JSON.stringify(sorted(value))),
+  // Escaped as Go does, so that it can stand in HTML.
+  jsonencode: define([anything], (value) => JSON.stringify(sorted(value)).replace(/[<>&\u2028\u2029]/g, codePoint)),
   jsondecode: define([text], (s) => {
     try {
       return JSON.parse(s) as Value
@@ -50,6 +51,10 @@ export const encoding: Readonly<Record<string, HclFunction>> = {
   uuidv4: define([], () => randomUUID()),
   uuidv5: define([text, text], uuidv5),
   homedir: define([], () => homedir()),
+}
+
+function codePoint(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 function hexed(character: string): string {
