@@ -3,25 +3,30 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Descriptor } from '#oci'
-import { VERSION } from './buildkit.ts'
 import type { Case } from './cases.ts'
 import { isRefused, type Outcome } from './outcome.ts'
 
-/** Raise it when {@link Outcome} or how BuildKit is asked changes. */
+/** Raise it when {@link Outcome} or how a peer is asked changes. */
 const FORM = 1
 
-/** What BuildKit makes of a case is the same every time: it is asked once per machine, version and base images. */
+/** What a peer makes of a case is the same every time: it is asked once per machine, version and base images. */
 export interface Answers {
   has(test: Case): boolean
   get(test: Case, ask: () => Promise<Outcome>): Promise<Outcome>
 }
 
-export function openAnswers(bases: ReadonlyMap<string, Descriptor>): Answers {
-  const cache = join(process.env.CAIRN_FIXTURES ?? join(tmpdir(), 'cairn-fixtures'), 'buildkit-answers')
+/** Who was asked. */
+export interface Peer {
+  readonly name: 'buildkit' | 'buildah'
+  readonly version: string
+}
+
+export function openAnswers(peer: Peer, bases: ReadonlyMap<string, Descriptor>): Answers {
+  const cache = join(process.env.CAIRN_FIXTURES ?? join(tmpdir(), 'cairn-fixtures'), `${peer.name}-answers`)
   mkdirSync(cache, { recursive: true })
   const digests = [...bases.values()].map(({ digest }) => digest)
   const pathOf = ({ dockerfile, args, files, call }: Case): string => {
-    const question = JSON.stringify([FORM, VERSION, digests, dockerfile, args, files, ...(call ? [call] : [])])
+    const question = JSON.stringify([FORM, peer.version, digests, dockerfile, args, files, ...(call ? [call] : [])])
     return join(cache, `${createHash('sha256').update(question).digest('hex').slice(0, 32)}.json`)
   }
   return {

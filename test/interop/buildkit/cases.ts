@@ -11,6 +11,7 @@ import { basename, dirname, join } from 'node:path'
  *     % laxer: yes                             BuildKit refuses it, Cairn does not; why, in a comment above
  *     % times: /x /y/z                         these files' modification times must agree as well
  *     % differs: history                       parts that do not agree, and why, in a comment above
+ *     % buildah: no heredocs                   buildah 1.28 does otherwise, and how: it is not asked
  *     % call: check                            not a build: what --call=check, outline or targets print must agree
  *     % raw: "FROM busybox\r\n"                the Dockerfile as a JSON string, where white space matters
  *     FROM busybox                             the Dockerfile, up to the next line that begins with `--- ` or `=== `
@@ -32,6 +33,8 @@ export interface Case {
   /** Where Cairn refuses it, and a part of its message. */
   readonly fails?: { readonly line: number; readonly text: string }
   readonly buildkitFails: boolean
+  /** What buildah does otherwise, so that it is not asked. */
+  readonly buildah?: string
   readonly call?: string
   readonly times: readonly string[]
   readonly differs: readonly string[]
@@ -87,6 +90,7 @@ function parseCase(block: string, topic: string): Case {
     times: words('times'),
     differs: words('differs'),
     files: files.map(parseFile),
+    ...(settings.has('buildah') ? { buildah: settings.get('buildah')! } : {}),
     ...(settings.has('call') ? { call: settings.get('call')! } : {}),
     buildkitFails: settings.has('fails') || settings.has('laxer'),
     ...(fails ? { fails: { line: Number(fails[1]), text: fails[2]! } } : {}),
