@@ -6,13 +6,13 @@ import type { RegistryConfig, RunningRegistry, S3StorageOptions } from '#registr
 import { lacking, patterned, skipReason } from '#testkit'
 import { driverSuite } from './driversuite.ts'
 import { makeImage, pullImage, pushImage } from './images.ts'
-import { seaweedfs, startS3, versitygw } from './s3server.ts'
+import { radosgw, seaweedfs, startS3, versitygw } from './s3server.ts'
 import type { S3Server } from './s3server.ts'
 
-const lacks = skipReason('storage in an object store', lacking('go'))
+const lacksGo = skipReason('storage in an object store', lacking('go'))
 
-for (const program of [versitygw, seaweedfs]) {
-  const binary = lacks ? undefined : await program.binary()
+for (const program of [versitygw, seaweedfs, radosgw]) {
+  const binary = lacksGo && program !== radosgw ? undefined : await program.binary()
   if (binary !== undefined) storageSuite(program.name, await startS3(program, binary))
 }
 

@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { goTools } from '#testkit'
+import { goTools, must } from '#testkit'
+import { lackingCeph, startCeph } from './radosgw.ts'
 
 export interface S3Server extends AsyncDisposable {
   readonly endpoint: string
@@ -22,6 +23,10 @@ export interface S3Program {
 interface S3Command {
   readonly args: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** Once it answers: makes the bucket, where that takes a request. */
+  readonly ready?: (endpoint: string) => Promise<void>
+  /** Ends what runs beside the program. */
+  readonly stop?: () => Promise<void>
 }
 
 const BUCKET = 'registry'
@@ -78,17 +83,38 @@ export const seaweedfs: S3Program = {
   },
 }
 
+/** Ceph's gateway with a cluster of its own behind it: only with `CAIRN_S3=radosgw` in the environment. */
+export const radosgw: S3Program = {
+  name: 'radosgw',
+  binary: async () => {
+    if (process.env.CAIRN_S3 !== 'radosgw') return undefined
+    const missing = lackingCeph()
+    if (missing.length > 0)
+      throw new Error(`CAIRN_S3=radosgw needs Debian's radosgw, ceph-mon and ceph-osd: no ${missing.join(', ')}`)
+    return 'radosgw'
+  },
+  command: async (_, root, port) => {
+    const { args, stop } = await startCeph({ root, port, monitorPort: await freePort(), key: KEY, secret: SECRET })
+    const empty = `x-amz-content-sha256: ${new Bun.CryptoHasher('sha256').digest('hex')}`
+    const signed = ['-H', empty, '--aws-sigv4', 'aws:amz:us-east-1:s3', '--user', `${KEY}:${SECRET}`]
+    const ready = async (endpoint: string): Promise<void> =>
+      void (await must(['curl', '-sf', '-X', 'PUT', ...signed, `${endpoint}/${BUCKET}`]))
+    return { args, ready, stop }
+  },
+}
+
 /** Starts the program with one bucket, and waits until it answers. */
 export async function startS3(program: S3Program, binary: string): Promise<S3Server> {
   // Extended attributes of users, which tmpfs may lack.
   const root = mkdtempSync('/var/tmp/cairn-s3-')
   const port = await freePort()
-  const { args, env } = await program.command(binary, root, port)
+  const { args, env, ready, stop: stopRest } = await program.command(binary, root, port)
   const child = Bun.spawn([...args], { env: { ...process.env, ...env }, stdout: 'ignore', stderr: 'ignore' })
   const endpoint = `http://127.0.0.1:${port}`
   const stop = async (): Promise<void> => {
     child.kill()
     await child.exited
+    await stopRest?.()
     rmSync(root, { recursive: true, force: true })
   }
   const until = Date.now() + 30_000
@@ -96,6 +122,7 @@ export async function startS3(program: S3Program, binary: string): Promise<S3Ser
     if (Date.now() > until) throw new Error(`${program.name} does not answer`)
     await Bun.sleep(20)
   }
+  await ready?.(endpoint)
   return { endpoint, bucket: BUCKET, accessKeyId: KEY, secretAccessKey: SECRET, [Symbol.asyncDispose]: stop }
 }
 

@@ -100,7 +100,8 @@ export function s3Client(options: S3ClientOptions): S3Client {
         condition === undefined
           ? {}
           : 'ifMatch' in condition
-            ? { 'if-match': condition.ifMatch }
+            ? // Without quotes, as all take it: Ceph's gateway compares it as it comes.
+              { 'if-match': condition.ifMatch.replaceAll('"', '') }
             : { 'if-none-match': '*' }
       const response = await send('PUT', key, { body, headers: { ...headers } })
       await response.body?.cancel()
