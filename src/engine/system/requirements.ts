@@ -50,7 +50,7 @@ function kernel(): Requirement {
     state: 'missing',
     found: `${found}, without ${missing.join(' and ')}`,
     cost: 'containers: paths inside images cannot be resolved safely',
-    cure: 'a kernel of at least 5.11 (Debian 11, Ubuntu 22.04)',
+    cure: 'a kernel of at least 5.11 (Debian 12, Ubuntu 22.04)',
   }
 }
 
