@@ -2,7 +2,6 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 
-const entries = ['src/cli/main.ts', 'src/cli/worker-entry.ts'].filter((path) => Bun.file(path).size > 0)
 // Each build names its source maps anew: those of the last one would pile up.
 mkdirSync('dist', { recursive: true })
 for (const name of readdirSync('dist')) if (name.endsWith('.map')) rmSync(`dist/${name}`)
@@ -21,7 +20,7 @@ const { status } = spawnSync(
     '--compile-jit-policy=20',
     '--no-compile-autoload-bunfig',
     '--no-compile-autoload-dotenv',
-    ...entries,
+    'src/cli/main.ts',
     '--outfile',
     'dist/cairn',
   ],
