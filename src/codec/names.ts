@@ -7,8 +7,9 @@ const REPLACEMENT = '\ufffd'
 const ESCAPE = 0xdc00
 
 /** The name in `bytes[start, end)`. Inverse of {@link encodeName}, whatever the bytes are. */
-export function decodeName(bytes: Buffer, start = 0, end: number = bytes.length): string {
-  const name = bytes.toString('utf8', start, end)
+export function decodeName(bytes: Uint8Array, start = 0, end: number = bytes.length): string {
+  const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const name = buffer.toString('utf8', start, end)
   return name.includes(REPLACEMENT) ? decodeEscaped(bytes, start, end) : name
 }
 
@@ -25,7 +26,7 @@ export function encodeName(name: string): Uint8Array {
 }
 
 /** By hand into UTF-16: hostile names may be long, and a string per byte would cost fifty times as much. */
-function decodeEscaped(bytes: Buffer, start: number, end: number): string {
+function decodeEscaped(bytes: Uint8Array, start: number, end: number): string {
   const units = Buffer.allocUnsafe(2 * (end - start))
   let filled = 0
   for (let at = start; at < end;) {

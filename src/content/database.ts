@@ -1,9 +1,12 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import process from 'node:process'
-import type { SQLInputValue, StatementSync } from 'node:sqlite'
+import type { StatementSync } from 'node:sqlite'
 import { fail } from '#base'
 import { databaseError } from './diskerror.ts'
+
+/** What a statement's parameter may hold. */
+export type SqlValue = null | number | bigint | string | Uint8Array
 
 /**
  * The store's metadata: one SQLite file that many processes share. Each room keeps its own
@@ -16,9 +19,9 @@ export interface Database extends Disposable {
   readonly path: string
   /** Makes a room's tables; cheap when they are there. */
   schema(sql: string): void
-  run(sql: string, ...values: SQLInputValue[]): { readonly changes: number }
-  get<Row>(sql: string, ...values: SQLInputValue[]): Row | undefined
-  all<Row>(sql: string, ...values: SQLInputValue[]): Row[]
+  run(sql: string, ...values: SqlValue[]): { readonly changes: number }
+  get<Row>(sql: string, ...values: SqlValue[]): Row | undefined
+  all<Row>(sql: string, ...values: SqlValue[]): Row[]
   /** Runs `work` in a transaction that holds the write lock; rolls back when it throws. Nested calls join. */
   immediate<T>(work: () => T): T
   close(): void
@@ -53,8 +56,8 @@ export function openDatabase(path: string): Database {
     path,
     schema: (sql) => told(() => db.exec(sql)),
     run: (sql, ...values) => told(() => ({ changes: Number(prepare(sql).run(...values).changes) })),
-    get: <Row>(sql: string, ...values: SQLInputValue[]) => told(() => prepare(sql).get(...values) as Row | undefined),
-    all: <Row>(sql: string, ...values: SQLInputValue[]) => told(() => prepare(sql).all(...values) as Row[]),
+    get: <Row>(sql: string, ...values: SqlValue[]) => told(() => prepare(sql).get(...values) as Row | undefined),
+    all: <Row>(sql: string, ...values: SqlValue[]) => told(() => prepare(sql).all(...values) as Row[]),
     immediate: (work) => {
       if (depth > 0) return work()
       told(() => db.exec('BEGIN IMMEDIATE'))

@@ -189,7 +189,7 @@ function nodeAt(directory: number, parent: string, name: string): TreeNode | und
   if (!stat) return undefined
   const type: TreeNode['type'] = TYPES[stat.mode & FileType.mask] ?? 'socket'
   const node = { path: joinPath(parent, name), type, stat }
-  return type === 'symlink' ? { ...node, target: decodeName(Buffer.from(readlinkAt(directory, name))) } : node
+  return type === 'symlink' ? { ...node, target: decodeName(readlinkAt(directory, name)) } : node
 }
 
 const TYPES: Readonly<Record<number, EntryType | undefined>> = {

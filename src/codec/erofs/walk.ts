@@ -73,8 +73,7 @@ function isSymlink(tree: Tree, node: number): boolean {
 }
 
 function textAt(tree: Tree, start: number, length: number): string {
-  const { bytes } = tree.arena
-  return decodeName(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), start, start + length)
+  return decodeName(tree.arena.bytes, start, start + length)
 }
 
 function refuse(path: string, why: string): never {

@@ -193,7 +193,7 @@ function entryType(stat: Stat): EntryType | undefined {
 }
 
 function target(parent: number, name: string): string {
-  return decodeName(Buffer.from(readlinkAt(parent, name)))
+  return decodeName(readlinkAt(parent, name))
 }
 
 // --- what overlayfs wrote

@@ -58,7 +58,7 @@ export function isWhiteout(place: Place): boolean {
 export function linkTarget(place: Place): string | undefined {
   const stat = statAt(place.directory, place.name)
   if (!stat || (stat.mode & FileType.mask) !== FileType.symlink) return undefined
-  return decodeName(Buffer.from(readlinkAt(place.directory, place.name)))
+  return decodeName(readlinkAt(place.directory, place.name))
 }
 
 /** A symlink, device or fifo; false where a user namespace forbids it. */
