@@ -16,10 +16,14 @@ export interface Dockerd extends AsyncDisposable {
 /**
  * Starts dockerd without touching the host's own. `network: false` leaves bridges and firewall
  * alone; benchmarks of published ports want them.
- * `args` are more of its own flags. The data root must not lie on overlayfs or tmpfs, so it is made under /var/tmp.
+ * `args` are more of its own flags, `env` of its environment. The data root must not lie on overlayfs or tmpfs, so it is made under /var/tmp.
  */
 export async function startDockerd(
-  options: { readonly network?: boolean; readonly args?: readonly string[] } = {},
+  options: {
+    readonly network?: boolean
+    readonly args?: readonly string[]
+    readonly env?: Readonly<Record<string, string>>
+  } = {},
 ): Promise<Dockerd> {
   const root = mkdtempSync('/var/tmp/cairn-dockerd-')
   const socket = join(root, 'docker.sock')
@@ -50,7 +54,7 @@ export async function startDockerd(
       ...network,
       ...(options.args ?? []),
     ],
-    { stdin: 'ignore', stdout: 'ignore', stderr: Bun.file(log), env: { ...process.env, HOME: root } },
+    { stdin: 'ignore', stdout: 'ignore', stderr: Bun.file(log), env: { ...process.env, HOME: root, ...options.env } },
   )
   const stop = async (): Promise<void> => {
     child.kill('SIGTERM')

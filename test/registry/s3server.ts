@@ -117,12 +117,18 @@ export async function startS3(program: S3Program, binary: string): Promise<S3Ser
     await stopRest?.()
     rmSync(root, { recursive: true, force: true })
   }
-  const until = Date.now() + 30_000
-  while (!(await answers(endpoint))) {
-    if (Date.now() > until) throw new Error(`${program.name} does not answer`)
-    await Bun.sleep(20)
+  try {
+    const until = Date.now() + 30_000
+    while (!(await answers(endpoint))) {
+      if (child.exitCode !== null) throw new Error(`${program.name} ended with ${child.exitCode}`)
+      if (Date.now() > until) throw new Error(`${program.name} does not answer`)
+      await Bun.sleep(20)
+    }
+    await ready?.(endpoint)
+  } catch (error) {
+    await stop()
+    throw error
   }
-  await ready?.(endpoint)
   return { endpoint, bucket: BUCKET, accessKeyId: KEY, secretAccessKey: SECRET, [Symbol.asyncDispose]: stop }
 }
 

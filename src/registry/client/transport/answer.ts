@@ -42,8 +42,16 @@ const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
   501: 'unimplemented',
 }
 
+/** For answers to HEAD, which have no words of their own. */
+const STATUS_WORDS: Readonly<Record<number, string>> = {
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'not found',
+  405: 'method not allowed',
+}
+
 const HINTS: Partial<Record<ErrorCode, string>> = {
-  unauthenticated: 'log in first: cairn login HOST',
+  unauthenticated: 'log in as somebody who may do that: cairn login HOST',
   permission_denied: 'this user may not do that here: check the repository’s name and the rights',
 }
 
@@ -53,7 +61,8 @@ export async function answerError(request: RegistryRequest, response: Response):
   const code = codeOf(response.status, codes)
   const hint = response.status === 429 ? 'the registry limits requests: try again later, or log in' : HINTS[code]
   const words = [String(response.status), ...codes].join(' ')
-  const line = `${request.method} ${redactUrl(request.url)}: ${words}${message === '' ? '' : `: ${message}`}`
+  const said = message || (codes.length > 0 ? '' : (STATUS_WORDS[response.status] ?? ''))
+  const line = `${request.method} ${redactUrl(request.url)}: ${words}${said === '' ? '' : `: ${said}`}`
   return new CairnError(code, line, hint === undefined ? {} : { hint })
 }
 
