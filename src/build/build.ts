@@ -4,7 +4,7 @@ import { checksOf, warnOfFindings } from './dockerfile/check/report.ts'
 import { checkPlan } from './dockerfile/check/stage.ts'
 import { planBuild, type Plan } from './dockerfile/plan/plan.ts'
 import { squashedState } from './dockerfile/plan/squash.ts'
-import { epochs } from './epochs.ts'
+import { resolveEpochs } from './epoch/epochs.ts'
 import { exportImages } from './export/images.ts'
 import { exported } from './export/reported.ts'
 import { openContexts } from './opencontexts.ts'
@@ -28,8 +28,9 @@ export async function build(node: BuildHost, options: BuildOptions, call?: Call)
   const bases: BaseMaterial[] = []
   const host = noting(node, bases)
   using session = new BuildSession(host, options, call)
-  const { dockerfile, planned, head, ignored, name, text } = await openContexts(host, options, session, call)
-  const times = epochs(options, head)
+  const opened = await openContexts(host, options, session, call)
+  const { dockerfile, planned, head, ignored, name, text } = opened
+  const times = await resolveEpochs(dockerfile, options, { opened, session }, call)
   const warnings: WarningProgress[] = []
   const noted = keeping(call, warnings)
   const platforms = options.platforms ?? [undefined]
@@ -41,6 +42,7 @@ export async function build(node: BuildHost, options: BuildOptions, call?: Call)
         dockerfile,
         {
           ...options,
+          buildArgs: times.buildArgs,
           ...(platform ? { platform } : {}),
           oneOfSeveral: platforms.length > 1,
           ...(i === 0 ? { observer } : {}),
@@ -89,7 +91,7 @@ export async function build(node: BuildHost, options: BuildOptions, call?: Call)
       const target = plans[0]!.state.vertex
       const [record] = (target && graph.keys.get(target)) ?? []
       const given = directory && givenBuild(options, { text, head, directory }, program)
-      if (!given || !target || record === undefined) return undefined
+      if (!given || !target || record === undefined || times.isDistant) return undefined
       const solved = solvedBuild({ target, record, layers: stacks[0]!, digests: session.digests(), warnings })
       return solved && { given, solved }
     },

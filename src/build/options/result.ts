@@ -6,8 +6,6 @@ export interface ResultOptions {
   readonly labels?: Readonly<Record<string, string>>
   /** One image for each, all solved as one graph; default the host's alone. */
   readonly platforms?: readonly Platform[]
-  /** SOURCE_DATE_EPOCH in seconds; a build argument of that name goes before it, the context's git HEAD after it. */
-  readonly epoch?: number
   /** One layer for everything that the build adds to its base. */
   readonly squash?: boolean
   /** Nobody reads the result: its layers stay in the caches that have them. */

@@ -17,7 +17,6 @@ const PLAIN: ReadonlySet<string> = new Set([
   'cgroupParent',
   'context',
   'dockerfile',
-  'epoch',
   'extraHosts',
   'gitDirectory',
   'labels',

@@ -19,7 +19,7 @@ const FLAGS: ReadonlySet<string> = new Set(['-f', '--build-arg', '--label', '--t
 export function isForBuildah({ name, call, args, buildah, buildkitFails, fails, differs }: Case): boolean {
   const isAgreed = buildkitFails === (fails !== undefined) && !differs.includes('tree')
   const isKnown = args.every((word) => !word.startsWith('-') || FLAGS.has(word.replace(/=.*/s, '')))
-  return !/^(?:check|history):/.test(name) && buildah === undefined && call === undefined && isAgreed && isKnown
+  return !/^(?:check|epoch|history):/.test(name) && buildah === undefined && call === undefined && isAgreed && isKnown
 }
 
 /** What buildah's images have in common with BuildKit's: files, and what a container of the image runs. */

@@ -12,17 +12,17 @@ export interface BuiltImage {
   readonly history: readonly string[]
   /** Path → type, mode, owner, size, digest, link target, xattrs. */
   readonly tree: Readonly<Record<string, string>>
-  /** Path → seconds. */
+  /** Path → seconds; `created` is the config's. */
   readonly times: Readonly<Record<string, number>>
 }
 
 /** Opens an image and describes all of it. */
 export async function describeImage(content: ContentProvider, root: Descriptor): Promise<BuiltImage> {
   const image = await openImage(content, root)
-  const { created: _, history, rootfs, ...config } = image.config
+  const { created, history, rootfs, ...config } = image.config
   const merged = await fileTree(image)
   const tree: Record<string, string> = {}
-  const times: Record<string, number> = {}
+  const times: Record<string, number> = { created: Math.floor(Date.parse(created ?? '') / 1000) }
   for (const entry of merged.entries()) {
     const bytes = entry.type === 'file' ? await merged.readFile(entry.path, 1 << 26) : undefined
     tree[`/${entry.path}`] = describeEntry(entry, bytes)

@@ -78,6 +78,7 @@ class Planner {
     const defaults = platformArgs(hostPlatform(), this.platform, name)
     const { escape } = dockerfile
     this.global = globalScope(defaults, globalArgs, this.buildArgs, escape)
+    setEpoch(this.global, options)
     observer?.file?.({ stages, globalArgs, defaults, global: this.global, escape })
     this.stages = stageTable(stages, this.global, escape)
     checkSources(this.stages, sourcesOf)
@@ -266,6 +267,13 @@ class Planner {
       throw withLocation(error, location)
     }
   }
+}
+
+/** Stages see the number, not what it was taken from; an empty one from outside undoes the file's. */
+function setEpoch(global: Variables, { epoch, buildArgs }: PlanOptions): void {
+  const asked = global.get('SOURCE_DATE_EPOCH') ?? ''
+  if (asked !== '' && epoch !== undefined) global.set('SOURCE_DATE_EPOCH', `${epoch}`)
+  else if (/\D/.test(asked) || buildArgs?.['SOURCE_DATE_EPOCH'] === '') global.delete('SOURCE_DATE_EPOCH')
 }
 
 const LAYERS: ReadonlySet<string> = new Set(['ADD', 'COPY', 'RUN', 'WORKDIR'])

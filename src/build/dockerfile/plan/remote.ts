@@ -17,7 +17,7 @@ export interface RemoteSource {
 /** Tells the sources of an instruction that are URLs from those that are paths (undefined). */
 export function remoteSources(
   instruction: CopyInstruction,
-  context: LayerContext,
+  context: Pick<LayerContext, 'expand' | 'epoch'>,
 ): (text: string) => RemoteSource | undefined {
   const checksum = instruction.checksum === undefined ? '' : context.expand(instruction.checksum)
   const paths = instruction.sources.filter(({ kind }) => kind === 'path')
@@ -38,7 +38,7 @@ export function remoteSources(
 
 type Location = CopyInstruction['statement']['location']
 
-function gitSource(source: GitSource, { epoch }: LayerContext, location: Location): RemoteSource {
+function gitSource(source: GitSource, { epoch }: Pick<LayerContext, 'epoch'>, location: Location): RemoteSource {
   const def = { op: 'git', source, ...(epoch === undefined ? {} : { epoch }) } as const
   const name = `fetch ${withoutCredentials(source.remote)}${source.ref === undefined ? '' : `#${source.ref}`}`
   return { vertex: vertex<Definition>(def, [], { name, location }), item: { path: '/', unpack: false } }

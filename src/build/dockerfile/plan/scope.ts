@@ -19,7 +19,9 @@ export class BuildArgs {
   private readonly asked = new Set<string>()
 
   constructor(values: Readonly<Record<string, string>>) {
-    this.values = new Map(Object.entries(values))
+    const { SOURCE_DATE_EPOCH: epoch, ...others } = values
+    // An empty epoch is none.
+    this.values = new Map(Object.entries(epoch === '' ? others : values))
   }
 
   get(name: string): string | undefined {

@@ -32,13 +32,16 @@ export function languageRequest(values: Values<typeof languageFlags>): Partial<B
   })
 }
 
-/** `NAME=value`, or `NAME` for the caller's own value; one that the caller lacks is left out. */
+/**
+ * `NAME=value`, or `NAME` for the caller's own value; one that the caller lacks is left out. The caller's
+ * SOURCE_DATE_EPOCH counts without being named.
+ */
 function buildArguments(items: readonly string[]): Record<string, string> {
-  return pairs(
-    items.flatMap((item) => {
-      if (item.includes('=')) return [item]
-      const value = process.env[item]
-      return value === undefined ? [] : [`${item}=${value}`]
-    }),
-  )
+  const { SOURCE_DATE_EPOCH: epoch } = process.env
+  const given = items.flatMap((item) => {
+    if (item.includes('=')) return [item]
+    const value = process.env[item]
+    return value === undefined ? [] : [`${item}=${value}`]
+  })
+  return { ...(epoch ? { SOURCE_DATE_EPOCH: epoch } : {}), ...pairs(given) }
 }
