@@ -70,12 +70,16 @@ export function createDriver(options: DriverOptions): RuntimeDriver {
       const log = processFile(undefined)
       const argv = logged('/proc/self/fd/3', ['run', '--bundle', bundle.dir, id])
       const stop = async (): Promise<boolean> => (await command('kill', id, '9')).code === 0
+      let killed = false
       try {
-        return await attend({ kind, argv, io, log, extra: [log], command: commandOf(bundle.spec.process), stop }, call)
+        const what = { kind, argv, io, log, extra: [log], command: commandOf(bundle.spec.process), stop }
+        const ended = await attend(what, call)
+        killed = ended.killed
+        return { code: ended.code }
       } finally {
         closeSync(log)
-        // Killed half-way through creating, the runtime cannot clean up after itself.
-        if (call?.signal?.aborted) await abandon(id, bundle.spec)
+        // Killed, the runtime cannot clean up after itself: not while it creates, nor while its container runs.
+        if (killed || call?.signal?.aborted) await abandon(id, bundle.spec)
         else await removeOuterGroup(bundle.spec)
       }
     },
@@ -98,7 +102,8 @@ export function createDriver(options: DriverOptions): RuntimeDriver {
       try {
         // Extra descriptors are numbered from 3 on, in the order given; the runtime closes them for the process.
         const argv = logged('/proc/self/fd/4', ['exec', '--process', '/proc/self/fd/3', id])
-        return await attend({ kind, argv, io, log, extra: [spec, log], command: commandOf(process) }, call)
+        const { code } = await attend({ kind, argv, io, log, extra: [spec, log], command: commandOf(process) }, call)
+        return { code }
       } finally {
         closeSync(spec)
         closeSync(log)
@@ -151,8 +156,11 @@ interface Attended {
   readonly stop?: () => Promise<boolean>
 }
 
-/** Runs the runtime in the foreground with the container's stdio, and tells its exit from the container's. */
-async function attend(what: Attended, call?: Call): Promise<Exit> {
+/**
+ * Runs the runtime in the foreground with the container's stdio, and tells its exit from the container's. `killed`
+ * is said of the runtime itself, which ends with an exit code whatever ends the container.
+ */
+async function attend(what: Attended, call?: Call): Promise<{ code: number; killed: boolean }> {
   const stream = (value: Stream): number | 'ignore' => (value === 'null' ? 'ignore' : value)
   const { stdin, stdout, stderr } = what.io
   const [path = '', ...args] = what.argv
@@ -175,7 +183,7 @@ async function attend(what: Attended, call?: Call): Promise<Exit> {
     const said = code === 0 ? undefined : complaintIn(what.log)
     if (said !== undefined)
       throw isUnknown(said) ? unknown(what.kind, what.argv.at(-1)) : startFailure(what.kind, said, what.command)
-    return { code }
+    return { code, killed: child.signalCode !== null }
   } finally {
     call?.signal?.removeEventListener('abort', abort)
   }

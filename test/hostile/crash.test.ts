@@ -163,6 +163,34 @@ describe.skipIf(skip)('kill -9', () => {
     expect(await node.must(['ps', '-aq'])).toBe('')
   }, 60_000)
 
+  test('of the runtime that a foreground run waits for', async () => {
+    const child = Bun.spawn(
+      node.argv([
+        'run',
+        '--rm',
+        '--name',
+        'waited',
+        '-p',
+        '127.0.0.1:0:80',
+        'busybox',
+        'sh',
+        '-c',
+        'echo up; exec sleep 1000',
+      ]),
+      { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' },
+    )
+    await sees(child.stdout, child.stderr, 'up')
+    const { Pid } = (await inspect('waited')).State
+    // So that what it leaves has a name.
+    expect(node.leftovers()).not.toEqual([])
+    process.kill(parentOf(Pid), 'SIGKILL')
+    expect(await child.exited).toBe(137)
+    await processEnd(Pid)
+    expect(node.leftovers()).toEqual([])
+    expect(await node.must(['ps', '-aq'])).toBe('')
+    await healthy()
+  }, 60_000)
+
   test('of the monitor', async () => {
     await node.must(['run', '-d', '--name', 'watched', '-p', '127.0.0.1:0:80', 'busybox', 'sleep', '1000'])
     const { Pid } = (await inspect('watched')).State
