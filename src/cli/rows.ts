@@ -1,4 +1,4 @@
-import { formatPorts, type Container, type ImageSummary } from '#engine'
+import { formatPorts, type Container, type ContainerSize, type ImageSummary } from '#engine'
 import { ago, duration, timestamp } from './format/units.ts'
 import { size } from './format/units.ts'
 import type { Row } from './format/list.ts'
@@ -27,12 +27,11 @@ export function status(container: Container, now: number): string {
 /** A container under docker's field names. */
 export function containerRow(
   container: Container,
-  options: { readonly full: boolean; readonly now: number; readonly size?: string },
+  options: { readonly full: boolean; readonly now: number; readonly size?: ContainerSize },
 ): Row {
   const { config } = container
   const line = config.args.map((arg) => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg}'`)).join(' ')
   const shown = options.full ? line : clip(line, 20)
-  const labels = Object.entries(config.labels)
   return {
     ID: options.full ? container.id : shortId(container.id),
     Image: container.image,
@@ -49,13 +48,13 @@ export function containerRow(
     State: container.state,
     Status: status(container, options.now),
     Names: container.name,
-    Labels: labels.map(([key, value]) => `${key}=${value}`).join(','),
+    ...labelFields(config.labels),
     Mounts: config.mounts
       .map((mount) => clip(mount.name ?? (mount.source || mount.target), options.full ? 999 : 15))
       .join(','),
     LocalVolumes: String(config.mounts.filter((mount) => mount.type === 'volume').length),
     Networks: config.network,
-    Size: options.size ?? '0B',
+    Size: options.size ? `${size(options.size.written)} (virtual ${size(options.size.total)})` : '0B',
   }
 }
 
@@ -78,6 +77,16 @@ export function imageRow(
     SharedSize: 'N/A',
     UniqueSize: 'N/A',
     Containers: String(image.containers),
+  }
+}
+
+/** Labels as listings have them: all in one field, and one by its name: `{{.Label "who"}}`. */
+export function labelFields(labels: Readonly<Record<string, string>>): Row {
+  return {
+    Labels: Object.entries(labels)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(','),
+    Label: (name: unknown) => (Object.hasOwn(labels, String(name)) ? labels[String(name)] : ''),
   }
 }
 

@@ -29,6 +29,7 @@ export type {
   ContainerOptions,
   ContainerState,
   Containers,
+  ContainerSize,
   Copied,
   CopyRequest,
   CreateIndex,

@@ -27,7 +27,7 @@ describe('a node', () => {
       )
     expect(await failure(node.containers.stop('nobody'))).toBe('no such container: nobody')
     expect(await failure(node.images.inspect('nothing'))).toBe('no such image: nothing')
-    expect(await failure(node.volumes.inspect('none'))).toBe('get none: no such volume')
+    expect(await failure(node.volumes.inspect('none'))).toBe('no such volume: none')
     expect(await failure(node.containers.create({ image: 'x', network: 'nowhere' }))).toBe('network nowhere not found')
     expect(await failure(node.volumes.create('bad/name'))).toContain('invalid characters')
     expect((await node.networks.list()).map(({ name }) => name)).toEqual(['bridge', 'host', 'none'])

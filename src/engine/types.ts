@@ -335,6 +335,7 @@ export type {
   ContainerOptions,
   ContainerState,
   Containers,
+  ContainerSize,
   DeviceRequest,
   Ended,
   ExecOptions,

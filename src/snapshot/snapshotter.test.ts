@@ -67,6 +67,7 @@ test('usage counts bytes and files, links once', async () => {
   using b = bench()
   expect(await b.snapshots.usage(b.dir).catch((e: unknown) => isCode(e, 'not_found'))).toBe(true)
   mkdirSync(join(b.dir, 'upper/d'), { recursive: true })
+  expect(await b.snapshots.usage(b.dir)).toEqual({ bytes: 0, inodes: 1 })
   writeFileSync(join(b.dir, 'upper/d/file'), 'x'.repeat(10_000))
   writeFileSync(join(b.dir, 'upper/sparse'), '')
   truncateSync(join(b.dir, 'upper/sparse'), 1e9)

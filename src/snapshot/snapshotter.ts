@@ -109,8 +109,10 @@ function usageOf(upper: string): Usage {
       const stat = statAt(directory, name)
       if (!stat || seen.has(stat.ino)) continue
       seen.add(stat.ino)
-      bytes += stat.allocated
-      if ((stat.mode & FileType.mask) !== FileType.directory) continue
+      if ((stat.mode & FileType.mask) !== FileType.directory) {
+        bytes += stat.allocated
+        continue
+      }
       const child = openDirectory(directory, name)
       try {
         walk(child)

@@ -58,7 +58,7 @@ export interface Snapshotter {
   prepare(dir: string, layers: readonly Digest[], options?: PrepareOptions, call?: Call): Promise<RootFs>
   /** A read-only root at `<dir>/rootfs`. */
   view(dir: string, layers: readonly Digest[], call?: Call): Promise<RootFs>
-  /** Bytes and inodes in the writable part of `dir`. */
+  /** The writable part of `dir`: the bytes that its files take on disk (as with Docker, directories take none), and all inodes. */
   usage(dir: string): Promise<Usage>
 }
 

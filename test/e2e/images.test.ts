@@ -55,6 +55,11 @@ describe.skipIf(skip)('images', () => {
     expect(await names()).toEqual(['app:latest', 'busybox:latest', 'other:v1'])
     expect(await node.must(['images', '-q', 'app'])).toBe(`${id.slice(7, 19)}\n`)
     expect(await node.must(['images', '-q', '--no-trunc', '-f', 'label=team=rocks'])).toBe(`${id}\n`)
+    for (const [filter, said] of [
+      ['before=nobody', 'no such image: nobody'],
+      ['dangling=maybe', "invalid filter 'dangling=maybe'"],
+    ] as const)
+      expect((await node.cairn(['images', '-f', filter])).stderr).toStartWith(`cairn: ${said}\n`)
     expect(await node.must(['run', '--rm', '--network', 'none', id.slice(7, 15)])).toBe('content\n')
     expect(await node.must(['inspect', '-f', '{{.Config.Labels.team}} {{json .Config.Cmd}}', 'app'])).toBe(
       'rocks ["cat","/file"]\n',

@@ -263,14 +263,33 @@ describe.skipIf(skip)('ps', () => {
     expect(await names('-a', '-f', 'label=kind=x')).toBe('a1')
     expect(await names('-a', '-f', 'name=^b')).toBe('b1')
     expect(await names('-a', '-f', 'ancestor=busybox')).toBe('b1 a1')
+    expect(await names('-a', '-f', 'before=b1')).toBe('a1')
+    expect(await names('-a', '-f', 'health=none', '-f', 'since=a1')).toBe('b1')
+    for (const wrong of ['status=gone', 'exited=x', 'before=nobody', 'health=fine', 'publish=web', 'name=(']) {
+      const { code, stderr } = await node.cairn(['ps', '-a', '-f', wrong])
+      expect({ wrong, code, lines: stderr.split('\n')[0] }).toEqual({
+        wrong,
+        code: 1,
+        lines: wrong.startsWith('before') ? 'cairn: no such container: nobody' : `cairn: invalid filter '${wrong}'`,
+      })
+    }
+    expect(await node.must(['ps', '--format', 'table {{.Names}}\t{{.Label "kind"}}\t{{.ID}}'])).toMatch(
+      /^NAMES {5}kind {6}CONTAINER ID\na1 {8}x {9}[0-9a-f]{12}\n$/,
+    )
     const rows = (await node.must(['ps', '-a', '--format', 'json']))
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as { Names: string; State: string })
     expect(rows.map((row) => row.State)).toEqual(['exited', 'running'])
     const [head, first] = (await node.must(['ps', '-a'])).split('\n')
-    expect(head).toMatch(/^CONTAINER ID +IMAGE +COMMAND +CREATED +STATUS +PORTS +NAMES$/)
+    expect(head).toMatch(/^CONTAINER ID +IMAGE +COMMAND +CREATED +STATUS +PORTS {5}NAMES$/)
     expect(first).toMatch(/^[0-9a-f]{12} +busybox +"sh -c 'exit 3'" +.* ago +Exited \(3\) .* ago +b1$/)
+    expect(await node.must(['ps', '--format', '{{.Size}}'])).toMatch(/^0B \(virtual [\d.]+MB\)\n$/)
+    await node.must(['exec', 'a1', 'sh', '-c', 'mkdir /d; head -c 200000 /dev/zero > /d/f'])
+    const sizes = '{{.SizeRw}} {{.SizeRootFs}}'
+    const [written, total] = (await node.must(['inspect', '-s', '--format', sizes, 'a1'])).split(' ').map(Number)
+    expect(written).toBeGreaterThanOrEqual(200_000)
+    expect(total! - written!).toBe(Number(await node.must(['image', 'inspect', '--format', '{{.Size}}', 'busybox'])))
     expect((await node.cairn(['ps', '--format', '{{.Nmaes}}'])).stderr).toContain('no field .Nmaes')
   })
 })

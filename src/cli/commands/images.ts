@@ -1,6 +1,7 @@
+import { fail } from '#base'
 import type { ImageSummary } from '#engine'
 import { command, type Command } from '../command.ts'
-import { matchesLabel, parseFilters } from '../flags/filters.ts'
+import { booleanFilter, matchesLabel, parseFilters } from '../flags/filters.ts'
 import { printList } from '../format/list.ts'
 import { print } from '../output.ts'
 import { imageRow, shortId } from '../rows.ts'
@@ -42,7 +43,7 @@ export const images: Command = command({
     const all = await (await context.node()).images.list({ all: values.all === true })
     const full = values['no-trunc'] === true
     const now = Date.now()
-    const shown = all.filter((image) => matches(image, filters, all))
+    const shown = filtered(all, filters)
     const references = [...(filters.get('reference') ?? []), ...(pattern === undefined ? [] : [pattern])]
     if (values.quiet && values.format === undefined && !values.json) {
       for (const image of shown)
@@ -73,19 +74,27 @@ export function matchesReference(name: string, wanted: string): boolean {
   )
 }
 
-function matches(
-  image: ImageSummary,
-  filters: ReadonlyMap<string, readonly string[]>,
+/** What `--filter` leaves of the images. */
+function filtered(
   all: readonly ImageSummary[],
-): boolean {
+  filters: ReadonlyMap<string, readonly string[]>,
+): readonly ImageSummary[] {
   const created = (ref: string): number =>
-    all.find((other) => other.names.some((name) => matchesReference(name, ref)) || other.id.startsWith(`sha256:${ref}`))
-      ?.created ?? Number.NaN
-  for (const [name, wanted] of filters) {
-    if (name === 'dangling' && !wanted.some((value) => (value === 'true') === (image.names.length === 0))) return false
-    if (name === 'label' && !wanted.every((value) => matchesLabel(image.labels, value))) return false
-    if (name === 'before' && !wanted.some((value) => image.created < created(value))) return false
-    if (name === 'since' && !wanted.some((value) => image.created > created(value))) return false
-  }
-  return true
+    (
+      all.find((other) => other.names.some((name) => matchesReference(name, ref))) ??
+      all.find((other) => other.id.startsWith(`sha256:${ref}`)) ??
+      fail('not_found', `no such image: ${ref}`)
+    ).created
+  const values = (name: string): readonly string[] => filters.get(name) ?? []
+  const dangling = values('dangling').map((value) => booleanFilter('dangling', value))
+  const [before, since] = [values('before').map(created), values('since').map(created)]
+  const some = <T>(wanted: readonly T[], holds: (value: T) => boolean): boolean =>
+    wanted.length === 0 || wanted.some(holds)
+  return all.filter(
+    (image) =>
+      some(dangling, (wanted) => wanted === (image.names.length === 0)) &&
+      some(before, (time) => image.created < time) &&
+      some(since, (time) => image.created > time) &&
+      values('label').every((wanted) => matchesLabel(image.labels, wanted)),
+  )
 }

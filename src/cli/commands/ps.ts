@@ -1,9 +1,7 @@
-import type { Container } from '#engine'
 import { command, type Command } from '../command.ts'
-import { matchesLabel, parseFilters } from '../flags/filters.ts'
+import { containerFilter } from '../flags/containerfilter.ts'
 import { parseInteger } from '../flags/quantities.ts'
 import { printList } from '../format/list.ts'
-import { size } from '../format/units.ts'
 import { print } from '../output.ts'
 import { containerRow, shortId } from '../rows.ts'
 
@@ -16,7 +14,8 @@ const COLUMNS = [
   { heading: 'PORTS', field: 'Ports' },
   { heading: 'NAMES', field: 'Names' },
 ]
-const FILTERS = ['ancestor', 'before', 'exited', 'id', 'label', 'name', 'network', 'since', 'status', 'volume']
+/** A template that prints sizes, which are found by looking at every file. */
+const SHOWS_SIZE = /\.Size\b|\bjson \.\W/
 
 export const ps: Command = command({
   usage: '[OPTIONS]',
@@ -45,12 +44,12 @@ export const ps: Command = command({
   max: 0,
   run: async (context, values) => {
     const node = await context.node()
-    const filters = parseFilters(values.filter ?? [], FILTERS)
-    const last = values.latest ? 1 : values.last === undefined ? -1 : parseInteger(values.last, '--last')
-    const every = values.all || last > 0 || filters.has('status') || filters.has('exited')
     const all = await node.containers.list()
+    const filter = containerFilter(values.filter ?? [], all)
+    const last = values.latest ? 1 : values.last === undefined ? -1 : parseInteger(values.last, '--last')
+    const every = values.all || last > 0 || filter.names.has('status') || filter.names.has('exited')
     let shown = all.filter((container) => every || container.state === 'running' || container.state === 'paused')
-    shown = shown.filter((container) => matches(container, filters, all))
+    shown = shown.filter(filter.matches)
     if (last > 0) shown = shown.slice(0, last)
     const full = values['no-trunc'] === true
     if (values.quiet && values.format === undefined && !values.json) {
@@ -58,12 +57,13 @@ export const ps: Command = command({
       return
     }
     const now = Date.now()
+    const sized = values.size === true || SHOWS_SIZE.test(values.format ?? '')
     const rows = await Promise.all(
       shown.map(async (container) =>
         containerRow(container, {
           full,
           now,
-          ...(values.size ? { size: size(await node.containers.size(container.id)) } : {}),
+          ...(sized ? { size: await node.containers.size(container.id) } : {}),
         }),
       ),
     )
@@ -76,49 +76,3 @@ const MORE_HEADINGS = [
   { heading: 'CREATED AT', field: 'CreatedAt' },
   { heading: 'LOCAL VOLUMES', field: 'LocalVolumes' },
 ]
-
-function matches(
-  container: Container,
-  filters: ReadonlyMap<string, readonly string[]>,
-  all: readonly Container[],
-): boolean {
-  const created = (ref: string): number =>
-    all.find((other) => other.name === ref || other.id.startsWith(ref))?.created ?? Number.NaN
-  const { config } = container
-  for (const [name, wanted] of filters) {
-    const holds = (value: string): boolean => {
-      switch (name) {
-        case 'status':
-          return container.state === value
-        case 'exited':
-          return container.state === 'exited' && container.exitCode === Number(value)
-        case 'name':
-          return new RegExp(value).test(container.name)
-        case 'id':
-          return container.id.startsWith(value)
-        case 'label':
-          return matchesLabel(config.labels, value)
-        case 'network':
-          return config.network === value
-        case 'volume':
-          return config.mounts.some((mount) => mount.name === value || mount.target === value || mount.source === value)
-        case 'ancestor':
-          return (
-            container.image === value ||
-            config.imageId === value ||
-            shortId(config.imageId) === value ||
-            container.image.startsWith(`${value}:`)
-          )
-        case 'before':
-          return container.created < created(value)
-        case 'since':
-          return container.created > created(value)
-        default:
-          return false
-      }
-    }
-    // Docker: labels must all match, of other filters one value is enough.
-    if (!(name === 'label' ? wanted.every(holds) : wanted.some(holds))) return false
-  }
-  return true
-}

@@ -1,9 +1,10 @@
 import { command, type Command } from '../command.ts'
 import { each } from '../each.ts'
 import { pairs } from '../flags/environment.ts'
-import { matchesLabel, parseFilters } from '../flags/filters.ts'
+import { booleanFilter, matchesLabel, parseFilters } from '../flags/filters.ts'
 import { printEach, printList } from '../format/list.ts'
 import { print } from '../output.ts'
+import { labelFields } from '../rows.ts'
 
 export const volumeCreate: Command = command({
   usage: '[OPTIONS] [VOLUME]',
@@ -40,7 +41,7 @@ export const volumeLs: Command = command({
     const filters = parseFilters(values.filter ?? [], ['dangling', 'label', 'name'])
     const volumes = (await (await context.node()).volumes.list()).filter(
       (volume) =>
-        (filters.get('dangling') ?? []).every((value) => (value === 'true') === (volume.users === 0)) &&
+        (filters.get('dangling') ?? []).every((value) => booleanFilter('dangling', value) === (volume.users === 0)) &&
         (filters.get('name') ?? ['']).some((name) => volume.name.includes(name)) &&
         (filters.get('label') ?? []).every((wanted) => matchesLabel(volume.labels, wanted)),
     )
@@ -52,9 +53,7 @@ export const volumeLs: Command = command({
           Name: volume.name,
           Mountpoint: volume.path,
           Scope: 'local',
-          Labels: Object.entries(volume.labels)
-            .map(([k, v]) => `${k}=${v}`)
-            .join(','),
+          ...labelFields(volume.labels),
           Links: String(volume.users),
         })),
         [

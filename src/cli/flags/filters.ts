@@ -20,6 +20,19 @@ export function parseFilters(
   return filters
 }
 
+/** A value that its filter cannot have; `known` are those that it can. */
+export function invalidFilter(name: string, value: string, known: readonly string[] = []): never {
+  const hint = known.length > 0 ? { hint: `one of ${known.join(', ')}` } : {}
+  return fail('invalid_argument', `invalid filter '${name}=${value}'`, hint)
+}
+
+/** Docker's `true` and `false` of filters, which may be said as numbers. */
+export function booleanFilter(name: string, value: string): boolean {
+  if (value === 'true' || value === '1') return true
+  if (value === 'false' || value === '0') return false
+  return invalidFilter(name, value, ['true', 'false'])
+}
+
 /** `label=key` or `label=key=value`. */
 export function matchesLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
   const equals = wanted.indexOf('=')

@@ -69,8 +69,12 @@ function run(pipe: Pipe, dot: unknown, scope: Scope): unknown {
       if (!called)
         fail('invalid_argument', `template parsing error: function ${JSON.stringify(first.name)} not defined`)
       result = called(...given)
-    } else if (given.length > 0) fail('invalid_argument', "template: can't give argument to non-function")
-    else result = valueOf(first, dot, scope)
+      continue
+    }
+    const value = valueOf(first, dot, scope)
+    if (typeof value === 'function') result = (value as (...values: unknown[]) => unknown)(...given)
+    else if (given.length > 0) fail('invalid_argument', "template: can't give argument to non-function")
+    else result = value
   }
   return result
 }

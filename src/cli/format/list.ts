@@ -41,11 +41,16 @@ export function printList(
   const parts = parseTemplate(template.replace(/^table\s+/, ''))
   const titles = Object.fromEntries([...(options.headings ?? []), ...columns].map((c) => [c.field, c.heading]))
   const headings = new Proxy(titles, {
-    get: (target, key) => target[String(key)] ?? String(key).toUpperCase(),
+    get: (target, key) => (key === 'Label' ? labelHeading : (target[String(key)] ?? String(key).toUpperCase())),
     getOwnPropertyDescriptor: () => ({ configurable: true, enumerable: true }),
     has: () => true,
   })
   printTable([headings, ...rows].map((row) => evaluate(parts, row).split('\t')))
+}
+
+/** `{{.Label "com.example.made-by"}}` stands over its column as `made by`. */
+function labelHeading(name: unknown): string {
+  return String(name).replace(/^.*\./, '').replace(/[-_]/g, ' ')
 }
 
 /** A template's text for each value, a line each. */
@@ -54,14 +59,17 @@ export function printEach(values: readonly unknown[], template: string): void {
   for (const value of values) print(evaluate(parts, value))
 }
 
+/** Cells that a column of docker's takes at least, its blanks included. */
+const NARROWEST = 10
+
 /** Columns padded to their widest cell and three blanks, as docker's are. */
 function printTable(lines: readonly (readonly string[])[]): void {
   const widths: number[] = []
   for (const line of lines)
-    for (const [i, text] of line.entries()) widths[i] = Math.max(widths[i] ?? 0, Bun.stringWidth(text))
+    for (const [i, text] of line.entries()) widths[i] = Math.max(widths[i] ?? NARROWEST, Bun.stringWidth(text) + 3)
   const padded = lines.map((line) =>
     line
-      .map((text, i) => (i === line.length - 1 ? text : text + ' '.repeat(widths[i]! + 3 - Bun.stringWidth(text))))
+      .map((text, i) => (i === line.length - 1 ? text : text + ' '.repeat(widths[i]! - Bun.stringWidth(text))))
       .join('')
       .trimEnd(),
   )

@@ -11,6 +11,7 @@ const data = {
   Empty: '',
   Labels: { b: '2', a: '1' },
   Tags: ['x', 'y'],
+  Label: (name: string) => `<${name}>`,
   Nested: { Ports: { '80/tcp': [{ HostPort: '8080' }] }, Flag: true },
 }
 const show = (template: string): string => evaluate(parseTemplate(template), data)
@@ -39,6 +40,7 @@ describe('templates', () => {
     ['a {{- .Name -}} b', 'awebb'],
     ['{{/* a comment */}}{{"}}"}}{{`raw\\n`}}', '}}raw\\n'],
     ['{{println "a" "b"}}', 'a b\n'],
+    ['{{.Label "a.b"}}{{(.Label .Name) | upper}}', '<a.b><WEB>'],
   ]
   for (const [template, text] of cases)
     test(template, () => {

@@ -1,7 +1,7 @@
 import type { Parts } from '../parts.ts'
 import type { Paths } from '../paths.ts'
-import type { Container } from '../types.ts'
-import { size } from './size.ts'
+import type { Container, ContainerSize } from '../types.ts'
+import { size as sizeOf } from './size.ts'
 import { containerOf } from './table.ts'
 
 export async function inspect(parts: Parts, ref: string, options: { readonly size?: boolean } = {}): Promise<object> {
@@ -11,11 +11,11 @@ export async function inspect(parts: Parts, ref: string, options: { readonly siz
     const state = await (await parts.runtime(record.config.options.runtime)).state(record.id)
     if (state) container = { ...container, pid: state.pid }
   }
-  return inspectContainer(container, parts.paths, options.size ? { size: await size(parts, record.id) } : {})
+  return inspectContainer(container, parts.paths, options.size ? await sizeOf(parts, record.id) : undefined)
 }
 
 /** A container in the shape of Docker's `inspect`: the members that people and programs read. */
-export function inspectContainer(container: Container, paths: Paths, more: { readonly size?: number } = {}): object {
+export function inspectContainer(container: Container, paths: Paths, size?: ContainerSize): object {
   const { config, id } = container
   const { options } = config
   const [path = '', ...args] = config.args
@@ -39,7 +39,7 @@ export function inspectContainer(container: Container, paths: Paths, more: { rea
       Name: 'overlay',
       Data: { UpperDir: `${paths.container(id)}/upper`, WorkDir: `${paths.container(id)}/work` },
     },
-    ...(more.size === undefined ? {} : { SizeRw: more.size }),
+    ...(size && { SizeRw: size.written, SizeRootFs: size.total }),
     Mounts: config.mounts.map((mount) => ({
       Type: mount.type,
       ...(mount.name === undefined ? {} : { Name: mount.name, Driver: 'local' }),

@@ -3,7 +3,7 @@ import type { Parts } from '../parts.ts'
 import type { Container, Pruned } from '../types.ts'
 import { fromEarlierBoot, processLives } from './identity.ts'
 import { remove } from './remove.ts'
-import { size } from './size.ts'
+import { written } from './size.ts'
 import { containerOf, type ContainerRecord } from './table.ts'
 
 /** A container that was made a moment ago is about to be started by whoever made it. */
@@ -22,7 +22,7 @@ export async function prune(
   let bytes = 0
   for (const record of parts.containers.list()) {
     if (!isStopped(record) || !filter(containerOf(record))) continue
-    const freed = await size(parts, record.id)
+    const freed = await written(parts, record.id)
     await remove(parts, record.id, {}, call)
     removed.push(record.id)
     bytes += freed

@@ -240,6 +240,14 @@ export interface RemoveOptions {
   readonly volumes?: boolean
 }
 
+/** Bytes. */
+export interface ContainerSize {
+  /** On disk, over the image. */
+  readonly written: number
+  /** With the image's layers, uncompressed. */
+  readonly total: number
+}
+
 /** Containers by ID, prefix of one, or name. */
 export interface Containers {
   create(options: ContainerOptions, call?: Call): Promise<Container>
@@ -259,8 +267,7 @@ export interface Containers {
   /** Docker-shaped. */
   inspect(ref: string, options?: { readonly size?: boolean }): Promise<object>
   list(): Promise<readonly Container[]>
-  /** Bytes in the writable layer. */
-  size(ref: string): Promise<number>
+  size(ref: string): Promise<ContainerSize>
   /** The merged file system as a tar. */
   export(ref: string, call?: Call): Promise<ByteStream>
   prune(filter?: (container: Container) => boolean, call?: Call): Promise<Pruned>

@@ -1,6 +1,6 @@
 import { openImage } from '#image'
 import type { Digest } from '#oci'
-import { size as containerSize } from '../container/size.ts'
+import { written } from '../container/size.ts'
 import { list as listImages } from '../image/list.ts'
 import type { Parts } from '../parts.ts'
 import type { UsageDetails, UsageRow } from '../types.ts'
@@ -55,7 +55,7 @@ async function diskSizes(parts: Parts, roots: readonly Digest[]): Promise<Map<Di
 async function containerRow(parts: Parts): Promise<UsageRow> {
   const row = { type: 'Containers' as const, total: 0, active: 0, size: 0, reclaimable: 0 }
   for (const { id, state } of parts.containers.list()) {
-    const bytes = await containerSize(parts, id)
+    const bytes = await written(parts, id)
     const active = state === 'running' || state === 'paused' || state === 'starting'
     row.total++
     row.size += bytes
@@ -112,7 +112,7 @@ export async function details(parts: Parts): Promise<UsageDetails> {
         name,
         image,
         state: state === 'starting' ? 'created' : state === 'removed' ? 'removing' : state,
-        size: await containerSize(parts, id),
+        size: await written(parts, id),
       })),
     ),
     volumes: parts.volumes

@@ -6,7 +6,7 @@ import { checkVolumeName } from './table.ts'
 import { bytesUnder, usersByVolume } from './users.ts'
 
 export function volumeVerbs(parts: Parts): Volumes {
-  const get = (name: string): Volume => parts.volumes.get(name) ?? fail('not_found', `get ${name}: no such volume`)
+  const get = (name: string): Volume => parts.volumes.get(name) ?? fail('not_found', `no such volume: ${name}`)
   return {
     create: async (name, labels) => {
       if (name !== undefined) checkVolumeName(name)
@@ -37,7 +37,7 @@ export function volumeVerbs(parts: Parts): Volumes {
 function removeVolume(parts: Parts, name: string, force: boolean): void {
   if (!parts.volumes.get(name)) {
     if (force) return
-    fail('not_found', `get ${name}: no such volume`)
+    fail('not_found', `no such volume: ${name}`)
   }
   const users = usersByVolume(parts.containers.list()).get(name)
   if (users)
