@@ -109,7 +109,7 @@ const CODES: Partial<Record<ErrnoName, ErrorCode>> = {
 }
 
 /** What the kernel answered; the `cause` of a {@link CairnError} of this room. Shaped like Node's system errors. */
-export class Errno extends Error {
+class Errno extends Error {
   override readonly name = 'Errno'
   readonly code: string
   readonly errno: number

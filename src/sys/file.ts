@@ -7,28 +7,14 @@ export function close(fd: number): void {
   closeSync(fd)
 }
 
-const F_GETFD = 1
-const F_SETFD = 2
 const F_GETFL = 3
 const F_SETFL = 4
-const F_SETPIPE_SZ = 1031
-const FD_CLOEXEC = 1
 const O_NONBLOCK = 0o4000
-
-/** Whether the descriptor is closed in programs that this one starts. */
-export function setCloseOnExec(fd: number, on: boolean): void {
-  const flags = syscall('fcntl', `fd ${fd}`, fd, F_GETFD)
-  syscall('fcntl', `fd ${fd}`, fd, F_SETFD, on ? flags | FD_CLOEXEC : flags & ~FD_CLOEXEC)
-}
+const O_CLOEXEC = 0o2000000
 
 export function setNonBlocking(fd: number, on: boolean): void {
   const flags = syscall('fcntl', `fd ${fd}`, fd, F_GETFL)
   syscall('fcntl', `fd ${fd}`, fd, F_SETFL, on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK)
-}
-
-/** Asks for a pipe buffer of at least `bytes`; the kernel may refuse a large one, which is no error. */
-export function setPipeSize(fd: number, bytes: number): void {
-  trySyscall('fcntl', fd, F_SETPIPE_SZ, bytes)
 }
 
 /** A pipe whose ends close on exec: hand them to a child by stdio. A real pipe, unlike `stdio: 'pipe'`. */
@@ -37,17 +23,10 @@ export function pipe(): { readonly read: number; readonly write: number } {
   syscall('pipe2', '', fds, O_CLOEXEC)
   return { read: fds[0] as number, write: fds[1] as number }
 }
-const O_CLOEXEC = 0o2000000
 
 /** An anonymous file in memory, closed on exec. */
 export function memfd(name: string): number {
   return syscall('memfd_create', name, cstring(name), 1)
-}
-
-/** Copies up to `length` bytes inside the kernel, sharing extents where it can; the number copied (0 at the end). */
-export function copyFileRange(from: number, fromOffset: number, to: number, toOffset: number, length: number): number {
-  const offsets = new BigInt64Array([BigInt(fromOffset), BigInt(toOffset)])
-  return syscall('copy_file_range', '', from, offsets.subarray(0, 1), to, offsets.subarray(1, 2), length, 0)
 }
 
 const SYNC_FILE_RANGE_WRITE = 2

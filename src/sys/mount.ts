@@ -4,15 +4,12 @@ import { realKernel, type Kernel } from './kernel.ts'
 import { inUserNamespace } from './usernamespace.ts'
 import type { BindMount, ErofsMount, Mount } from './types.ts'
 
-export const MS_RDONLY = 1
-export const MS_NOSUID = 2
-export const MS_NODEV = 4
-export const MS_NOEXEC = 8
-export const MS_BIND = 4096
+const MS_RDONLY = 1
+const MS_NOSUID = 2
+const MS_NODEV = 4
+const MS_BIND = 4096
 export const MS_REC = 16384
-export const MS_PRIVATE = 0x40000
 export const MS_SLAVE = 0x80000
-export const MS_SHARED = 0x100000
 const MNT_DETACH = 2
 const UMOUNT_NOFOLLOW = 8
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { mkdirSync, readFileSync, readSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isCode } from '#base'
 import { tempDir } from '#testkit'
@@ -109,16 +109,5 @@ describe.skipIf(!root)('needs root: entries of an open directory', () => {
     expect([...names]).toHaveLength(1)
     at.unlinkAt(fd, 'caf\udce9', { directory: true })
     close(fd)
-  })
-
-  test('an unnamed file can be given a name', () => {
-    using dir = tempDir()
-    const O_TMPFILE = 0o20000000 | O.DIRECTORY
-    const fd = at.openPath(dir.path, O.WRONLY | O_TMPFILE)
-    writeFileSync(fd, 'late')
-    const directory = at.openPath(dir.path, O.PATH | O.DIRECTORY)
-    at.linkFd(fd, directory, 'named')
-    expect(readFileSync(join(dir.path, 'named'), 'utf8')).toBe('late')
-    for (const open of [fd, directory]) close(open)
   })
 })

@@ -95,11 +95,6 @@ export function linkAt(fromDir: number, from: string, toDir: number, to: string)
   syscall('linkat', `${from} to ${to}`, fromDir, cstring(from), toDir, cstring(to), 0)
 }
 
-/** Gives a name to the file behind a descriptor, as opened by {@link openIn}. */
-export function linkFd(fd: number, toDir: number, to: string): void {
-  syscall('linkat', to, fd, cstring(''), toDir, cstring(to), AT_EMPTY_PATH)
-}
-
 export function unlinkAt(dir: number, name: string, options: { readonly directory?: boolean } = {}): void {
   syscall('unlinkat', name, dir, cstring(name), options.directory ? AT_REMOVEDIR : 0)
 }

@@ -1,26 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { checkCanceled, type Call } from '#base'
 import { isErrno, kernelError } from './errno.ts'
-import { ready } from './poll.ts'
 import { syscall, trySyscall } from './syscall.ts'
-
-const PR_SET_PDEATHSIG = 1
-const PR_SET_CHILD_SUBREAPER = 36
-const PR_SET_NO_NEW_PRIVS = 38
-
-/** The signal this process gets when its parent dies; 0 for none. */
-export function setParentDeathSignal(signal: number): void {
-  syscall('prctl', 'PDEATHSIG', PR_SET_PDEATHSIG, signal)
-}
-
-/** Orphaned descendants become this process's children instead of init's. */
-export function setChildSubreaper(on: boolean): void {
-  syscall('prctl', 'CHILD_SUBREAPER', PR_SET_CHILD_SUBREAPER, on ? 1 : 0)
-}
-
-export function setNoNewPrivileges(): void {
-  syscall('prctl', 'NO_NEW_PRIVS', PR_SET_NO_NEW_PRIVS, 1)
-}
 
 /**
  * Ends this process at once: no exit handlers, no destructors (which take 1 ms, and close databases
@@ -38,20 +19,6 @@ export function kill(pid: number, signal: number): boolean {
   const error = kernelError('kill', -result, String(pid))
   if (isErrno(error, 'ESRCH')) return false
   throw error
-}
-
-/** A descriptor of a process, readable once it has ended; undefined when it is gone already. */
-export function pidfdOpen(pid: number): number | undefined {
-  const result = trySyscall('pidfd_open', pid, 0)
-  if (result >= 0) return result
-  const error = kernelError('pidfd_open', -result, String(pid))
-  if (isErrno(error, 'ESRCH')) return undefined
-  throw error
-}
-
-/** Waits in the kernel (not the event loop) for a process to end; false when the time is up. */
-export function waitPidfd(pidfd: number, timeoutMs: number): boolean {
-  return ready(pidfd, 'read', timeoutMs)
 }
 
 interface ProcessStat {
@@ -129,9 +96,4 @@ export function getResourceLimit(resource: number, pid = 0): ResourceLimit {
   syscall('prlimit64', `pid ${pid}`, pid, resource, null, old)
   const value = (raw: bigint | undefined): number => (raw === RLIM_INFINITY ? Infinity : Number(raw))
   return { soft: value(old[0]), hard: value(old[1]) }
-}
-
-export function setResourceLimit(resource: number, limit: ResourceLimit, pid = 0): void {
-  const raw = (value: number): bigint => (value === Infinity ? RLIM_INFINITY : BigInt(value))
-  syscall('prlimit64', `pid ${pid}`, pid, resource, new BigUint64Array([raw(limit.soft), raw(limit.hard)]), null)
 }

@@ -8,15 +8,12 @@ import { syscall, trySyscall } from './syscall.ts'
 export const AF_UNIX = 1
 export const AF_INET = 2
 export const AF_INET6 = 10
-export const AF_NETLINK = 16
+const AF_NETLINK = 16
 export const SOCK_STREAM = 1
 export const SOCK_DGRAM = 2
-export const SOCK_RAW = 3
+const SOCK_RAW = 3
 export const SOCK_SEQPACKET = 5
-export const SOCK_NONBLOCK = 0o4000
 const SOCK_CLOEXEC = 0o2000000
-const SOL_SOCKET = 1
-const SO_PEERCRED = 17
 const O_PATH = 0o10000000
 const O_DIRECTORY = process.arch === 'arm64' ? 0o40000 : 0o200000
 const MSG_NOSIGNAL = 0x4000
@@ -65,11 +62,6 @@ export function recv(fd: number, buffer: Uint8Array, timeoutMs: number, flags = 
   throw kernelError('recv', -result, `fd ${fd}`)
 }
 
-/** No more will be sent (SHUT_WR): the peer reads its end. */
-export function shutdownWrite(fd: number): void {
-  syscall('shutdown', `fd ${fd}`, fd, 1)
-}
-
 /** A netlink socket of a protocol (0 route, 12 netfilter), bound to a port the kernel chooses. */
 export function netlinkSocket(protocol: number): number {
   const fd = socket(AF_NETLINK, SOCK_RAW, protocol)
@@ -107,12 +99,4 @@ export function connectUnixSeqpacket(path: string): number {
   } finally {
     closeSync(dir)
   }
-}
-
-/** Who is at the other end of a unix socket, as the kernel saw it at connect. */
-export function peerCredentials(fd: number): { readonly pid: number; readonly uid: number; readonly gid: number } {
-  const credentials = new Int32Array(3)
-  syscall('getsockopt', `SO_PEERCRED fd ${fd}`, fd, SOL_SOCKET, SO_PEERCRED, credentials, new Int32Array([12]))
-  const [pid = 0, uid = 0, gid = 0] = credentials
-  return { pid, uid: uid >>> 0, gid: gid >>> 0 }
 }

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
-import { closeSync, copyFileSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, copyFileSync, openSync, readSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { isCode } from '#base'
 import { tempDir } from '#testkit'
 import { errnoOf } from './errno.ts'
-import { close, copyFileRange, fileSystem, memfd, pipe, setCloseOnExec, setPipeSize, startWriteback } from './file.ts'
+import { close, fileSystem, memfd, pipe, startWriteback } from './file.ts'
 import { lock, tryLock } from './lock.ts'
 import { attachLoop } from './loop.ts'
 import { hasSyscall } from './namespace.ts'
@@ -60,7 +60,6 @@ test('locks exclude, share and are waited for', async () => {
 
 test('pipes are real pipes that close on exec', () => {
   const { read, write } = pipe()
-  setPipeSize(write, 1 << 20)
   expect(ready(read, 'read', 0)).toBe(false)
   expect(ready(write, 'write', 0)).toBe(true)
   writeSync(write, 'x')
@@ -70,24 +69,18 @@ test('pipes are real pipes that close on exec', () => {
       .toString()
       .trim()
   expect(seen()).toBe('closed')
-  setCloseOnExec(read, false)
-  setCloseOnExec(read, true)
   close(write)
   readSync(read, Buffer.alloc(4))
   expect(ready(read, 'read', 0)).toBe(true) // its end
   close(read)
 })
 
-test('bytes are copied inside the kernel', () => {
+test('files: write-back, in memory, of a file system', () => {
   using dir = tempDir()
-  const from = openSync(join(dir.path, 'from'), 'w+')
-  writeSync(from, 'hello world')
-  const to = openSync(join(dir.path, 'to'), 'w+')
-  expect(copyFileRange(from, 6, to, 2, 100)).toBe(5)
-  expect(readFileSync(join(dir.path, 'to'), 'latin1')).toBe('\0\0world')
-  startWriteback(to, 0, 10)
-  closeSync(to)
-  closeSync(from)
+  const file = openSync(join(dir.path, 'file'), 'w+')
+  writeSync(file, 'hello world')
+  startWriteback(file, 0, 10)
+  closeSync(file)
   close(memfd('anonymous'))
   expect(fileSystem(dir.path).available).toBeGreaterThan(0)
   expect(
@@ -104,40 +97,29 @@ describe('processes', () => {
     const started = processes.processStartTime(child.pid)
     expect(processes.processAlive(child.pid, started)).toBe(true)
     expect(processes.processAlive(child.pid, (started ?? 0) + 1)).toBe(false)
-    const pidfd = processes.pidfdOpen(child.pid) ?? -1
-    expect(processes.waitPidfd(pidfd, 0)).toBe(false)
     expect(processes.kill(child.pid, 9)).toBe(true)
-    expect(processes.waitPidfd(pidfd, 10_000)).toBe(true)
-    close(pidfd)
     await processes.processEnd(child.pid, started)
     await child.exited
     expect(processes.kill(child.pid, 0)).toBe(false)
-    expect(processes.pidfdOpen(child.pid)).toBeUndefined()
     expect(processes.bootId()).toMatch(/^[0-9a-f-]{36}$/)
   })
 
-  test('limits are read and set', () => {
-    const { NOFILE, CORE } = processes.Resource
-    const child = Bun.spawn(['sleep', '60'])
-    const before = processes.getResourceLimit(NOFILE, child.pid)
-    processes.setResourceLimit(NOFILE, { soft: 100, hard: before.hard }, child.pid)
-    expect(processes.getResourceLimit(NOFILE, child.pid)).toEqual({ soft: 100, hard: before.hard })
-    const core = processes.getResourceLimit(CORE)
+  test('limits are read', () => {
+    const limit = execFileSync('sh', ['-c', 'ulimit -Sn; ulimit -Hn']).toString().split('\n')
+    const { soft, hard } = processes.getResourceLimit(processes.Resource.NOFILE)
+    expect([soft, hard].map((n) => (n === Infinity ? 'unlimited' : String(n)))).toEqual(limit.slice(0, 2))
+    const core = processes.getResourceLimit(processes.Resource.CORE)
     expect(core.hard).toBeGreaterThanOrEqual(core.soft)
-    child.kill('SIGKILL')
   })
 
-  test('what prctl takes', () => {
-    processes.setParentDeathSignal(0)
-    processes.setChildSubreaper(true)
-    processes.setChildSubreaper(false)
+  test('what the kernel has', () => {
     expect([hasSyscall('openat2'), hasSyscall('pidfd_open')]).toEqual([true, true])
     expect(typeof inUserNamespace()).toBe('boolean')
   })
 })
 
 describe('sockets', () => {
-  test('packets keep their borders, and the peer is known', () => {
+  test('packets keep their borders', () => {
     using dir = tempDir()
     const path = join(dir.path, 'd'.repeat(100), 's')
     execFileSync('mkdir', [join(dir.path, 'd'.repeat(100))])
@@ -146,14 +128,8 @@ describe('sockets', () => {
     net.bind(server, net.unixAddress(`/proc/self/fd/${near}/s`))
     net.listen(server, 1)
     const client = net.connectUnixSeqpacket(path)
-    expect(net.peerCredentials(client)).toEqual({
-      pid: process.pid,
-      uid: process.getuid?.() ?? -1,
-      gid: process.getgid?.() ?? -1,
-    })
     expect(net.send(client, Buffer.from('one'))).toBe(3)
     expect(net.recv(client, Buffer.alloc(8), 1)).toBeUndefined()
-    net.shutdownWrite(client)
     for (const fd of [client, server]) close(fd)
     closeSync(near)
     const refused = caught(() => net.connectUnixSeqpacket(path))
