@@ -3,8 +3,8 @@ import { gzip, writeTar, zstd } from '#codec'
 import type { TarEntry, TarInput } from '#codec'
 import type { Target } from '#content'
 import { composeImage } from '#image'
-import { describe, MediaType } from '#oci'
-import type { Compression, Descriptor, Digest, Platform } from '#oci'
+import { describe, encodeDocument, MediaType } from '#oci'
+import type { Compression, Descriptor, Digest, EncodedDocument, Platform } from '#oci'
 
 export interface SampleOptions {
   readonly compression?: Compression
@@ -77,4 +77,21 @@ export async function sampleImage(target: Pick<Target, 'put'>, options: SampleOp
   await target.put(config.descriptor, streamOf(config.bytes))
   await target.put(manifest.descriptor, streamOf(manifest.bytes))
   return manifest.descriptor
+}
+
+/** The smallest image there is, without layers, and an index of it alone: encoded documents that no store has. */
+export async function tinyDocuments(): Promise<Readonly<Record<'manifest' | 'index', EncodedDocument>>> {
+  const config = await describe(MediaType.ociConfig, utf8('{}'))
+  const manifest = await encodeDocument(MediaType.ociManifest, {
+    schemaVersion: 2,
+    mediaType: MediaType.ociManifest,
+    config: config.descriptor,
+    layers: [],
+  })
+  const index = await encodeDocument(MediaType.ociIndex, {
+    schemaVersion: 2,
+    mediaType: MediaType.ociIndex,
+    manifests: [manifest.descriptor],
+  })
+  return { manifest, index }
 }

@@ -108,7 +108,16 @@ export async function startS3(program: S3Program, binary: string): Promise<S3Ser
   // Extended attributes of users, which tmpfs may lack.
   const root = mkdtempSync('/var/tmp/cairn-s3-')
   const port = await freePort()
-  const { args, env, ready, stop: stopRest } = await program.command(binary, root, port)
+  const command = program.command(binary, root, port)
+  const {
+    args,
+    env,
+    ready,
+    stop: stopRest,
+  } = await command.catch((error: unknown) => {
+    rmSync(root, { recursive: true, force: true })
+    throw error
+  })
   const child = Bun.spawn([...args], { env: { ...process.env, ...env }, stdout: 'ignore', stderr: 'ignore' })
   const endpoint = `http://127.0.0.1:${port}`
   const stop = async (): Promise<void> => {

@@ -53,11 +53,14 @@ async function plain(response: Response, bytes: Uint8Array): Promise<Uint8Array>
   }
 }
 
+/** What is answered to HEAD where only GET is known; a 404 has its words there. */
+const HEADLESS: readonly number[] = [400, 404, 405, 501]
+
 /** The descriptor behind a tag or digest by HEAD, or by GET where the registry's headers do not tell it. */
 export async function resolveDocument(place: Place, ref: string, call?: Call): Promise<Descriptor> {
   const path = manifestPath(place, parseRef(ref))
   const request = { method: 'HEAD', path, headers: { accept: ACCEPTED }, scope: pullScope(place) } as const
-  const response = await place.registry.ask(request, [200, 400, 405, 501], call)
+  const response = await place.registry.ask(request, [200, ...HEADLESS], call)
   await discard(response)
   const digest = response.headers.get('docker-content-digest') ?? (isDigest(ref) ? ref : undefined)
   const mediaType = mediaTypeOf(response)
@@ -77,7 +80,10 @@ export async function hasDocument(place: Place, digest: Digest, call?: Call): Pr
     headers: { accept: ACCEPTED },
     scope: pullScope(place),
   } as const
-  const response = await place.registry.ask(request, [200, 404], call)
+  const head = await place.registry.ask(request, [200, ...HEADLESS], call)
+  await discard(head)
+  if (head.status === 200 || head.status === 404) return head.status === 200
+  const response = await place.registry.ask({ ...request, method: 'GET' }, [200, 404], call)
   await discard(response)
   return response.status === 200
 }

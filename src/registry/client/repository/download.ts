@@ -11,22 +11,37 @@ import type { Place } from './place.ts'
 /** Bytes after which a broken transfer counts as having got on: its attempts start anew. */
 const PROGRESS = 1 << 20
 
+/** What is answered to HEAD where only GET is known, or where HEAD is redirected to an address that is signed for GET. */
+const NO_HEAD: readonly number[] = [400, 403, 405, 501]
+
 /** True when the registry has the blob. */
-export async function hasBlob(place: Place, d: Descriptor, call?: Call): Promise<boolean> {
-  return (await headBlob(place, d.digest, call)).status === 200
+export async function hasBlob(place: Place, digest: Digest, call?: Call): Promise<boolean> {
+  return (await askForBlob(place, digest, call)) !== undefined
 }
 
 /** Bytes of a blob as the registry says; undefined when it lacks the blob, or does not say. */
 export async function blobSize(place: Place, digest: Digest, call?: Call): Promise<number | undefined> {
-  const response = await headBlob(place, digest, call)
-  return response.status === 200 ? contentLength(response) : undefined
+  return (await askForBlob(place, digest, call))?.size
 }
 
-async function headBlob(place: Place, digest: Digest, call?: Call): Promise<Response> {
-  const request = { method: 'HEAD', path: blobPath(place, digest), scope: pullScope(place) } as const
-  const response = await place.registry.ask(request, [200, 404], call)
+async function askForBlob(place: Place, digest: Digest, call?: Call): Promise<{ readonly size?: number } | undefined> {
+  const asked = { path: blobPath(place, digest), scope: pullScope(place) }
+  const head = await place.registry.ask({ method: 'HEAD', ...asked }, [200, 404, ...NO_HEAD], call)
+  await discard(head)
+  if (head.status === 404) return undefined
+  if (head.status === 200) return sized(contentLength(head))
+  // Its first byte; the body is let go of, also where ranges are unknown and the whole comes. Empty blobs have none: 416.
+  const get = { method: 'GET', headers: { range: 'bytes=0-0' }, ...asked } as const
+  const response = await place.registry.ask(get, [200, 206, 404, 416], call)
   await discard(response)
-  return response
+  if (response.status === 404) return undefined
+  if (response.status === 200) return sized(contentLength(response))
+  const total = /\/(\d{1,15})$/.exec(response.headers.get('content-range') ?? '')
+  return sized(total ? Number(total[1]) : undefined)
+}
+
+function sized(size: number | undefined): { readonly size?: number } {
+  return size === undefined ? {} : { size }
 }
 
 /**
@@ -38,7 +53,7 @@ export async function openBlob(place: Place, d: Descriptor, call: Call & OpenOpt
   const path = blobPath(place, d.digest)
   if (offset > d.size) fail('invalid_argument', `${d.digest} has ${d.size} bytes; none at ${offset}`)
   if (offset === d.size && offset > 0) {
-    if (await hasBlob(place, d, call)) return nothing()
+    if (await hasBlob(place, d.digest, call)) return nothing()
     fail('not_found', `${d.digest} is not in ${place.registry.host}/${place.path}`)
   }
   const ask = (at: number): Promise<Part> => requestPart(place, path, d, at, call)

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import { collect, streamOf, utf8 } from '#base'
 import type { ByteStream } from '#base'
-import { describe as describeBytes, encodeDocument, MediaType } from '#oci'
+import { MediaType } from '#oci'
 import type { Descriptor } from '#oci'
-import { blobOf, failure, patterned } from '#testkit'
+import { blobOf, failure, patterned, tinyDocuments } from '#testkit'
 import { openRegistryClient } from '../client.ts'
 import type { RegistryClient } from '../client.ts'
 import type { Repository, RegistryRequest } from '../types.ts'
@@ -34,18 +34,7 @@ const json = (value: unknown, headers: Record<string, string> = {}): Response =>
 const manifestAnswer = (bytes: Uint8Array, type: string, more: Record<string, string> = {}): Response =>
   new Response(bytes as Uint8Array<ArrayBuffer>, { headers: { 'content-type': type, ...more } })
 
-const config = await describeBytes(MediaType.ociConfig, utf8('{}'))
-const manifest = await encodeDocument(MediaType.ociManifest, {
-  schemaVersion: 2,
-  mediaType: MediaType.ociManifest,
-  config: config.descriptor,
-  layers: [],
-})
-const index = await encodeDocument(MediaType.ociIndex, {
-  schemaVersion: 2,
-  mediaType: MediaType.ociIndex,
-  manifests: [manifest.descriptor],
-})
+const { manifest, index } = await tinyDocuments()
 
 describe('manifests', () => {
   test('of 100 MB are not read, announced or not', async () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { gzipSync } from 'node:zlib'
 import { collect, streamOf, utf8 } from '#base'
-import { describe as describeBytes, encodeDocument, MediaType } from '#oci'
-import { blobOf, patterned } from '#testkit'
+import { encodeDocument, MediaType } from '#oci'
+import { blobOf, failure, patterned, tinyDocuments } from '#testkit'
 import { openRegistryClient } from '../client.ts'
 import type { RegistriesConfig } from '../config/endpoints.ts'
 import { fetchTransport } from '../transport/fetch.ts'
@@ -48,18 +48,7 @@ function quirky(answer: Answer, credential?: Credential, decompress = true): Qui
   }
 }
 
-const config = await describeBytes(MediaType.ociConfig, utf8('{}'))
-const manifest = await encodeDocument(MediaType.ociManifest, {
-  schemaVersion: 2,
-  mediaType: MediaType.ociManifest,
-  config: config.descriptor,
-  layers: [],
-})
-const index = await encodeDocument(MediaType.ociIndex, {
-  schemaVersion: 2,
-  mediaType: MediaType.ociIndex,
-  manifests: [manifest.descriptor],
-})
+const { manifest, index } = await tinyDocuments()
 const bytesOf = (bytes: Uint8Array, headers: Record<string, string>): Response =>
   new Response(bytes as Uint8Array<ArrayBuffer>, { headers })
 const typed = { 'content-type': MediaType.ociManifest }
@@ -98,6 +87,35 @@ describe('manifests', () => {
       using registry = quirky((_, { method }) => (method === 'HEAD' ? head.clone() : bytesOf(manifest.bytes, typed)))
       expect(await registry.repository.resolve('v1')).toEqual(manifest.descriptor)
     }
+  })
+
+  test('that HEAD may not ask for are asked for by GET', async () => {
+    for (const status of [400, 405, 501]) {
+      using registry = quirky(({ pathname }, { method }) =>
+        method === 'HEAD'
+          ? new Response(null, { status })
+          : pathname.endsWith(manifest.descriptor.digest)
+            ? bytesOf(manifest.bytes, typed)
+            : undefined,
+      )
+      expect(await registry.repository.has(manifest.descriptor)).toBe(true)
+      expect(await registry.repository.has(index.descriptor)).toBe(false)
+    }
+  })
+
+  test('that are not there: HEAD says nothing, the registry’s words come by GET', async () => {
+    using registry = quirky(({ pathname }, { method }) =>
+      pathname.includes('/manifests/')
+        ? method === 'HEAD'
+          ? new Response(null, { status: 404 })
+          : Response.json({ errors: [{ code: 'MANIFEST_UNKNOWN', message: 'no v9 here' }] }, { status: 404 })
+        : undefined,
+    )
+    expect((await failure(registry.repository.resolve('v9'), 'not_found')).message).toContain('no v9 here')
+    expect(await registry.repository.has(manifest.descriptor)).toBe(false)
+    using mute = quirky(() => new Response(null, { status: 404 }))
+    const { message } = await failure(mute.repository.resolve('v9'), 'not_found')
+    expect(message).toMatch(/manifests\/v9: 404: not found$/)
   })
 
   test('compressed on the way, though nobody asked for it', async () => {
@@ -147,7 +165,110 @@ describe('uploads', () => {
   })
 })
 
+describe('uploads elsewhere and mounts', () => {
+  test('a location on another host gets the bytes, in one stream, and no credentials', async () => {
+    const bytes = patterned(3_000_000)
+    const d = await blobOf(bytes)
+    const got: Uint8Array[] = []
+    const strange: string[] = []
+    using uploads = Bun.serve({
+      port: 0,
+      hostname: 'localhost',
+      fetch: async (request) => {
+        const { search } = new URL(request.url)
+        if (request.headers.has('authorization')) strange.push(request.method)
+        got.push(await request.bytes())
+        if (request.method === 'PATCH') return new Response(null, { status: 202, headers: { location: `/u?state=2` } })
+        return new Response(null, { status: search === `?state=2&digest=${encodeURIComponent(d.digest)}` ? 201 : 400 })
+      },
+    })
+    using registry = quirky(
+      (_, { method, headers }) => {
+        if (!headers.has('authorization'))
+          return new Response(null, { status: 401, headers: { 'www-authenticate': 'Basic realm="r"' } })
+        if (method !== 'POST') return undefined
+        return new Response(null, { status: 202, headers: { location: `http://localhost:${uploads.port}/u?state=1` } })
+      },
+      { kind: 'basic', username: 'ann', password: 'pw' },
+    )
+    await registry.repository.put(d, streamOf(bytes))
+    expect(Buffer.concat(got).equals(bytes)).toBe(true)
+    expect(strange).toEqual([])
+  })
+
+  test('one that broke, of which the registry does not say how much it has, is begun anew', async () => {
+    const bytes = patterned(3_000_000)
+    const d = await blobOf(bytes)
+    let begun = 0
+    let whole = false
+    using registry = quirky(async ({ pathname }, request) => {
+      if (pathname === '/v2/') return Response.json({})
+      if (request.method === 'POST')
+        return new Response(null, { status: 202, headers: { location: `/v2/a/b/blobs/uploads/${++begun}` } })
+      const sent = await request.bytes()
+      // Some of it is kept, with no Range in this answer nor in the one to GET.
+      if (request.method === 'PATCH' && pathname.endsWith('/1')) return new Response(null, { status: 500 })
+      if (request.method === 'PATCH') {
+        whole = Buffer.from(sent).equals(bytes)
+        return new Response(null, { status: 202 })
+      }
+      if (request.method === 'GET') return new Response(null, { status: 204 })
+      return request.method === 'PUT' && pathname.endsWith('/2') && whole
+        ? new Response(null, { status: 201 })
+        : undefined
+    })
+    await registry.repository.put(d, streamOf(bytes))
+    expect([begun, whole]).toEqual([2, true])
+  })
+
+  test('a mount that is said to be done and is not is uploaded', async () => {
+    const bytes = patterned(1000)
+    const d = await blobOf(bytes)
+    let there = false
+    using registry = quirky(({ pathname, searchParams }, { method }) => {
+      if (method === 'POST' && searchParams.has('mount')) return new Response(null, { status: 201 })
+      if (method === 'POST') return new Response(null, { status: 202, headers: { location: '/u' } })
+      if (method === 'PUT') there = true
+      if (method === 'PUT') return new Response(null, { status: 201 })
+      return method === 'HEAD' && pathname.endsWith(d.digest) && there ? new Response(null) : undefined
+    })
+    const { repository } = registry
+    expect(await repository.mount!(d, 'other/repository')).toBe(false)
+    await repository.put(d, streamOf(bytes))
+    expect(await repository.mount!(d, 'other/repository')).toBe(true)
+  })
+})
+
 describe('blobs', () => {
+  test('that HEAD may not ask for: GET of the first byte tells, and what is missing is uploaded', async () => {
+    const bytes = patterned(50_000)
+    const d = await blobOf(bytes)
+    const gone = await blobOf(utf8('gone'))
+    // A store behind a redirect refuses HEAD with 403 where its URL is signed for GET.
+    for (const status of [400, 403, 405, 501])
+      for (const ranges of [true, false]) {
+        using registry = quirky(({ pathname }, { method, headers }) => {
+          if (method === 'HEAD') return new Response(null, { status })
+          if (method === 'POST') return new Response(null, { status: 202, headers: { location: '/u' } })
+          if (method === 'PUT') return new Response(null, { status: 201 })
+          if (!pathname.endsWith(d.digest)) return undefined
+          if (!ranges) return new Response(bytes as Uint8Array<ArrayBuffer>)
+          expect(headers.get('range')).toBe('bytes=0-0')
+          const range = { 'content-range': `bytes 0-0/${bytes.length}` }
+          return new Response(bytes.slice(0, 1), { status: 206, headers: range })
+        })
+        const { repository } = registry
+        expect(await repository.has(d)).toBe(true)
+        expect(await repository.blobSize(d.digest)).toBe(bytes.length)
+        expect(await repository.has(gone)).toBe(false)
+        await repository.put(gone, streamOf(utf8('gone')))
+      }
+    using denied = quirky(({ pathname }) =>
+      pathname === '/v2/' ? Response.json({}) : new Response(null, { status: 403 }),
+    )
+    await failure(denied.repository.has(d), 'permission_denied')
+  })
+
   test('behind a redirect that wants no credentials, and refuses them', async () => {
     const bytes = patterned(50_000)
     const d = await blobOf(bytes)
@@ -200,7 +321,7 @@ describe('referrers', () => {
       manifests: [{ ...manifest.descriptor, artifactType: 'a/signature' }],
     })
     const answers: readonly (() => Response)[] = [
-      ...[400, 404, 405, 406, 501].map((status) => () => new Response('no', { status })),
+      ...[400, 403, 404, 405, 406, 501].map((status) => () => new Response('no', { status })),
       () => new Response('<html>a page for everything</html>', { headers: { 'content-type': 'text/html' } }),
       () => Response.json({ message: 'hello' }),
     ]
@@ -213,6 +334,12 @@ describe('referrers', () => {
       const found = await Array.fromAsync(registry.repository.referrers(subject))
       expect(found.map((d) => d.digest)).toEqual([manifest.descriptor.digest])
     }
+  })
+
+  test('which may not be read at all: one line says so', async () => {
+    using registry = quirky(() => Response.json({ errors: [{ code: 'DENIED', message: 'not you' }] }, { status: 403 }))
+    const { message } = await failure(Array.fromAsync(registry.repository.referrers(subject)), 'permission_denied')
+    expect(message).toContain('403 DENIED: not you')
   })
 
   test('a registry that takes the tag for the digest gives the subject itself: it refers to nothing', async () => {

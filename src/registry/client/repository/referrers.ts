@@ -47,7 +47,8 @@ async function* entries(place: Place, subject: Digest, call: ReferrersCall): Asy
     }
     return
   } catch (error) {
-    // Without the API the path is unknown: 404, other refusals of routers that read it otherwise, or a page for everything.
+    // Without the API the path is unknown: 404, other refusals of routers that read it otherwise, or a page for
+    // everything. A 403 may be meant for us; then the tag is not ours to read either, and its error says so.
     if (!first || !isUnknownApi(error)) throw error
   }
   const index = await fallbackIndex(place, subject, call)
@@ -140,10 +141,16 @@ async function fallbackIndex(place: Place, subject: Digest, call?: Call): Promis
   }
 }
 
+const UNKNOWN_API = [
+  'not_found',
+  'unimplemented',
+  'invalid_argument',
+  'failed_precondition',
+  'permission_denied',
+] as const
+
 function isUnknownApi(error: unknown): boolean {
-  return ['not_found', 'unimplemented', 'invalid_argument', 'failed_precondition'].some((code) =>
-    isCode(error, code as 'not_found'),
-  )
+  return UNKNOWN_API.some((code) => isCode(error, code))
 }
 
 /** Deletes a manifest by digest or a tag; keeps the fallback index in step. */

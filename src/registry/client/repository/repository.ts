@@ -37,7 +37,8 @@ export function repositoryAt(place: Place, name: string): Repository {
     path: place.path,
     document,
     has(d, call) {
-      return isDocument(d.mediaType) ? hasDocument(place, parseDigest(d.digest), call) : hasBlob(place, d, call)
+      const digest = parseDigest(d.digest)
+      return isDocument(d.mediaType) ? hasDocument(place, digest, call) : hasBlob(place, digest, call)
     },
     async open(d, call) {
       if (!isDocument(d.mediaType)) return openLeaf(place, d, call)

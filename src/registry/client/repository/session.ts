@@ -4,7 +4,8 @@ import { parseDigest } from '#oci'
 import type { Digest } from '#oci'
 import { discard } from '../transport/body.ts'
 import { repositoryScope } from '../auth/scope.ts'
-import { blobPath, pushScope } from './place.ts'
+import { hasBlob } from './download.ts'
+import { pushScope } from './place.ts'
 import type { Place } from './place.ts'
 
 /** Milliseconds that giving an upload up may take. */
@@ -51,7 +52,8 @@ export async function mountBlob(
       call,
     )
     await discard(response)
-    return response.status === 201 || sessionOf(place, response)
+    // Some say `201` to a parameter that they do not know: a manifest that relied on it would be refused, or torn.
+    return response.status === 201 ? await committed(place, digest, call) : await sessionOf(place, response)
   } catch (error) {
     // No right to read there, or no mounts at all: an upload tells.
     if (isCode(error, 'canceled') || isCode(error, 'unavailable')) throw error
@@ -101,7 +103,7 @@ export async function finishUpload(
   }
 }
 
-/** Where the registry got to; undefined when it has forgotten the upload. */
+/** Where the registry got to; undefined when it has forgotten the upload, or does not say. */
 export async function uploadOffset(
   place: Place,
   session: UploadSession,
@@ -110,7 +112,10 @@ export async function uploadOffset(
   const response = await place.registry.send({ method: 'GET', path: session.location, scope: pushScope(place) }, call)
   await discard(response)
   if (response.status !== 204 && response.status !== 202 && response.status !== 200) return undefined
-  const range = /^(?:bytes=)?0-(\d+)$/.exec(response.headers.get('range') ?? '')
+  const said = response.headers.get('range')
+  // Without a word of how much is there nothing can be added to it.
+  if (said === null) return undefined
+  const range = /^(?:bytes=)?0-(\d+)$/.exec(said)
   // `0-0` is what is said of an empty upload, too: of the two, sending byte 0 again is what gets on.
   const last = range ? Number(range[1]) : 0
   return { offset: last === 0 ? 0 : last + 1, session: await sessionOf(place, response, session) }
@@ -139,15 +144,7 @@ export async function sessionOf(place: Place, response: Response, before?: Uploa
 }
 
 async function committed(place: Place, digest: Digest, call?: Call): Promise<boolean> {
-  try {
-    const response = await place.registry.send(
-      { method: 'HEAD', path: blobPath(place, digest), scope: pushScope(place) },
-      call,
-    )
-    return response.status === 200
-  } catch {
-    return false
-  }
+  return hasBlob(place, digest, call).catch(() => false)
 }
 
 function uploadsPath(place: Place): string {
