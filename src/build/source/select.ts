@@ -40,7 +40,13 @@ export function select(tree: SourceTree, selection: Selection, where: string): S
     const node = tree.resolve(path) ?? missing(tree, path, source, where)
     if (only !== undefined && !hasWildcards(only)) {
       const wanted = pathInRoot(`${path}/${only}`)
-      if (!tree.resolve(wanted)) missing(tree, wanted, wanted, where)
+      // What is below is found by walking, which follows no symlink.
+      const isThere = tree.node(joinPath(node.path, pathInRoot(only)))
+      if (!isThere && tree.resolve(wanted))
+        fail('not_found', `${JSON.stringify(wanted)} is behind a symlink, which --parents does not follow`, {
+          hint: 'name it by its own path, or put the symlink before a pivot: link/./file',
+        })
+      if (!isThere) missing(tree, wanted, wanted, where)
     }
     return [chosen(path, node)]
   }
