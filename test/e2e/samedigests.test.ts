@@ -1,10 +1,11 @@
+import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { collect, streamOf } from '#base'
 import { openLayout, readDocument } from '#content'
-import { describe as describeBytes, encodeDocument, parseManifest, type Descriptor } from '#oci'
+import { describe as describeBytes, encodeDocument, parseManifest, type Descriptor, type Digest } from '#oci'
 import { openRepository } from '#registry/client'
 import { openDirectoryStorage, serveRegistry, type RunningRegistry } from '#registry/server'
 import { cairnNode, needsRoot, sampleImage, skipReason, tempDir, type TempDir, type TestNode } from '#testkit'
@@ -80,6 +81,14 @@ function clientOf(node: TestNode): Record<string, string> {
   return { CAIRN_SSH: client }
 }
 
+const idOf = (node: TestNode, name: string): Promise<string> => node.must(['inspect', '--format', '{{.Id}}', name])
+
+function forgetBlobs(node: TestNode): void {
+  const db = new Database(join(node.root, 'cairn.db'))
+  db.run('DELETE FROM layer_blob')
+  db.close()
+}
+
 const digestOf = async (name: string): Promise<string> => (await openRepository(name).resolve('v1')).digest
 
 async function pushed(node: TestNode, name: string, to: RunningRegistry, as: string): Promise<string> {
@@ -147,7 +156,7 @@ describe.skipIf(skip)('an image of which the tars were here before its pull', ()
     expect(await digestOf(at('fourth'))).toBe(foreign.digest)
   }, 60_000)
 
-  test('goes over SSH as tars where nobody has its blobs; what needs them says so in one line', async () => {
+  test('goes over SSH as tars where nobody has its blobs; elsewhere its layers are made anew, and a line says so', async () => {
     const source = await served('registry')
     await using near = await cairnNode({ busybox: false })
     await near.must(['copy', `oci:${path('plain')}:v1`, 'plain'])
@@ -165,7 +174,62 @@ describe.skipIf(skip)('an image of which the tars were here before its pull', ()
       expect((await node.must(['system', 'check'])).trim()).toBe('Everything stored is what it should be.')
       await node.must(['tag', 'base:v1', at('lost:v1')])
       const { code, stderr } = await node.cairn(['push', at('lost:v1')], { env: clientOf(near) })
-      expect([code, stderr]).toEqual([1, expect.stringMatching(/layer sha256:[0-9a-f]{64} is here uncompressed alone/)])
+      const anew = /2 layers are here as tars alone .* compressed anew, as (sha256:\S+) in place of (sha256:\S+)\n/
+      expect([code, stderr]).toEqual([0, expect.stringMatching(anew)])
+      expect(anew.exec(stderr)!.slice(1)).toEqual([await digestOf(at('lost')), foreign.digest])
+      await node.must(['rmi', at('lost:v1')])
+    }
+    // The same layers, and so the same image by its ID.
+    await using fresh = await cairnNode({ busybox: false })
+    await fresh.must(['pull', at('lost:v1')])
+    expect(await idOf(fresh, at('lost:v1'))).toBe(await idOf(near, 'base:v1'))
+  }, 60_000)
+
+  test('is saved where nobody has its blobs: uncompressed, and a line says under which digest', async () => {
+    for (const recorded of [true, false]) {
+      const source = await served('registry')
+      const name = `127.0.0.1:${source.port}/base:v1`
+      await using node = await cairnNode({ busybox: false })
+      await node.must(['copy', `oci:${path('plain')}:v1`, 'plain'])
+      await node.must(['pull', name])
+      // As a version left it that did not write down where layers were met.
+      if (!recorded) forgetBlobs(node)
+      // While somebody has them, they go out as they are.
+      const asItWas = await node.cairn(['save', '-o', path('as-it-was.tar'), name])
+      expect([asItWas.code, asItWas.stderr]).toEqual([0, ''])
+      await source.stop(0)
+      if (!recorded) forgetBlobs(node)
+      writeFileSync(path('Dockerfile'), `FROM ${name}\nENV a=b\n`)
+      await node.must(['build', '-q', '-t', 'on-it', '-f', path('Dockerfile'), '--network', 'none', dir.path])
+      // A build that does not know where its base's blobs are lists the tars itself.
+      for (const image of recorded ? [name, 'on-it'] : [name]) {
+        const saved = await node.cairn(['save', '-o', path('saved.tar'), image])
+        const line = /2 layers are here as tars alone .* uncompressed, as (sha256:\S+) in place of sha256:\S+\n/
+        expect([image, saved.code, saved.stderr]).toEqual([image, 0, expect.stringMatching(line)])
+        const digest = line.exec(saved.stderr)![1] as Digest
+        await node.must(['copy', '-q', `oci-archive:${path('saved.tar')}`, `oci:${path(`out-${recorded}`)}:v1`])
+        expect((await openLayout(path(`out-${recorded}`)).resolve('v1')).digest).toBe(digest)
+        const copied = await node.cairn(['copy', '-q', image, `oci-archive:${path('copied.tar')}:v1`])
+        expect([copied.code, copied.stdout.trim(), copied.stderr]).toEqual([0, digest, expect.stringMatching(line)])
+        await using fresh = await cairnNode({ busybox: false })
+        for (const file of ['saved.tar', 'copied.tar']) await fresh.must(['load', '-i', path(file)])
+        expect(await idOf(fresh, image)).toBe(await idOf(node, image))
+        expect((await fresh.must(['system', 'check'])).trim()).toBe('Everything stored is what it should be.')
+      }
+    }
+  }, 120_000)
+
+  test('is pushed though nobody wrote down where it came from: its name says it', async () => {
+    await using node = await withTars()
+    await node.must(['tag', at('base:v1'), at('renamed:v1')])
+    forgetBlobs(node)
+    expect(await node.must(['push', at('renamed:v1')])).toContain('Mounted from base')
+    const fresh = await served('unaware')
+    try {
+      forgetBlobs(node)
+      expect(await pushed(node, at('base:v1'), fresh, 'base')).toBe(foreign.digest)
+    } finally {
+      await fresh.stop(0)
     }
   }, 60_000)
 })

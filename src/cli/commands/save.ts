@@ -1,6 +1,6 @@
-import { fail } from '#base'
+import { fail, type Progress } from '#base'
 import { command, type Command } from '../command.ts'
-import { drain } from '../output.ts'
+import { drain, note } from '../output.ts'
 import { isTerminal } from '../terminal.ts'
 
 export const save: Command = command({
@@ -18,7 +18,10 @@ export const save: Command = command({
       fail('invalid_argument', 'cowardly refusing to save to a terminal', { hint: 'use -o, or redirect' })
     const node = await context.node()
     const options = values.platform === undefined ? {} : { platform: values.platform }
-    const stream = await node.images.save(words, options, { signal: context.signal })
+    const progress = (record: Progress): void => {
+      if (record.kind === 'warning') note(`warning: ${record.message}`)
+    }
+    const stream = await node.images.save(words, options, { signal: context.signal, progress })
     await toFile(stream, output)
   },
 })

@@ -1,7 +1,8 @@
 import type { ByteStream, Call } from '#base'
-import { unionProvider, type ArchivedImage, type ContentProvider } from '#content'
+import { acquireLease, unionProvider, type ArchivedImage, type ContentProvider } from '#content'
 import { chooseImage, saveImages } from '#image'
 import { parsePlatform, type Digest } from '#oci'
+import { withoutLost } from '../pack/lost.ts'
 import type { Parts } from '../parts.ts'
 import { hasTransport } from '../transport/location.ts'
 import { imageContent } from './content.ts'
@@ -22,13 +23,19 @@ export async function save(
   const stack = new AsyncDisposableStack()
   try {
     const providers: ContentProvider[] = [await imageContent(parts)]
+    const lease = stack.use(acquireLease(parts.db, `save ${refs.join(' ')}`))
     const images = new Map<Digest, ArchivedImage & { names: string[] }>()
     for (const ref of refs) {
       const found = await find(parts, ref, stack, call)
       if (found.content) providers.push(found.content)
       const content = unionProvider(...providers)
       const wanted = platform === undefined ? undefined : parsePlatform(platform)
-      const root = wanted ? await chooseImage(content, found.root, wanted, call) : found.root
+      const chosen = wanted ? await chooseImage(content, found.root, wanted, call) : found.root
+      lease.add(chosen.digest)
+      const { root, content: packed } = found.content
+        ? { root: chosen, content }
+        : await withoutLost(parts, chosen, { content, lease }, call)
+      providers.push(packed)
       const image = images.get(root.digest) ?? { root, names: [] }
       if (found.name !== undefined && !image.names.includes(found.name)) image.names.push(found.name)
       images.set(root.digest, image)
@@ -49,7 +56,7 @@ async function find(
   if (!hasTransport(ref)) return locate(parts, ref, call)
   const { openSource } = await import('../transport/open.ts')
   const source = stack.use(await openSource(parts, ref, {}, call))
-  const { root, from } = await source.find({}, call)
+  const { root, from } = await source.find({ whole: true }, call)
   return { root, content: from, ...(source.image === undefined ? {} : { name: source.image }) }
 }
 

@@ -5,11 +5,21 @@ import { eachLayer } from '../image/eachlayer.ts'
 import { compressedLayer, isInForm, isPlainLayer, layerType, LEVELS } from './layerforms.ts'
 import type { Packing } from './pack.ts'
 
-/** An image's layers in the form that was asked for; those that have it already are the same descriptors. */
-export async function packedLayers(packing: Packing, image: OpenedImage, call?: Call): Promise<readonly Descriptor[]> {
+/**
+ * An image's layers in the form that was asked for; those that have it already are the same descriptors. `asItCame`:
+ * only those that are lost change.
+ */
+export async function packedLayers(
+  packing: Packing,
+  image: OpenedImage,
+  asItCame: boolean,
+  call?: Call,
+): Promise<readonly Descriptor[]> {
   const { options } = packing
   const made = new Map<Digest, Descriptor>()
-  const changing = image.layers.filter(({ descriptor }) => changes(packing, descriptor))
+  const changing = image.layers.filter(
+    ({ descriptor }) => options.lost?.has(descriptor.digest) || (!asItCame && changes(packing, descriptor)),
+  )
   await eachLayer(
     changing,
     async (layer, inner) => void made.set(layer.descriptor.digest, await packedLayer(packing, layer, inner)),

@@ -106,11 +106,13 @@ async function packImage(
   return { ...encoded, ...(descriptor.platform && { platform: descriptor.platform }), ...member(own) }
 }
 
-/** What came from a registry goes out as it came, unless another form is forced. */
+/** What came from a registry goes out as it came, unless another form is forced or its blobs are lost. */
 async function layersOf(packing: Packing, image: OpenedImage, call?: Call): Promise<readonly Descriptor[]> {
   const { options, parts } = packing
-  if (!options.force && wasPulled(parts.db, image.descriptor.digest)) return image.manifest.layers
-  return packedLayers(packing, image, call)
+  const asItCame = !options.force && wasPulled(parts.db, image.descriptor.digest)
+  if (asItCame && !image.layers.some(({ descriptor }) => options.lost?.has(descriptor.digest)))
+    return image.manifest.layers
+  return packedLayers(packing, image, asItCame, call)
 }
 
 function member(annotations: Readonly<Record<string, string>> | undefined): object {

@@ -1,5 +1,5 @@
 import type { ContentProvider } from '#content'
-import type { Compression, Descriptor } from '#oci'
+import type { Compression, Descriptor, Digest } from '#oci'
 
 /** Which document an annotation goes into: buildx's four places. */
 export type AnnotationPlace = 'manifest' | 'index' | 'manifest-descriptor' | 'index-descriptor'
@@ -20,6 +20,8 @@ export interface PackOptions {
   readonly level?: number
   /** Layers that are compressed otherwise are done again: a base image's. */
   readonly force?: boolean
+  /** Compressed layers whose blobs nobody has: made anew of their tars, in the wanted form. */
+  readonly lost?: ReadonlySet<Digest>
   /** False: Docker's media types. Default: as the image has them. */
   readonly ociTypes?: boolean
   readonly annotations?: readonly ImageAnnotation[]

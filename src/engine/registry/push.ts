@@ -19,6 +19,7 @@ import { copyImage } from '#registry/client'
 import { imageContent } from '../image/content.ts'
 import type { Parts } from '../parts.ts'
 import type { PushOptions, Pushed } from '../types.ts'
+import { lostLayers, warnOfLost } from '../pack/lost.ts'
 import { pack } from '../pack/pack.ts'
 import { layerBlobs } from './layerblobs.ts'
 
@@ -73,8 +74,10 @@ async function pushOne(
   const started = Date.now()
   call?.progress?.({ ...step, started })
   const wanted = platform === undefined ? {} : { platform: parsePlatform(platform) }
-  const source = await sourceOf(parts, named.root, { lease, ...wanted }, call)
   const { client } = await parts.registries()
+  const repository = client.repository(reference)
+  const there = (layer: Descriptor): Promise<boolean> => repository.has(layer, call)
+  const source = await sourceOf(parts, named.root, { lease, there, ...wanted }, call)
   const siblings = names
     .withDigest(named.root.digest)
     .flatMap((image) => (image.name ? [parseReference(image.name)] : []))
@@ -83,7 +86,7 @@ async function pushOne(
   if (referrers && source.root.digest !== named.root.digest) await warnOfOthers(parts, named.root, call)
   const { sentFrom } = await import('../transport/store.ts')
   const from = await sentFrom(parts, source)
-  await copyImage(from, client.repository(reference), source.root, {
+  await copyImage(from, repository, source.root, {
     ...call,
     lease,
     vertex: name,
@@ -132,17 +135,30 @@ interface Source {
 
 /**
  * What a registry is sent of a local image: plain layers that were made here compressed, and of an index that is here
- * in part the one image.
+ * in part the one image. With `there`, layers whose blobs neither that place nor anybody else has are compressed anew.
  */
 export async function sourceOf(
   parts: Parts,
   root: Descriptor,
-  { lease, platform }: { readonly lease: Lease; readonly platform?: Platform },
+  {
+    lease,
+    platform,
+    there,
+  }: {
+    readonly lease: Lease
+    readonly platform?: Platform
+    readonly there?: (layer: Descriptor) => Promise<boolean>
+  },
   call?: Call,
 ): Promise<Source> {
   const content = await imageContent(parts)
-  const packed = (of: Descriptor): Promise<Source> =>
-    pack(parts, of, { content, lease, options: { compression: 'gzip' } }, call)
+  const packed = async (of: Descriptor): Promise<Source> => {
+    const lost = there && (await lostLayers(parts, of, content, there, call))
+    const options = { compression: 'gzip', ...(lost ? { lost } : {}) } as const
+    const source = await pack(parts, of, { content, lease, options }, call)
+    if (lost && lost.size > 0) warnOfLost(lost, 'compressed anew', of, source.root, call)
+    return source
+  }
   if (!isIndex(root.mediaType)) return packed(root)
   if (platform) return packed(await chooseImage(content, root, platform, call))
   const { manifests } = parseIndex(await readDocument(content, root, call), root.mediaType)

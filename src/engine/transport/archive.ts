@@ -67,6 +67,7 @@ export async function archiveDestination(name: string, { kind, path, ref }: File
   return {
     name,
     ...(single ? { single } : {}),
+    whole: true,
     receive: (image, options) => sent({ name, single, ref }, image, options, (tar) => writeWhole(path, tar)),
     [Symbol.asyncDispose]: async () => undefined,
   }

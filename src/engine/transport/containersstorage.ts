@@ -43,6 +43,7 @@ export async function containersStorageDestination(parts: Parts, name: string, r
   return {
     name,
     single: true,
+    whole: true,
     receive: async (image, options) => {
       const path = await spoolFile(parts)
       try {

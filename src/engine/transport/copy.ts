@@ -48,7 +48,12 @@ async function copyOne(
   destination: Destination,
   { ref, ...options }: ReceiveOptions & { readonly ref?: string },
 ): Promise<Copied> {
-  const find = { ...(destination.compressed ? { compressed: true } : {}), ...(ref === undefined ? {} : { tag: ref }) }
+  const { compressed, whole } = destination
+  const find = {
+    ...(compressed ? { compressed } : {}),
+    ...(whole ? { whole } : {}),
+    ...(ref === undefined ? {} : { tag: ref }),
+  }
   const { tag } = options
   const vertex = `${destination.name} ${tag ?? ''}`
   const step = { kind: 'vertex', id: vertex, name: `Copying to ${tag ?? destination.name}` } as const

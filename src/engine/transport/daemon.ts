@@ -28,6 +28,7 @@ export async function daemonDestination(name: string, ref: string): Promise<Dest
   return {
     name,
     single: true,
+    whole: true,
     receive: (image, options) => sent({ name, single: true, ref: full }, image, options, (tar) => load(tar, options)),
     [Symbol.asyncDispose]: async () => undefined,
   }

@@ -19,6 +19,7 @@ export async function layoutDestination(name: string, { path, ref }: FileLocatio
   return {
     name,
     target,
+    whole: true,
     ...(ref === undefined ? {} : { tag: ref }),
     receive: async ({ root, from, sparse }, options = {}) => {
       const tag = options.tag ?? ref ?? root.digest

@@ -18,6 +18,7 @@ import { factsFor } from '../image/facts.ts'
 import { locate } from '../image/find.ts'
 import { localReferrers, referrerTarget } from '../image/referrers.ts'
 import { recompressed } from '../pack/layerforms.ts'
+import { withoutLost } from '../pack/lost.ts'
 import type { Parts } from '../parts.ts'
 import { rememberPulled } from '../registry/pulledtable.ts'
 import { sourceOf } from '../registry/push.ts'
@@ -35,9 +36,12 @@ export async function storeSource(parts: Parts, name: string, ref: string): Prom
     ...(image === undefined ? {} : { image }),
     find: async (options, call) => {
       if (options?.tag !== undefined) fail('invalid_argument', `${name} is one image, not a repository`)
+      const content = await imageContent(parts)
       const found = options?.compressed
         ? await sourceOf(parts, root, { lease }, call)
-        : { root, content: await imageContent(parts) }
+        : options?.whole
+          ? await withoutLost(parts, root, { content, lease }, call)
+          : { root, content }
       return {
         root: found.root,
         from: await sentFrom(parts, found),

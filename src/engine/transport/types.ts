@@ -18,6 +18,8 @@ export interface Source extends AsyncDisposable {
 export interface FindOptions {
   /** Layers that were made here and are kept plain come compressed, as registries have them. */
   readonly compressed?: boolean
+  /** Every blob has to come along: of layers whose compressed blobs nobody has the tars do, under another manifest. */
+  readonly whole?: boolean
   /** Instead of the tag that the name has. */
   readonly tag?: string
 }
@@ -44,6 +46,8 @@ export interface Destination extends AsyncDisposable {
   readonly single?: boolean
   /** It wants layers compressed. */
   readonly compressed?: boolean
+  /** It has nothing of an image but what is written. */
+  readonly whole?: boolean
   /** The place to be read and changed as it is; absent where whole images alone go in: archives, daemons. */
   readonly target?: Target
   /** The tag or digest that the name has in `target`. */
