@@ -110,12 +110,15 @@ describe('what is wrong is said with its line', () => {
   test.each([
     ['target "t" {\n  tags = [\n}', 3, 'expected'],
     ['target "t" {\n  tags = "x"\n}', 2, 'tags must be a list'],
-    ['target "t" {\n  tag = ["x"]\n}', 2, 'a target has no "tag"'],
+    ['target "t" {\n  tags = ["x"]\n  tags = ["y"]\n}', 3, 'tags is set twice'],
+    ['target "t" { tags = ["x"]\n}', 1, 'a block on one line'],
+    ['target "t" {\n tags = ["x"] }', 2, 'end of the line'],
+    ['function "f" {\n  params = []\n  result = 1\n  doc = "x"\n}', 4, 'nothing else'],
+    ['variable "V" {\n  type = list\n}', 2, 'this is no type'],
     ['target "t" {\n  args = { A = nope }\n}', 2, 'no variable named "nope"'],
     ['target "t" {\n  args = { A = nope() }\n}', 2, 'no function named "nope"'],
     ['target "t" {\n  args = { A = upper() }\n}', 2, 'takes 1'],
     ['target "t t" {\n}', 1, 'invalid name'],
-    ['targets "t" {\n}', 1, 'unknown block'],
     [
       'variable "V" {\n  default = 1\n  validation {\n    condition = V > 1\n    error_message = "too small"\n  }\n}',
       3,
@@ -129,6 +132,45 @@ describe('what is wrong is said with its line', () => {
     const error = failure(text)
     expect(error.location?.line).toBe(line)
     expect(error.message).toContain(message)
+  })
+
+  test('what means nothing is passed over, with a warning', () => {
+    const said: string[] = []
+    const file = `target "t" {
+  matrix = { x = [1, 2] }
+  name = "t-\${x}"
+  tag = ["x"]
+  labels {
+    a = 1
+  }
+}
+group "g" {
+  targets = ["t"]
+  other = nope
+}
+variable "V" {
+  default = "v"
+  doc = "x"
+  more {}
+}
+targets "t" {}
+target "u" { tags = [V] }`
+    const found = read(file, { warn: (message) => void said.push(message) })
+    expect([...found.targets]).toEqual([
+      ['t-1', {}],
+      ['t-2', {}],
+      ['u', { tags: ['v'] }],
+    ])
+    expect(said.toSorted()).toEqual([
+      'bake.hcl:11: a group has no "other", which is ignored: targets, description',
+      'bake.hcl:15: a variable has no "doc", which is ignored: default, type, description',
+      'bake.hcl:16: a variable has no block "more", which is ignored: validation',
+      'bake.hcl:18: there is no block "targets", which is ignored: target, group, variable, function',
+      'bake.hcl:4: a target has no "tag", which is ignored: did you mean tags?',
+      'bake.hcl:5: a target has no block "labels", which is ignored: write labels = …',
+    ])
+    const reads = failure('target "default" {\n  x = 1\n  tags = [target.default.x]\n}')
+    expect([reads.message, reads.location?.line]).toEqual(['the object has no "x"', 3])
   })
 
   test('in JSON too', () => {
@@ -151,15 +193,17 @@ describe('what is wrong is said with its line', () => {
 describe('targets', () => {
   test('inherit, later ones over earlier ones', () => {
     const file = `
-      target "a" { args = { X = 1, Y = 1 }, tags = ["a"] , annotations = ["k=a"] }
+      target "a" {
+        args = { X = 1, Y = 1 }
+        tags = ["a"]
+        annotations = ["k=a"]
+      }
       target "b" { args = { X = 2 } }
       target "default" {
         inherits = ["a", "b"]
         args = { Y = null }
         annotations = ["k=d"]
       }`
-      .replaceAll(' , ', '\n')
-      .replace('}, tags', '}\n tags')
     expect(targets(file)).toEqual({
       default: {
         args: { X: '2', Y: '1' },
@@ -233,7 +277,7 @@ describe('variables', () => {
     expect(read(file).variables).toEqual([
       { name: 'S', value: 's', description: undefined, type: undefined },
       { name: 'N', value: '1', description: undefined, type: undefined },
-      { name: 'L', value: '["a"]', description: undefined, type: 'list(string)' },
+      { name: 'L', value: '["a"]', description: undefined, type: 'list of string' },
     ])
   })
 })
@@ -247,7 +291,7 @@ test('several files are one, later ones over earlier ones', () => {
 })
 
 test('what is printed can be read again', () => {
-  const plan = planTargets(read('target "default" { args = { A = "$${x}" }\n}'), [])
+  const plan = planTargets(read('target "default" { args = { A = "$${x}" } }'), [])
   const again = readBakeDefinitions([{ name: 'p.json', text: JSON.stringify(printed(plan)) }])
   expect(again.targets.get('default')?.args).toEqual({ A: '${x}' })
 })

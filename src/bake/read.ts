@@ -20,7 +20,7 @@ export async function readDefinitions(files: readonly BakeFile[], options: BakeO
   for (const file of files) ((await isComposeFile(file)) ? compose : bake).push(file)
   if (compose.length === 0) return readBakeDefinitions(bake, options)
   const { readCompose } = await import('./compose/index.ts')
-  const before = readCompose(compose, options.environment ?? {}, options.readFile ?? (() => undefined))
+  const before = readCompose(compose, options.environment ?? {}, options.readFile ?? (() => undefined), options.warn)
   return readBakeDefinitions(bake, options, before)
 }
 

@@ -54,7 +54,7 @@ export interface Variable {
   readonly name: string
   readonly value: string | undefined
   readonly description: string | undefined
-  /** As written: `list(string)`. */
+  /** `list of string`. */
   readonly type: string | undefined
 }
 
@@ -72,6 +72,8 @@ export interface BakeOptions {
   readonly environment?: Readonly<Record<string, string>>
   /** The text of a file that a Compose file names (`include`, `extends`, `env_file`), or of `.env`; undefined without it. */
   readonly readFile?: (path: string) => string | undefined
+  /** Told what a file says that means nothing: each once. */
+  readonly warn?: (message: string) => void
   /** BAKE_LOCAL_PLATFORM and BAKE_CMD_CONTEXT. */
   readonly builtins?: Readonly<Record<string, string>>
 }

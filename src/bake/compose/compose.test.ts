@@ -22,6 +22,21 @@ async function failure(text: string, others?: Record<string, string>): Promise<s
 
 const build = (members: string): string => `services: {a: {build: {context: ., ${members}}}}`
 
+test('variables without a value are told of, each once', async () => {
+  const said: string[] = []
+  const warn = (message: string): void => void said.push(message)
+  const text = `services:
+  a:
+    image: x:$TAG
+    build:
+      context: .
+      args: {A: "\${TAG}", B: "\${SET}", C: "\${D-d}", E: "\${F:-\${G}}", H: $$I, J: "\${K+k}"}
+`
+  await readDefinitions([{ name: 'compose.yaml', text }], { environment: { SET: 's' }, warn })
+  const notSet = (name: string): string => `The "${name}" variable is not set. Defaulting to a blank string.`
+  expect(said).toEqual([notSet('TAG'), notSet('G')])
+})
+
 describe('refused by name', () => {
   test.each([
     ['a member that there is not', build('foo: 1'), 'services.a.build has no "foo"'],

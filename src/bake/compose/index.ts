@@ -10,11 +10,14 @@ export function readCompose(
   files: readonly BakeFile[],
   caller: Environment,
   read: ReadFile,
+  warn: (message: string) => void = () => {},
 ): Pick<Definitions, 'targets' | 'groups'> {
   const environment = { ...callerEnvironment(caller, read), COMPOSE_PROJECT_NAME: 'bake' }
   const name = projectName(files) ?? caller['COMPOSE_PROJECT_NAME']
   if (name) environment.COMPOSE_PROJECT_NAME = name
-  const model = loadModel(files, environment, read)
+  const unset = new Set<string>()
+  const model = loadModel(files, environment, read, (one) => void unset.add(one))
+  for (const one of unset) warn(`The ${JSON.stringify(one)} variable is not set. Defaulting to a blank string.`)
   if (Object.keys(model.services).length === 0)
     fail('invalid_argument', `${files.map((file) => file.name).join(', ')}: no services`)
   const targets = targetsOf(model, environment, read)

@@ -4,7 +4,7 @@ import { fail } from '#base'
 import type { BakeFile } from '../types.ts'
 import { canonicalService, without } from './canonical.ts'
 import { parseDotenv } from './dotenv.ts'
-import { interpolated } from './interpolate.ts'
+import { interpolated, type Unset } from './interpolate.ts'
 import { listOf, merged, mergedService } from './merge.ts'
 import { pathFrom, secretFrom, serviceFrom } from './paths.ts'
 import { isTreeMap, mapAt, textAt, wrong, type Tree, type TreeMap } from './tree.ts'
@@ -23,15 +23,22 @@ export type ReadFile = (path: string) => string | undefined
 const EMPTY: ComposeModel = { services: {}, secrets: {} }
 
 /** Reads files, later ones over earlier ones, with what they include and extend. Paths become the caller's. */
-export function loadModel(files: readonly BakeFile[], environment: Environment, read: ReadFile): ComposeModel {
-  return new Loader(read).files(files, '', environment, [])
+export function loadModel(
+  files: readonly BakeFile[],
+  environment: Environment,
+  read: ReadFile,
+  unset?: Unset,
+): ComposeModel {
+  return new Loader(read, unset).files(files, '', environment, [])
 }
 
 class Loader {
   private readonly read: ReadFile
+  private readonly unset: Unset | undefined
 
-  constructor(read: ReadFile) {
+  constructor(read: ReadFile, unset: Unset | undefined) {
     this.read = read
+    this.unset = unset
   }
 
   /** `directory` is where the relative paths of these files begin; `trail` are the files that include them. */
@@ -44,7 +51,7 @@ class Loader {
     let model = EMPTY
     for (const file of files)
       for (const { tree, resets } of parseYaml(file)) {
-        const own = interpolated(tree, lookupIn(environment)) as TreeMap
+        const own = interpolated(tree, lookupIn(environment), this.unset) as TreeMap
         const included = this.included(own['include'], directory, environment, [...trail, normalize(file.name)])
         const before = without(model as unknown as Tree, resets) as unknown as ComposeModel
         const extending = overModels(
@@ -141,7 +148,7 @@ class Loader {
     const file = this.file(pathFrom(directory, path))
     let model = EMPTY
     for (const { tree } of parseYaml(file))
-      model = overModels(model, sectionsOf(interpolated(tree, lookupIn(environment)) as TreeMap, file), [])
+      model = overModels(model, sectionsOf(interpolated(tree, lookupIn(environment), this.unset) as TreeMap, file), [])
     return movedTo(dirname(path), model).services
   }
 

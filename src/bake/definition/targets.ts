@@ -36,11 +36,14 @@ export function evaluateBlocks(workspace: Workspace, before?: Blocks): Blocks {
   return { targets, groups }
 }
 
-function variants(block: Block, scope: Scope): { readonly name: string; readonly target: Target }[] {
+function variants(block: Block, scope: Workspace): { readonly name: string; readonly target: Target }[] {
   const label = block.labels[0]!
   const [matrix, name] = ['matrix', 'name'].map((wanted) => block.body.attributes.find((item) => item.name === wanted))
-  const [inner] = block.body.blocks
-  if (inner) failAt(inner.at, `a target has no block ${JSON.stringify(inner.type)}`, `write ${inner.type} = …`)
+  for (const { at, type } of block.body.blocks)
+    scope.ignore(at, `a target has no block ${JSON.stringify(type)}`, isField(type) ? `write ${type} = …` : undefined)
+  for (const { at, name: member } of block.body.attributes)
+    if (!isField(member) && member !== 'matrix' && member !== 'name')
+      scope.ignore(at, `a target has no ${JSON.stringify(member)}`, nearest(member))
   if (!matrix) {
     if (name) failAt(name.at, 'only a target with a matrix has a name of its own')
     return [{ name: label, target: targetOf(block, scope) }]
@@ -79,32 +82,30 @@ function combinations({ value, at }: Attribute, scope: Scope): Record<string, Va
 }
 
 function targetOf(block: Block, scope: Scope): Target {
-  const members = block.body.attributes
-    .filter(({ name }) => name !== 'matrix' && name !== 'name')
-    .map(({ name, value, at }) => {
-      // Compose's plural, and what the flag is called.
-      if (!isField(name)) return failAt(at, `a target has no ${JSON.stringify(name)}`, nearest(name))
-      return [name, readField(name, evaluate(value, scope), at)] as const
-    })
+  const members = block.body.attributes.flatMap(({ name, value, at }) =>
+    isField(name) ? [[name, readField(name, evaluate(value, scope), at)] as const] : [],
+  )
   return Object.fromEntries(members.filter(([, value]) => value !== undefined))
 }
 
-function nearest(name: string): string {
+/** Compose's plural, or what the flag is called. */
+function nearest(name: string): string | undefined {
   const known = Object.keys(FIELDS)
   const close = known.find(
     (field) => field.startsWith(name.slice(0, 4)) || field.replace(/s$/, '') === name.replace(/s$/, ''),
   )
-  return close ? `did you mean ${close}?` : known.join(', ')
+  return close === undefined ? undefined : `did you mean ${close}?`
 }
 
-function groupOf(block: Block, scope: Scope): Group {
+function groupOf(block: Block, scope: Workspace): Group {
   const read = (wanted: string): Value => {
     const attribute = block.body.attributes.find(({ name }) => name === wanted)
     return attribute ? evaluate(attribute.value, scope) : null
   }
   for (const { name, at } of block.body.attributes)
     if (name !== 'targets' && name !== 'description')
-      failAt(at, `a group has no ${JSON.stringify(name)}`, 'targets, description')
+      scope.ignore(at, `a group has no ${JSON.stringify(name)}`, 'targets, description')
+  for (const { type, at } of block.body.blocks) scope.ignore(at, `a group has no block ${JSON.stringify(type)}`)
   const targets = read('targets')
   if (targets !== null && !isList(targets)) failAt(block.at, 'the targets of a group are a list')
   const description = asText(read('description'))

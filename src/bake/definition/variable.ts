@@ -1,13 +1,15 @@
 import { fail } from '#base'
 import { csvRows } from '../functions/encoding.ts'
 import { evaluate, type Scope } from '../hcl/evaluate.ts'
-import { failAt, locate } from '../hcl/source.ts'
+import { failAt, locate, type Place } from '../hcl/source.ts'
 import type { Block, Expression } from '../hcl/syntax.ts'
 import { conform, typeName, typeOf, type Type } from '../hcl/type.ts'
 import { asBool, asNumber, asText, isMap, type Value } from '../hcl/value.ts'
 
 export interface VariableSources {
   readonly scope: Scope
+  /** Told of what means nothing. */
+  readonly ignore: (at: Place, what: string, hint?: string) => void
   /** The caller's value for a name. */
   readonly override?: ((name: string) => string | undefined) | undefined
   /** A file's `NAME = …`, which goes before the block's own default. */
@@ -21,7 +23,7 @@ export function variableValue(block: Block, sources: VariableSources): Value {
   const name = block.labels[0]!
   for (const { name: attribute, at } of block.body.attributes)
     if (!ATTRIBUTES.includes(attribute))
-      failAt(at, `a variable has no ${JSON.stringify(attribute)}`, ATTRIBUTES.join(', '))
+      sources.ignore(at, `a variable has no ${JSON.stringify(attribute)}`, ATTRIBUTES.join(', '))
   const declared = attributeOf(block, 'type')
   const type = declared && typeOf(declared)
   const standard = (): Value => {
@@ -31,7 +33,7 @@ export function variableValue(block: Block, sources: VariableSources): Value {
     return conform(value, type) ?? failAt(block.at, `the default of ${name} is no ${typeName(type)}`)
   }
   const value = given(name, type, sources, standard, block) ?? standard()
-  validate(block, name, value, sources.scope)
+  validate(block, name, value, sources)
   return value
 }
 
@@ -112,9 +114,12 @@ function fromText(text: string, type: Type): Value | undefined {
   return fields.every((field) => field.includes('=')) ? conform(Object.fromEntries(pairs), type) : undefined
 }
 
-function validate(block: Block, name: string, value: Value, scope: Scope): void {
+function validate(block: Block, name: string, value: Value, { scope, ignore }: VariableSources): void {
   for (const rule of block.body.blocks) {
-    if (rule.type !== 'validation') failAt(rule.at, `a variable has no block ${JSON.stringify(rule.type)}`)
+    if (rule.type !== 'validation') {
+      ignore(rule.at, `a variable has no block ${JSON.stringify(rule.type)}`, 'validation')
+      continue
+    }
     const condition = attributeOf(rule, 'condition') ?? failAt(rule.at, 'a validation needs a condition')
     const inner: Scope = {
       variable: (asked) => (asked === name ? value : scope.variable(asked)),

@@ -1,11 +1,15 @@
 import { fail } from '#base'
 import { standard } from '../functions/standard.ts'
 import { evaluate, withNames, type HclFunction, type Scope } from '../hcl/evaluate.ts'
-import { failAt, type Place } from '../hcl/source.ts'
+import { failAt, placeName, type Place } from '../hcl/source.ts'
 import type { Attribute, Block, Body, Expression } from '../hcl/syntax.ts'
 import type { Value, ValueMap } from '../hcl/value.ts'
 import type { BakeOptions } from '../types.ts'
+import { isField } from './fields.ts'
 import { variableValue } from './variable.ts'
+
+const BLOCKS: ReadonlySet<string> = new Set(['target', 'group', 'variable', 'function'])
+const FUNCTION: ReadonlySet<string> = new Set(['params', 'variadic_params', 'result'])
 
 /** All files as one: what names mean, each found when it is first asked for. */
 export class Workspace implements Scope {
@@ -16,6 +20,7 @@ export class Workspace implements Scope {
   private readonly known = new Map<string, Value>()
   private readonly pending = new Set<string>()
   private readonly options: BakeOptions
+  private readonly warned = new Set<string>()
 
   constructor(bodies: readonly Body[], options: BakeOptions) {
     this.options = options
@@ -38,6 +43,13 @@ export class Workspace implements Scope {
     return this.functions.get(name) ?? standard.get(name)
   }
 
+  /** What buildx passes over in silence: most often it is misspelt. */
+  ignore(at: Place, what: string, hint?: string): void {
+    const message = `${placeName(at)}: ${what}, which is ignored${hint === undefined ? '' : `: ${hint}`}`
+    if (!this.warned.has(message)) this.options.warn?.(message)
+    this.warned.add(message)
+  }
+
   names(): readonly string[] {
     return [...new Set([...this.variables.keys(), ...this.attributes.keys()])].sort()
   }
@@ -48,6 +60,7 @@ export class Workspace implements Scope {
     const value = (): Value => (attribute ? evaluate(attribute.value, this) : null)
     if (!block) return value()
     return variableValue(block, {
+      ignore: (at, what, hint) => this.ignore(at, what, hint),
       scope: this,
       override: this.options.variable,
       ...(attribute ? { default: value } : {}),
@@ -73,7 +86,11 @@ export class Workspace implements Scope {
   }
 
   private memberOf(path: string, blocks: readonly Block[]): ValueMap {
-    const attributes = new Map(blocks.flatMap(({ body }) => body.attributes.map((item) => [item.name, item] as const)))
+    const attributes = new Map(
+      blocks.flatMap(({ type, body }) =>
+        body.attributes.flatMap((item) => (isMember(type, item.name) ? [[item.name, item] as const] : [])),
+      ),
+    )
     const read = ({ name, value, at }: Attribute): Value =>
       this.known.get(`${path}.${name}`) ?? this.once(`${path}.${name}`, at, () => evaluate(value, this))
     return lazy([...attributes].map(([name, attribute]) => [name, () => read(attribute)]))
@@ -81,19 +98,23 @@ export class Workspace implements Scope {
 
   private add(block: Block): void {
     const { type, at, labels } = block
+    if (!BLOCKS.has(type)) return this.ignore(at, `there is no block ${JSON.stringify(type)}`, [...BLOCKS].join(', '))
     const [name] = labels
     if (name === undefined || labels.length !== 1) failAt(at, `a ${type} block has one label: its name`)
     if (type === 'variable') this.variables.set(name, block)
     else if (type === 'function') this.functions.set(name, this.define(block))
-    else if (type === 'target' || type === 'group') {
+    else {
       // Every target may share these two names with its neighbours.
       if (!/^[a-zA-Z0-9_-]+$/.test(name))
         failAt(at, `invalid name ${JSON.stringify(name)}: only letters, digits, "_" and "-" are allowed`)
-      this.blocks[type].set(name, [...(this.blocks[type].get(name) ?? []), block])
-    } else failAt(at, `unknown block ${JSON.stringify(type)}`, 'target, group, variable or function')
+      const kind = type === 'group' ? 'group' : 'target'
+      this.blocks[kind].set(name, [...(this.blocks[kind].get(name) ?? []), block])
+    }
   }
 
   private define({ labels, body, at }: Block): HclFunction {
+    const unknown = body.attributes.find(({ name }) => !FUNCTION.has(name)) ?? body.blocks[0]
+    if (unknown) failAt(unknown.at, 'a function has params, variadic_params and result, and nothing else')
     const attribute = (name: string): Expression | undefined =>
       body.attributes.find((item) => item.name === name)?.value
     const result = attribute('result') ?? failAt(at, `the function ${JSON.stringify(labels[0])} has no result`)
@@ -113,6 +134,11 @@ export class Workspace implements Scope {
       }
     }
   }
+}
+
+/** Whether others may read it: `target.app.tags`. */
+function isMember(type: string, name: string): boolean {
+  return type === 'group' ? name === 'targets' || name === 'description' : isField(name)
 }
 
 /** Names of parameters, written as bare words or as texts. */

@@ -26,3 +26,9 @@ export function locate({ source, offset }: Place): SourceLocation {
 export function failAt(at: Place, message: string, hint?: string): never {
   fail('invalid_argument', message, { location: locate(at), ...(hint === undefined ? {} : { hint }) })
 }
+
+/** `docker-bake.hcl:7`. */
+export function placeName(at: Place): string {
+  const { file, line } = locate(at)
+  return `${file}:${line}`
+}

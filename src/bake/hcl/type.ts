@@ -17,7 +17,6 @@ export function typeOf(expression: Expression): Type {
   if (expression.kind === 'variable') {
     const { name } = expression
     if (name === 'string' || name === 'number' || name === 'bool' || name === 'any') return { kind: name }
-    if (name === 'list' || name === 'set' || name === 'map') return { kind: name, of: { kind: 'any' } }
   }
   if (expression.kind === 'call') return constructed(expression)
   return failAt(
@@ -103,18 +102,8 @@ function members(found: readonly (readonly [string, Value | undefined])[]): Valu
     : undefined
 }
 
-/** For messages. */
+/** For messages and listings. */
 export function typeName(type: Type): string {
-  switch (type.kind) {
-    case 'list':
-    case 'set':
-    case 'map':
-      return `${type.kind}(${typeName(type.of)})`
-    case 'tuple':
-      return `tuple([${type.items.map(typeName).join(', ')}])`
-    case 'object':
-      return `object({${[...type.members].map(([name, { type: inner }]) => `${name} = ${typeName(inner)}`).join(', ')}})`
-    default:
-      return type.kind
-  }
+  if (type.kind === 'list' || type.kind === 'set' || type.kind === 'map') return `${type.kind} of ${typeName(type.of)}`
+  return type.kind === 'any' ? 'any type' : type.kind
 }

@@ -7,17 +7,17 @@ export function listTargets({ targets, groups }: Definitions, json: boolean): vo
   const rows = [
     ...[...groups].map(([name, { description, targets: members }]) => ({
       name,
-      description: description ?? members.join(', '),
+      description: groupText(description, members.toSorted().join(', ')),
       group: true,
     })),
+    ...[...targets].map(([name, { description }]) => ({ name, ...(description && { description }) })),
+  ]
     // A name that begins with "_" is there to be inherited.
-    ...[...targets]
-      .filter(([name]) => !name.startsWith('_'))
-      .map(([name, { description = '' }]) => ({ name, description, group: false })),
-  ].sort((a, b) => (a.name === 'default' ? -1 : b.name === 'default' ? 1 : a.name < b.name ? -1 : 1))
+    .filter(({ name }) => !name.startsWith('_'))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
   if (json) return print(JSON.stringify(rows, undefined, 2))
   printList(
-    rows.map(({ name, description }) => ({ name, description })),
+    rows.map(({ name, description = '' }) => ({ name, description })),
     [
       { heading: 'TARGET', field: 'name' },
       { heading: 'DESCRIPTION', field: 'description' },
@@ -25,10 +25,19 @@ export function listTargets({ targets, groups }: Definitions, json: boolean): vo
   )
 }
 
+/** A group is described by what is in it. */
+function groupText(description: string | undefined, members: string): string {
+  return description === undefined || members === '' ? (description ?? members) : `${description} (${members})`
+}
+
+/** `bake --list=variables`: what can be set, and what it is now. */
 export function listVariables({ variables }: Definitions, json: boolean): void {
-  if (json) return print(JSON.stringify(variables, undefined, 2))
+  const rows = variables
+    .map(({ name, description, type, value }) => ({ name, description, type, value }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+  if (json) return print(JSON.stringify(rows, undefined, 2))
   printList(
-    variables.map(({ name, type = '', value = '<null>', description = '' }) => ({ name, type, value, description })),
+    rows.map(({ name, type = '', value = '<null>', description = '' }) => ({ name, type, value, description })),
     [
       { heading: 'VARIABLE', field: 'name' },
       { heading: 'TYPE', field: 'type' },

@@ -18,15 +18,17 @@ import { buildWords } from '../bake/flags.ts'
 import { listTargets, listVariables } from '../bake/listing.ts'
 import { parseCall, type BuildCall } from '../buildcall/call.ts'
 import { command, type Command, type Context, type Values } from '../command.ts'
+import { Attributes } from '../flags/attributes.ts'
 import { pairs } from '../flags/environment.ts'
 import { metadataOf, writeMetadata } from '../flags/build/metadata.ts'
 import { progressFlags, progressOf } from '../flags/build/progress.ts'
-import { print } from '../output.ts'
+import { note, print } from '../output.ts'
 import { labelled } from '../progress/labelled.ts'
 import { build, requestOf } from './build.ts'
 
 /** How a context names another target. */
 const LINK = 'target:'
+const LISTS = ['targets', 'variables'] as const
 const GRANTS = ['network.host', 'security.insecure']
 
 const options = {
@@ -58,6 +60,7 @@ export const bake: Command = command({
   options,
   refused: { builder: '', policy: '' },
   run: async (context, values, wanted) => {
+    if (values.print && values.list !== undefined) fail('invalid_argument', '--print and --list are mutually exclusive')
     checkLocal(wanted[0])
     const definitions = await readDefinitions(await readBakeFiles(values.file ?? []), bakeOptions(values))
     if (values.list !== undefined) return list(values.list, definitions)
@@ -94,6 +97,7 @@ function bakeOptions(values: Values<typeof options>): BakeOptions {
     variable: (name) => (Object.hasOwn(given, name) ? given[name] : process.env[name]),
     environment: { ...(process.env as Record<string, string>), ...given },
     readFile: readNamed,
+    warn: (message) => note(`WARNING: ${message}`),
     builtins: { BAKE_LOCAL_PLATFORM: formatPlatform(hostPlatform()), BAKE_CMD_CONTEXT: 'cwd://' },
   }
 }
@@ -118,12 +122,13 @@ function attestation(value: string): string {
 }
 
 function list(what: string, definitions: Definitions): void {
-  const [kind, ...rest] = what.split(',')
-  const type = kind!.replace(/^type=/, '')
-  const json = rest.includes('format=json')
+  const fields = /^type=|,/.test(what) ? new Attributes(what, '--list') : undefined
+  const type = fields ? fields.choice('type', LISTS) : LISTS.find((one) => one === what)
+  const json = fields?.choice('format', ['table', 'json']) === 'json'
+  fields?.end()
   if (type === 'targets') return listTargets(definitions, json)
   if (type === 'variables') return listVariables(definitions, json)
-  fail('invalid_argument', `cannot list ${JSON.stringify(type)}`, { hint: '--list=targets or --list=variables' })
+  fail('invalid_argument', `cannot list ${JSON.stringify(what)}`, { hint: '--list=targets or --list=variables' })
 }
 
 /** Where Docker reads a definition from a repository or a server, it is the first word. */

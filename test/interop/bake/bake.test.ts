@@ -6,6 +6,7 @@ import { goTools, run, tempDir } from '#testkit'
 
 const cases = join(import.meta.dir, 'cases')
 const compose = join(import.meta.dir, 'compose')
+const cairn = join(import.meta.dir, '../../../dist/cairn')
 const [buildx] = (await goTools('github.com/docker/buildx', 'v0.38.2', ['cmd/buildx'])) ?? []
 
 /** buildx walks the axes of a matrix in any order, so the order of what it makes says nothing. */
@@ -80,4 +81,27 @@ describe.skipIf(buildx === undefined)('compose files as docker buildx reads them
       )
       expect(sorted(JSON.stringify(printed(planTargets(definitions, []))))).toEqual(sorted(stdout))
     })
+})
+
+/** What can be asked for and set, as JSON: the same bytes. The flag itself is tested with them, so the binary is run. */
+describe.skipIf(buildx === undefined || !existsSync(cairn))('what docker buildx lists', () => {
+  for (const file of readdirSync(cases))
+    for (const type of ['targets', 'variables'])
+      test(`${type} of ${file}`, async () => {
+        using home = tempDir()
+        const env = { HOME: home.path }
+        const words = ['bake', '-f', join(cases, file), `--list=type=${type},format=json`]
+        const theirs = await run([buildx!, ...words], { env })
+        const mine = await run([cairn, ...words], { env })
+        expect([theirs.code, mine.code], mine.stderr).toEqual([0, 0])
+        expect(mine.stdout).toBe(theirs.stdout)
+      })
+
+  test.each(['foo', 'type=targets,format=xml', 'targets,format=json', 'type=targets,foo=x', 'format=json'])(
+    'refuses --list=%s',
+    async (list) => {
+      const words = ['bake', '-f', join(cases, readdirSync(cases)[0]!), `--list=${list}`]
+      for (const tool of [buildx!, cairn]) expect((await run([tool, ...words])).code).toBe(1)
+    },
+  )
 })
