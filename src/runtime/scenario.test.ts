@@ -4,22 +4,18 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { CairnError, type Call } from '#base'
-import { enterPrivateMounts, kill, pipe, processEnd } from '#sys'
+import { enterPrivateMounts, kill, pipe, processEnd, processStartTime } from '#sys'
+import { cgroupProcesses } from './cgroup/tree.ts'
+import { exitCodeOf } from './failure.ts'
 import {
   buildSpec,
   cgroupPath,
-  cgroupProcesses,
   conmon,
-  exitCodeOf,
   findRuntime,
-  identifyProcess,
-  readRecorded,
+  readExit,
   removeCgroups,
-  stop,
   type Attachment,
-  type ProcessIdentity,
   type SpecOptions,
-  type StopOptions,
 } from './index.ts'
 
 /** One thing done to the container; its answer, or `{ error }`, is in the results at the same place. */
@@ -33,7 +29,6 @@ export type Step =
   | readonly ['exec', readonly string[]]
   | readonly ['session', readonly string[], { readonly rows: number; readonly columns: number }?]
   | readonly ['kill', number, boolean?]
-  | readonly ['stop', StopOptions]
   | readonly ['delete', boolean?]
   | readonly ['resize', number, number]
   | readonly ['signal', 'init' | 'monitor', number]
@@ -75,7 +70,7 @@ async function perform(scenario: Scenario): Promise<unknown[]> {
   }
   const own = { stdin: 0, stdout: 1, stderr: 2 } as const
   let attachment: Attachment | undefined
-  let init: ProcessIdentity | undefined
+  let init = { pid: 0, startTime: 0 }
   let monitorPid = 0
 
   const act = async (step: Step): Promise<unknown> => {
@@ -86,7 +81,7 @@ async function perform(scenario: Scenario): Promise<unknown[]> {
       case 'create': {
         const { abortAfterMs, ...options } = step[1] ?? {}
         const created = await monitor.create(id, { dir, spec }, { ...monitoring, ...options }, giveUp(abortAfterMs))
-        init = identifyProcess(created.pid)
+        init = { pid: created.pid, startTime: processStartTime(created.pid) ?? 0 }
         monitorPid = created.monitorPid
         return 'created'
       }
@@ -101,22 +96,20 @@ async function perform(scenario: Scenario): Promise<unknown[]> {
         return await session(step[1], step[2])
       case 'kill':
         return await runtime.kill(id, step[1], { all: step[2] ?? false })
-      case 'stop':
-        return await stop(runtime, id, init as ProcessIdentity, step[1])
       case 'delete':
         return await runtime.delete(id, { force: step[1] ?? false })
       case 'resize':
         return monitor.resize(dir, step[1], step[2])
       case 'signal':
-        return kill(step[1] === 'init' ? (init?.pid ?? 0) : monitorPid, step[2])
+        return kill(step[1] === 'init' ? init.pid : monitorPid, step[2])
       case 'state':
         return (await runtime.state(id))?.status
       case 'recorded':
-        return { ...readRecorded(dir), pid: undefined, monitorPid: undefined }
+        return { exit: readExit(dir) }
       case 'wait':
         return await monitor.wait(dir)
       case 'ended':
-        return await processEnd(init?.pid ?? 0, init?.startTime)
+        return await processEnd(init.pid, init.startTime)
       case 'processes':
         return await emptied()
       case 'removeCgroups':

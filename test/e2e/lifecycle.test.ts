@@ -59,6 +59,14 @@ describe.skipIf(skip)('a container’s life', () => {
     expect((await node.cairn(['inspect', 'one'])).code).toBe(1)
   })
 
+  test('stop asks first', async () => {
+    const script = 'trap "exit 3" TERM; mkfifo /ready; echo > /ready; while :; do sleep 0.05; done'
+    await background('--name', 'polite', 'busybox', 'sh', '-c', script)
+    await node.must(['exec', 'polite', 'sh', '-c', 'until [ -p /ready ]; do sleep 0.01; done; cat /ready'])
+    await node.must(['stop', '-t', '60', 'polite'])
+    expect((await node.must(['wait', 'polite'])).trim()).toBe('3')
+  })
+
   test('a running one is removed by force alone', async () => {
     await background('--name', 'kept', 'busybox', 'sleep', '1000')
     const { code, stderr } = await node.cairn(['rm', 'kept'])

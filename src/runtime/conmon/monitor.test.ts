@@ -202,38 +202,6 @@ describe.skipIf(cannotRun).each(runtimes)('%s under conmon', (runtime) => {
     })
   })
 
-  describe('stop', () => {
-    const around = (...steps: readonly Step[]): readonly Step[] => [
-      ['create'],
-      ['attach'],
-      ['start'],
-      ...steps,
-      ['wait'],
-      ['delete'],
-    ]
-    test('asks first', async () => {
-      const script = 'trap "exit 3" TERM; while :; do sleep 0.05; done'
-      const { results } = await sh(script, around(['exec', ['sleep', '0.2']], ['stop', { timeout: 20 }]))
-      expect(results.slice(4, 6)).toEqual([{ killed: false }, { code: 3 }])
-    })
-    test('kills what does not listen', async () => {
-      const { results } = await sh('trap "" TERM; while :; do sleep 1; done', around(['stop', { timeout: 0.3 }]))
-      expect(results.slice(3, 5)).toEqual([{ killed: true }, { code: 137 }])
-    })
-    test('at once when asked', async () => {
-      const { results } = await perform(['sleep', '1000'], around(['stop', { timeout: 0 }]))
-      expect(results.slice(3, 5)).toEqual([{ killed: true }, { code: 137 }])
-    })
-    test('one that is paused', async () => {
-      const { results } = await perform(['sleep', '1000'], around(['pause'], ['stop', { timeout: 0.2 }]))
-      expect(results.slice(4, 6)).toEqual([{ killed: true }, { code: 137 }])
-    })
-    test('twice', async () => {
-      const { results } = await perform(['sleep', '1000'], around(['stop', { timeout: 0 }], ['stop', { timeout: 0 }]))
-      expect(results.slice(3, 5)).toEqual([{ killed: true }, { killed: false }])
-    })
-  })
-
   describe('kill -9 of', () => {
     test('the container: all that it started goes with it', async () => {
       const { results } = await sh('sleep 1000 & setsid sleep 1001 & wait', [
