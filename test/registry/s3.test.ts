@@ -6,6 +6,7 @@ import type { RegistryConfig, RunningRegistry, S3StorageOptions } from '#registr
 import { lacking, patterned, skipReason } from '#testkit'
 import { driverSuite } from './driversuite.ts'
 import { makeImage, pullImage, pushImage } from './images.ts'
+import { raceOver } from './races.ts'
 import { radosgw, seaweedfs, startS3, versitygw } from './s3server.ts'
 import type { S3Server } from './s3server.ts'
 
@@ -60,6 +61,13 @@ function storageSuite(program: string, server: S3Server): void {
       const once = await Promise.all(images.map((image, i) => pushImage(url(i), 'app', 'once', image)))
       expect(once.filter((status) => status === 201)).toHaveLength(1)
     }, 60_000)
+
+    test('deletions and pushes of one tag and one manifest at two servers', async () => {
+      const at = place()
+      await using one = await serve(at)
+      await using two = await serve(at)
+      await raceOver([one.url, two.url], 25)
+    }, 120_000)
 
     test('an upload of many parts goes on at another server, and is read in ranges', async () => {
       const at = place()

@@ -2,8 +2,11 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { utf8 } from '#base'
 import { digestOf, MediaType } from '#oci'
+import { openDirectoryStorage, serveRegistry } from '#registry/server'
+import { tempDir } from '#testkit'
 import { makeImage, pullImage, pushImage, putManifest } from './images.ts'
 import type { MadeImage } from './images.ts'
+import { raceOver } from './races.ts'
 import { startRegistry } from './server.ts'
 
 const DAY = 86_400_000
@@ -163,6 +166,73 @@ describe('retention', () => {
     expect(await running.collect()).toMatchObject({ manifests: 1 })
     expect((await manifestAt(url, 'a', alone.digest)).status).toBe(404)
     for (const digest of [child.digest, signedDigest]) expect((await manifestAt(url, 'a', digest)).status).toBe(200)
+  })
+})
+
+describe('deletions beside pushes', () => {
+  test('at two servers leave no tag without its image', async () => {
+    await using one = await startRegistry()
+    await using two = await startRegistry({}, { root: one.root })
+    await raceOver([one.url, two.url], 100)
+  }, 60_000)
+
+  test('a tag that comes between the look at the tags and the end of the manifest', async () => {
+    await using sound = await startRegistry()
+    const image = await makeImage('between')
+    const storage = openDirectoryStorage({ root: sound.root })
+    const remove = storage.records.delete.bind(storage.records)
+    let between: (() => Promise<unknown>) | undefined
+    storage.records.delete = async (key, condition) => {
+      // The tags have been looked at; the manifest goes next.
+      if (key.startsWith('manifest/')) await between?.()
+      return remove(key, condition)
+    }
+    const slow = await serveRegistry({ config: { port: 0 }, storage })
+    try {
+      expect(await pushImage(sound.url, 'app', image.digest, image)).toBe(201)
+      between = () => pushImage(sound.url, 'app', 'v1', image)
+      expect((await manifestAt(slow.url, 'app', image.digest, 'DELETE')).status).toBe(202)
+      expect(await (await fetch(`${sound.url}/v2/app/tags/list`)).json()).toMatchObject({ tags: [] })
+    } finally {
+      await slow.stop(0)
+    }
+  })
+
+  test('a manifest that goes before its tag came is put again', async () => {
+    using dir = tempDir()
+    const storage = openDirectoryStorage({ root: dir.path })
+    const put = storage.records.put.bind(storage.records)
+    let once = true
+    storage.records.put = async (key, value, condition) => {
+      if (key.startsWith('tag/') && once) {
+        once = false
+        await storage.records.delete(`manifest/app@${value}`)
+      }
+      return put(key, value, condition)
+    }
+    const running = await serveRegistry({ config: { port: 0 }, storage })
+    try {
+      expect(await pushImage(running.url, 'app', 'v1', await makeImage('again'))).toBe(201)
+      expect([once, await pullImage(running.url, 'app', 'v1')]).toEqual([false, true])
+    } finally {
+      await running.stop(0)
+    }
+  })
+
+  test('a tag that a killed deletion left goes by itself', async () => {
+    const clock = { time: Date.now() }
+    await using registry = await startRegistry({ gc: { intervalSeconds: 0 } }, { now: () => clock.time })
+    const { url, root, running } = registry
+    const [kept, torn] = [await makeImage('kept'), await makeImage('torn')]
+    expect(await pushImage(url, 'app', 'kept', kept)).toBe(201)
+    expect(await pushImage(url, 'app', 'torn', torn)).toBe(201)
+    await using storage = openDirectoryStorage({ root })
+    await storage.records.delete(`manifest/app@${torn.digest}`)
+    expect(await running.collect()).toMatchObject({ tags: 0 })
+    clock.time += 2 * DAY
+    expect(await running.collect()).toMatchObject({ tags: 1 })
+    expect(await (await fetch(`${url}/v2/app/tags/list`)).json()).toMatchObject({ tags: ['kept'] })
+    expect(await pullImage(url, 'app', 'kept')).toBe(true)
   })
 })
 

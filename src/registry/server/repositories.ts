@@ -119,11 +119,16 @@ export function openRepositories(storage: RegistryStorage): Repositories {
     unlinkManifest: async (name, digest) => {
       const found = await manifest(name, digest)
       if (!found) return false
-      for (const { tag, digest: at } of await tags(name)) {
-        if (at === digest) await records.delete(tagKey(name, tag), { value: digest })
+      const untagAll = async (): Promise<void> => {
+        for (const { tag, digest: at } of await tags(name))
+          if (at === digest) await records.delete(tagKey(name, tag), { value: digest })
       }
+      await untagAll()
       if (found.subject) await records.delete(`${referrersKey(name, found.subject)}${digest}`)
-      return records.delete(manifestKey(name, digest))
+      const gone = await records.delete(manifestKey(name, digest))
+      // A push meanwhile may have tagged what is gone now; one that noticed has linked it again, and keeps its tag.
+      if ((await manifest(name, digest)) === undefined) await untagAll()
+      return gone
     },
     manifests: async (name) => {
       const prefix = `manifest/${name}@`

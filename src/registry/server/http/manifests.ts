@@ -65,6 +65,11 @@ export async function putManifest(
   await service.storage.blobs.put({ mediaType: record.mediaType, digest, size: bytes.length }, bytes)
   await service.repositories.linkManifest(name, digest, record, referrer)
   for (const tag of tags) await moveTag(service, name, tag, digest)
+  // A deletion of the manifest that began before may have taken it since, and not seen the tag: whoever looks last mends.
+  if (tags.length > 0 && (await service.repositories.manifest(name, digest)) === undefined) {
+    await service.repositories.linkManifest(name, digest, record, referrer)
+    for (const tag of tags) await moveTag(service, name, tag, digest)
+  }
   service.documents.set(digest, bytes)
   const { mediaType, size } = record
   for (const tag of tags.length > 0 ? tags.map((tag) => ({ tag })) : [{}])

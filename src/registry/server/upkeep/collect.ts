@@ -38,6 +38,7 @@ export async function collectRegistry(parts: CollectParts, call?: Call): Promise
         counts.tags += await expireTags(repositories, name, policy, now)
         counts.manifests += await expireManifests(repositories, name, policy, { now, before })
       }
+    counts.tags += await untagMissing(repositories, name, before)
     counts.links += await unlink(parts, name, before)
   }
   // Read after every link was judged: a link made since is young, and so is its blob.
@@ -63,6 +64,15 @@ async function unlink({ storage, repositories }: CollectParts, name: string, bef
   let gone = 0
   for (const { key } of links)
     if (!needed.has(digestOfKey(key)) && (await storage.records.delete(key, { before }))) gone++
+  return gone
+}
+
+/** Tags that a deletion left when it was killed between a manifest and its tags. */
+async function untagMissing(repositories: Repositories, name: string, before: number): Promise<number> {
+  let gone = 0
+  for (const { tag, digest, moved } of await repositories.tags(name))
+    if (moved < before && (await repositories.manifest(name, digest)) === undefined)
+      if (await repositories.untagUnmoved(name, tag, moved + 1)) gone++
   return gone
 }
 
