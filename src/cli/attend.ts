@@ -34,10 +34,20 @@ export function parseDetachKeys(text: string): Uint8Array {
 }
 
 const PROXIED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT'] as const
+const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
 
-/** Passes the signals that we get to a container (unless a terminal makes them itself); returns how to stop. */
-export function proxySignals(context: Context, node: Node, container: () => Container | undefined): () => void {
+/**
+ * Passes the signals that we get to a container (unless a terminal makes them itself); returns how to stop.
+ * Unproxied, they end this process, and the container runs on.
+ */
+export function proxySignals(
+  context: Context,
+  node: Node,
+  container: () => Container | undefined,
+  proxy: boolean = true,
+): () => void {
   context.takeSignals()
+  if (!proxy) return leaveOnSignals()
   const forward = (signal: NodeJS.Signals): void => {
     const target = container()
     // It may have exited a moment ago: then there is nobody to tell.
@@ -46,5 +56,14 @@ export function proxySignals(context: Context, node: Node, container: () => Cont
   for (const signal of PROXIED) process.on(signal, forward)
   return () => {
     for (const signal of PROXIED) process.off(signal, forward)
+  }
+}
+
+/** Ends this process as the signal would have, but with its terminal restored. */
+function leaveOnSignals(): () => void {
+  const leave = (_: NodeJS.Signals, number: number): never => process.exit(128 + number)
+  for (const signal of ENDING) process.on(signal, leave)
+  return () => {
+    for (const signal of ENDING) process.off(signal, leave)
   }
 }

@@ -5,6 +5,7 @@ import { cairnNode, lacking, needsRoot, skipReason, tempDir, type TempDir, type 
 
 const skip = skipReason('run', needsRoot(), lacking('crun', 'conmon'))
 
+const hostPlatform = process.arch === 'x64' ? 'linux/amd64' : `linux/${process.arch}`
 let node: TestNode
 let dir: TempDir
 
@@ -53,6 +54,17 @@ describe.skipIf(skip)('run in the foreground', () => {
   test('125 for our own refusals', async () => {
     for (const args of [['no-such-image'], ['--frobnicate', 'busybox'], ['--network', 'nowhere', 'busybox'], ['Upper']])
       expect((await node.cairn(['run', ...args])).code).toBe(125)
+  })
+
+  test('an empty name is none; host IPC needs nothing of the host; of a platform that is not here nothing runs', async () => {
+    await node.must(['run', '--rm', '--name', '', '--ipc', 'host', '--network', 'none', 'busybox', 'true'])
+    const on = (platform: string): ReturnType<typeof node.cairn> =>
+      node.cairn(['run', '--rm', '--pull', 'never', '--network', 'none', '--platform', platform, 'busybox', 'true'])
+    expect((await on(hostPlatform)).code).toBe(0)
+    const { code, stderr } = await on('linux/s390x')
+    expect(code).toBe(125)
+    expect(stderr).toBe(`cairn: image busybox is for ${hostPlatform}, not for linux/s390x\n`)
+    expect((await on('beos')).stderr).toContain('unknown operating system or architecture "beos"')
   })
 
   test('-i passes input on; without it there is none', async () => {

@@ -104,12 +104,40 @@ describe.skipIf(skip)('a terminal', () => {
     }
     expect(await node.must(['inspect', '-f', '{{.State.Status}}', 'left'])).toBe('running\n')
     await using person = sitDown(['attach', 'left'])
+    // Drawn again for us, at a size that is no other than before.
+    await person.sees(/# /)
     person.type('echo again $X\n')
     await person.sees(/again remembered/)
     person.type('exit 3\n')
     expect(await person.exited).toBe(3)
     expect(await node.must(['logs', 'left'])).toContain('again remembered')
     await node.must(['rm', 'left'])
+  }, 20_000)
+
+  test('ctrl-c ends who only looks on: logs -f, and attach --sig-proxy=false', async () => {
+    await node.must([
+      'run',
+      '-d',
+      '--name',
+      'watched',
+      '--network',
+      'none',
+      'busybox',
+      'sh',
+      '-c',
+      'trap "exit 9" INT; while :; do echo tick; sleep 0.05; done',
+    ])
+    for (const args of [
+      ['logs', '-f', 'watched'],
+      ['attach', '--sig-proxy=false', 'watched'],
+    ]) {
+      await using person = sitDown(args)
+      await person.sees(/tick/)
+      person.type('\x03')
+      expect({ args, code: await person.exited }).toEqual({ args, code: 130 })
+    }
+    expect(await node.must(['inspect', '-f', '{{.State.Status}}', 'watched'])).toBe('running\n')
+    await node.must(['rm', '-f', 'watched'])
   }, 20_000)
 
   test('other keys detach when asked for', async () => {

@@ -28,7 +28,7 @@ export const attach: Command = command({
       tty: tty === true,
       ...(values['detach-keys'] === undefined ? {} : { detachKeys: values['detach-keys'] }),
     })
-    const quit = values['sig-proxy'] === false ? () => undefined : proxySignals(context, node, () => container)
+    const quit = proxySignals(context, node, () => container, values['sig-proxy'] !== false)
     try {
       const ended = await node.containers.attach(container.id, io)
       return ended.detached ? 0 : ended.code

@@ -19,6 +19,8 @@ export const logs: Command = command({
   run: async (context, values, words) => {
     const node = await context.node()
     const { tail } = values
+    // Reading leaves nothing to tidy up: Ctrl-C ends it as it ends `tail -f`.
+    if (values.follow) context.takeSignals()
     const records = node.containers.logs(
       words[0]!,
       {

@@ -50,8 +50,7 @@ export const run: Command = command({
     let running: Container | undefined
     const container = await creating(node, options, values.quiet === true, context.signal)
     if (idFile !== undefined) writeFileSync(idFile, container.id)
-    const proxied = values['sig-proxy'] !== false
-    const quit = proxied ? proxySignals(context, node, () => running) : () => undefined
+    const quit = proxySignals(context, node, () => running, values['sig-proxy'] !== false)
     try {
       const ended = await node.containers.start(container.id, { io, onStart: (started) => (running = started) })
       return ended?.detached ? 0 : (ended?.code ?? 0)

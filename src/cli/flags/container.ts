@@ -55,7 +55,7 @@ export const containerFlags = {
   'oom-score-adj': { type: 'string', value: 'int', help: "Tune host's OOM preferences (-1000 to 1000)" },
   pid: { type: 'string', help: 'PID namespace to use (host)', complete: ['host'] },
   'pids-limit': { type: 'string', value: 'int', help: 'Tune container pids limit (set -1 for unlimited)' },
-  platform: { type: 'string', help: 'Set platform if the image has several (that of this host)' },
+  platform: { type: 'string', help: 'The platform whose image is meant (default: that of this host)' },
   privileged: { type: 'boolean', help: 'Give extended privileges to this container' },
   publish: { type: 'string', short: 'p', multiple: true, help: "Publish a container's port(s) to the host" },
   'publish-all': { type: 'boolean', short: 'P', help: 'Publish all exposed ports to random ports' },
@@ -140,6 +140,7 @@ export function containerOptions(
   return {
     image: image!,
     ...(values.pull === undefined ? {} : { pull: pullPolicy(values.pull) }),
+    ...(values.platform === undefined ? {} : { platform: values.platform }),
     ...(command.length > 0 ? { command } : {}),
     ...identity(values),
     ...processOptions(values),
@@ -168,7 +169,8 @@ function identity(values: Given): Part {
   )
     fail('unimplemented', `--log-driver ${driver} is not supported`, { hint: 'k8s-file (the default) or none' })
   return present({
-    name: values.name,
+    // Docker takes an empty name, as of an unset variable, for none.
+    name: values.name || undefined,
     labels: pairs(values.label ?? []),
     autoRemove: values.rm,
     runtime: values.runtime,

@@ -25,14 +25,14 @@ export async function attach(parts: Parts, ref: string, io: CallerIo, call?: Cal
     )
   const monitor = await parts.monitor(await parts.runtime(record.config.options.runtime))
   const client = await attachTo(attendContainer(parts, record, monitor, call), io, call)
-  client.started()
+  client.started({ redraw: true })
   return client.ended
 }
 
 /** A connection that was made before the container runs. */
 export interface Client extends Disposable {
-  /** The container runs: its terminal gets our size from now on. */
-  started(): void
+  /** The container runs: its terminal gets our size from now on. `redraw` has it drawn even if that is its size already. */
+  started(options?: { readonly redraw?: boolean }): void
   readonly ended: Promise<Ended>
 }
 
@@ -97,11 +97,11 @@ export async function attachTo(what: Attendable, io: CallerIo, call?: Call): Pro
   const ended = run()
   // Observed by whoever asks: one that fails before that is no unhandled rejection.
   ended.catch(() => undefined)
-  return { started: () => terminal?.follow(), ended, [Symbol.dispose]: close }
+  return { started: (options) => terminal?.follow(options?.redraw === true), ended, [Symbol.dispose]: close }
 }
 
 interface OwnTerminal {
-  follow(): void
+  follow(redraw: boolean): void
   restore(): void
 }
 
@@ -122,8 +122,11 @@ function openTerminal(fd: number, resize: (rows: number, columns: number) => voi
   }
   process.on('exit', restore)
   return {
-    follow: () => {
+    follow: (redraw) => {
       process.on('SIGWINCH', onResize)
+      const size = redraw ? windowSize(fd) : undefined
+      // Programs draw when their terminal's size changes: a prompt that was shown before we came is shown again.
+      if (size && size.rows > 0) resize(size.rows + 1, size.columns)
       onResize()
     },
     restore,

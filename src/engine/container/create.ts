@@ -3,6 +3,7 @@ import { checkCanceled, fail, isCode, type Call } from '#base'
 import { findImage } from '../image/find.ts'
 import { obtain } from '../image/obtain.ts'
 import { checkNetwork } from '../network/table.ts'
+import { parsePlatform } from '#oci'
 import { signalNumber } from '#runtime'
 import { bootId } from '#sys'
 import type { Parts } from '../parts.ts'
@@ -20,8 +21,9 @@ import { containerOf } from './table.ts'
  */
 export async function create(parts: Parts, options: ContainerOptions, call?: Call): Promise<Container> {
   checkOptions(parts, options)
-  const find = (): ReturnType<typeof findImage> => findImage(parts, options.image, call)
-  const image = await obtain(parts, options.image, options.pull ?? 'missing', find, call)
+  const platform = options.platform === undefined ? undefined : parsePlatform(options.platform)
+  const find = (): ReturnType<typeof findImage> => findImage(parts, options.image, platform, call)
+  const image = await obtain(parts, options.image, options, find, call)
   checkCanceled(call)
   const id = newId()
   const config = resolveConfig(options, image, {

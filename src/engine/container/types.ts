@@ -15,6 +15,8 @@ export interface ContainerOptions {
   readonly image: string
   /** When its registry is asked for the image. Default `missing`. */
   readonly pull?: PullPolicy
+  /** `os/architecture[/variant]` of the image, here or pulled. Default: the host's, or the only one. */
+  readonly platform?: string
   readonly name?: string
   readonly command?: readonly string[]
   /** Replaces the image's; an empty list clears it. */

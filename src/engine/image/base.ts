@@ -43,7 +43,8 @@ export async function imageResolver(parts: Parts, lookup: BaseLookup): Promise<I
       return openImage(content, root, platform, call)
     }
     if (lookup.lazy && lookup.policy !== 'never') return lazily(lookup.lazy, { ...lookup, ref, platform, find }, call)
-    if (matchPlatform(hostPlatform(), platform) !== undefined) return obtain(parts, ref, lookup.policy, find, call)
+    if (matchPlatform(hostPlatform(), platform) !== undefined)
+      return obtain(parts, ref, { pull: lookup.policy }, find, call)
     return foreign(parts, { ...lookup, content, ref, platform, find }, call)
   }
 }

@@ -2,17 +2,21 @@ import { fail, type Call } from '#base'
 import type { LocalStore } from '#content'
 import { openImage } from '#image'
 import {
+  formatPlatform,
   formatReference,
   isDigest,
   isImageConfig,
   isManifest,
+  matchPlatform,
   parseImageConfig,
   parseManifest,
   parseReference,
+  platformOf,
   withDefaultTag,
   type Descriptor,
   type Digest,
   type ImageConfig,
+  type Platform,
 } from '#oci'
 import type { Parts } from '../parts.ts'
 import { allFacts, heldFacts, noSuchImage } from './facts.ts'
@@ -77,11 +81,22 @@ export interface FoundImage {
   exists(): boolean
 }
 
-/** Finds an image and reads its documents, each checked against its digest. */
-export async function findImage(parts: Parts, ref: string, call?: Call): Promise<FoundImage> {
+/**
+ * Finds an image and reads its documents, each checked against its digest. Of several platforms' images the host's, or
+ * `platform`'s; one that is of another platform than the one asked for is `not_found`.
+ */
+export async function findImage(
+  parts: Parts,
+  ref: string,
+  platform: Platform | undefined,
+  call?: Call,
+): Promise<FoundImage> {
   const { root } = await locate(parts, ref, call)
   const [store, names] = await Promise.all([parts.store(), parts.names()])
-  const image = readNow(store, root) ?? (await readIndexed(store, root, call))
+  const image = readNow(store, root) ?? (await readIndexed(store, root, platform, call))
+  const own = platformOf(image.config)
+  if (platform && matchPlatform(platform, own) === undefined)
+    fail('not_found', `image ${ref} is for ${formatPlatform(own)}, not for ${formatPlatform(platform)}`)
   const kept = (): boolean =>
     names.withDigest(root.digest).length > 0 || parts.containers.usingManifest(image.manifest.digest).length > 0
   return { ...image, exists: kept }
@@ -104,8 +119,13 @@ function readNow(store: LocalStore, root: Descriptor): Documents | undefined {
   return { imageId: manifest.config.digest, manifest: root, config }
 }
 
-async function readIndexed(store: LocalStore, root: Descriptor, call?: Call): Promise<Documents> {
-  const image = await openImage(store, root, undefined, call)
+async function readIndexed(
+  store: LocalStore,
+  root: Descriptor,
+  platform: Platform | undefined,
+  call?: Call,
+): Promise<Documents> {
+  const image = await openImage(store, root, platform, call)
   return { imageId: image.manifest.config.digest, manifest: image.descriptor, config: image.config }
 }
 

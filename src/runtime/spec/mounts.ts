@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { posix } from 'node:path'
 import { fail } from '#base'
 import type { SpecMount } from '../types.ts'
@@ -23,7 +23,8 @@ function defaultMounts(options: SpecOptions): SpecMount[] {
     mount('/sys/fs/cgroup', 'cgroup', 'cgroup', ...readonly, 'nosuid', 'noexec', 'nodev'),
   ]
   if (options.ipc === 'host') {
-    return [...mounts, bindAsIs('/dev/mqueue'), bindAsIs('/dev/shm')]
+    // Message queues need no mount to be used, and not every host has one.
+    return [...mounts, ...['/dev/mqueue', '/dev/shm'].filter((path) => existsSync(path)).map(bindAsIs)]
   }
   const size = `size=${options.shmSize ?? SHM_BYTES}`
   return [
