@@ -35,6 +35,7 @@ export function whyNotRootless(): CairnError | undefined {
     for (const name of ['unshare', 'nsenter']) program(name, 'util-linux')
     program('newuidmap', 'uidmap')
     subordinateIds()
+    userNamespace()
     return undefined
   } catch (error) {
     if (isCode(error, 'failed_precondition')) return error
@@ -67,11 +68,18 @@ async function startHolder(run: string): Promise<Holder> {
     // A session of its own: what a terminal sends to the command is not for it.
     { stdio: ['ignore', 'pipe', 'pipe'], detached: true, cwd: '/' },
   )
-  const reader = child.stdout.getReader()
-  if ((await reader.read()).done)
-    fail('failed_precondition', `no user namespace: ${(await new Response(child.stderr).text()).trim()}`, {
-      hint: 'allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces), or run as root',
-    })
+  const started = await Promise.race([
+    child.stdout
+      .getReader()
+      .read()
+      .then(({ done }) => !done),
+    child.exited.then(() => false),
+  ])
+  if (!started) {
+    // A failed unshare leaves the child behind that was to write the IDs, and with it both pipes open (util-linux 2.38).
+    killGroup(child.pid)
+    throw refused(await new Response(child.stderr).text())
+  }
   child.unref()
   const holder = { pid: child.pid, start: processStartTime(child.pid) ?? 0 }
   writeFileSync(join(run, 'holder.json'), JSON.stringify(holder), { mode: 0o600 })
@@ -98,6 +106,26 @@ function subordinateIds(): void {
       fail('failed_precondition', `not root, and ${file} gives ${username} no IDs for containers`, {
         hint: `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${username}, or run it as root: sudo cairn …`,
       })
+  }
+}
+
+/** Kernels and their administrators may refuse user namespaces; asking costs 2 ms, before the first one alone. */
+function userNamespace(): void {
+  const { exitCode, stderr } = Bun.spawnSync([program('unshare', 'util-linux'), '--user', '--map-root-user', 'true'])
+  if (exitCode !== 0) throw refused(stderr.toString())
+}
+
+function refused(why: string): CairnError {
+  return new CairnError('failed_precondition', `not root, and no user namespace can be made: ${why.trim()}`, {
+    hint: 'allow them (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces), or run it as root: sudo cairn …',
+  })
+}
+
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL')
+  } catch {
+    // It left nobody.
   }
 }
 

@@ -51,6 +51,7 @@ export type {
   TmpfsOption,
 } from './spec/types.ts'
 export { anticipateMigration } from './cgroup/anticipate.ts'
+export { CONTROLLERS, delegatedControllers, missingControllers } from './cgroup/controllers.ts'
 export { cgroupMode, cgroupPath } from './cgroup/mode.ts'
 export type { CgroupMode } from './cgroup/mode.ts'
 export { whyNotEmulated } from './emulation.ts'

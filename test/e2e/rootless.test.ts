@@ -46,9 +46,10 @@ describe.skipIf(skip)('a user who is not root', () => {
   })
 
   /** As the user, with the files of /etc put in place in a mount namespace that goes with the command. */
-  const cairn = (...args: readonly string[]): Promise<Ran> => {
+  const cairn = (...args: readonly string[]): Promise<Ran> => as('exec', args)
+  const as = (become: string, args: readonly string[]): Promise<Ran> => {
     const mounts = ['passwd', 'subuid', 'subgid'].map((name) => `mount --bind ${etc}/${name} /etc/${name}`)
-    const user = `exec setpriv --reuid ${ID} --regid ${ID} --clear-groups -- "$@"`
+    const user = `${become} setpriv --reuid ${ID} --regid ${ID} --clear-groups -- "$@"`
     return run(['unshare', '--mount', 'sh', '-ec', [...mounts, user].join('; '), 'sh', binary, ...args], {
       cwd: join(home, 'context'),
       env: { HOME: home, XDG_RUNTIME_DIR: join(home, 'run'), XDG_DATA_HOME: undefined, CAIRN_ROOT: undefined },
@@ -138,18 +139,46 @@ RUN --mount=target=/ctx,source=f --mount=from=made,source=/m,target=/made,rw --m
     expect(stderr).toContain('cannot be limited')
   })
 
-  test('without subordinate IDs one line says what to do', async () => {
-    writeFileSync(join(etc, 'subuid'), '')
+  /** What a first command finds: no namespace that an earlier one made. */
+  const first = async (work: () => Promise<void>): Promise<void> => {
     const holder = join(home, 'run/cairn/holder.json')
     renameSync(holder, `${holder}.kept`)
     try {
-      const { code, stderr } = await cairn('ps')
-      expect(code).toBe(1)
-      expect(stderr).toContain('/etc/subuid gives builder no IDs')
-      expect(stderr).toContain('hint: usermod --add-subuids')
+      await work()
     } finally {
-      writeFileSync(join(etc, 'subuid'), 'builder:1000000:65536\n')
       renameSync(`${holder}.kept`, holder)
     }
-  })
+  }
+
+  test('without user namespaces one line says so, and doctor lists everything all the same', () =>
+    first(async () => {
+      // The kernel makes none for a process whose root is not that of its mounts: unshare(2), EPERM.
+      const root = join(etc, 'root')
+      mkdirSync(root)
+      const become = `mount --rbind / ${root}; exec chroot ${root}`
+      const { code, stderr } = await as(become, ['ps'])
+      expect(code).toBe(1)
+      expect(stderr).toMatch(
+        /^cairn: not root, and no user namespace can be made: unshare: .*not permitted\nhint: allow /,
+      )
+      const doctor = await as(become, ['doctor'])
+      expect(doctor.code).toBe(1)
+      expect(doctor.stdout).toMatch(/^MISSING +user +not root, and no user namespace can be made: unshare: /)
+      expect(doctor.stdout).toMatch(/^degraded +control groups +root’s/m)
+      expect(doctor.stdout).toMatch(/^ok +runtime /m)
+      expect(doctor.stdout).not.toContain('modprobe')
+    }))
+
+  test('without subordinate IDs one line says what to do', () =>
+    first(async () => {
+      writeFileSync(join(etc, 'subuid'), '')
+      try {
+        const { code, stderr } = await cairn('ps')
+        expect(code).toBe(1)
+        expect(stderr).toContain('/etc/subuid gives builder no IDs')
+        expect(stderr).toContain('hint: usermod --add-subuids')
+      } finally {
+        writeFileSync(join(etc, 'subuid'), 'builder:1000000:65536\n')
+      }
+    }))
 })

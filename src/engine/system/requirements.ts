@@ -2,12 +2,13 @@ import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
 import { release } from 'node:os'
 import { join } from 'node:path'
 import { messageOf } from '#base'
-import { cgroupMode, findProgram, probeNetwork } from '#runtime'
+import { findProgram, probeNetwork } from '#runtime'
 import { fileSystem, FileSystemMagic, hasSyscall, inUserNamespace } from '#sys'
 import type { Parts } from '../parts.ts'
 import { whyNotRootless } from '../rootless.ts'
 import type { Requirement } from '../types.ts'
 import { buildSources } from './buildsources.ts'
+import { controlGroups, machineRoot } from './controlgroups.ts'
 
 /** Everything that Cairn needs of the machine: what is there, what a lack costs, and its cure. Changes nothing that stays. */
 export async function requirements(parts: Parts): Promise<readonly Requirement[]> {
@@ -17,7 +18,7 @@ export async function requirements(parts: Parts): Promise<readonly Requirement[]
     store(parts),
     space(parts),
     await layers(parts),
-    cgroups(),
+    controlGroups(),
     runtime(),
     monitor(),
     ...network(),
@@ -115,7 +116,7 @@ async function layers(parts: Parts): Promise<Requirement> {
         format === 'directory'
           ? 'loading is slower, layers take more inodes'
           : 'starting is slower by some milliseconds a layer',
-      cure: inUserNamespace()
+      cure: !machineRoot()
         ? 'run it as root: the kernel mounts layer files for nobody else'
         : format === 'directory'
           ? 'modprobe erofs loop'
@@ -129,30 +130,6 @@ async function layers(parts: Parts): Promise<Requirement> {
       cost: 'images cannot be stored',
       cure: 'see the store, above',
     }
-  }
-}
-
-function cgroups(): Requirement {
-  if (inUserNamespace())
-    return {
-      name: 'control groups',
-      state: 'degraded',
-      found: 'root’s',
-      cost: 'limits: -m, --cpus, --pids-limit are refused',
-      cure: 'run it as root: sudo cairn …',
-    }
-  const mode = cgroupMode()
-  if (
-    existsSync('/sys/fs/cgroup') &&
-    (mode === 'v2' || existsSync('/sys/fs/cgroup/memory') || existsSync('/sys/fs/cgroup/pids'))
-  )
-    return { name: 'control groups', state: 'ok', found: mode }
-  return {
-    name: 'control groups',
-    state: 'missing',
-    found: 'not mounted',
-    cost: 'containers cannot be limited, and runtimes refuse to start them',
-    cure: 'mount -t cgroup2 none /sys/fs/cgroup',
   }
 }
 

@@ -1,0 +1,37 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { errnoOf } from '#sys'
+import { cgroupMode, CGROUP_ROOT, type CgroupMode } from './mode.ts'
+
+/** What limits a container, and the flags that ask for it. */
+export const CONTROLLERS = {
+  memory: ['--memory', '--memory-swap', '--memory-reservation'],
+  cpu: ['--cpus', '--cpu-shares', '--cpu-period', '--cpu-quota'],
+  cpuset: ['--cpuset-cpus', '--cpuset-mems'],
+  pids: ['--pids-limit'],
+} as const
+
+export type Controller = keyof typeof CONTROLLERS
+
+/** The controllers that the hierarchy at `root` does not have: kernels are built, and booted, without some. */
+export function missingControllers(mode: CgroupMode = cgroupMode(), root: string = CGROUP_ROOT): Controller[] {
+  const names = Object.keys(CONTROLLERS) as Controller[]
+  if (mode !== 'v2') return names.filter((name) => !existsSync(join(root, name)))
+  const available = controllersOf(root)
+  return names.filter((name) => !available.includes(name))
+}
+
+/** The controllers that systemd hands to a user who is not root; none where it does not manage the only hierarchy. */
+export function delegatedControllers(uid: number, root: string = CGROUP_ROOT): string[] {
+  return controllersOf(join(root, `user.slice/user-${uid}.slice/user@${uid}.service`))
+}
+
+/** cgroup-v2.rst, `cgroup.controllers`: what may be enabled for the children of a group. */
+function controllersOf(group: string): string[] {
+  try {
+    return readFileSync(join(group, 'cgroup.controllers'), 'utf8').split(/\s+/).filter(Boolean)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return []
+    throw error
+  }
+}
