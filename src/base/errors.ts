@@ -27,6 +27,7 @@ export interface SourceLocation {
   readonly around?: { readonly before: readonly string[]; readonly after: readonly string[] }
 }
 
+/** What an error may say beside its message. */
 export interface ErrorDetails {
   /** What the user can do about it: one line, an imperative. */
   readonly hint?: string

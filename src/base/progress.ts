@@ -42,6 +42,7 @@ export interface LogProgress {
   readonly data: Uint8Array
 }
 
+/** Something the user should know of that stops nothing. */
 export interface WarningProgress {
   readonly kind: 'warning'
   readonly vertex?: string

@@ -56,6 +56,7 @@ export interface Op<R> {
   exec(inputs: readonly R[], call?: Call): Promise<R>
 }
 
+/** What an op puts into its keys: all that its result depends on. */
 export interface CacheMap<R> {
   /** Of the definition alone: never of mtime, umask, owner, path or machine. */
   readonly digest: Digest
@@ -65,6 +66,7 @@ export interface CacheMap<R> {
   readonly transient?: boolean
 }
 
+/** How an input counts in the content key. */
 export interface CacheDep<R> {
   /** Reduces the input's result to the content that this op reads; absent when the whole result counts. */
   readonly contentDigest?: (result: R, call?: Call) => Promise<Digest>
@@ -106,6 +108,7 @@ export interface SourcePins {
   http(url: string): Digest | undefined
 }
 
+/** The network that a step asks for. */
 export interface NetworkRequest {
   readonly mode: NetworkMode
   readonly hostname: string
@@ -113,6 +116,7 @@ export interface NetworkRequest {
   readonly extraHosts: readonly string[]
 }
 
+/** `RUN --network`: a network of its own, nothing but loopback, or the host's. */
 export type NetworkMode = 'default' | 'none' | 'host'
 
 /** A step's network. Disposing gives everything back. */
@@ -152,6 +156,7 @@ export interface BuiltImage {
   readonly layers: readonly Digest[]
 }
 
+/** What a build made. */
 export interface BuildResult {
   /** The one image's manifest, or the index of several. */
   readonly root: Descriptor

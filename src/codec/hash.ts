@@ -3,6 +3,7 @@ import type { ByteStream } from '#base'
 import { algorithmOf } from '#oci'
 import type { Digest } from '#oci'
 
+/** image-spec descriptor.md, registered algorithms. */
 export type HashAlgorithm = 'sha256' | 'sha512'
 
 /** A digest in the making. */
@@ -19,6 +20,7 @@ export interface Measured {
   readonly size: number
 }
 
+/** Begins a digest, by the runtime's native hash. */
 export function createHasher(algorithm: HashAlgorithm = 'sha256'): Hasher {
   const hash = nativeHash(algorithm)
   return {

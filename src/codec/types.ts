@@ -1,8 +1,7 @@
-import type { ByteStream } from '#base'
-
 /** Nanoseconds since the epoch, negative before it. Tar's PAX times and the kernel's agree on this unit. */
 export type Nanoseconds = bigint
 
+/** What a member of a layer can be; sockets are in no archive. */
 export type EntryType = 'file' | 'hardlink' | 'symlink' | 'chardev' | 'blockdev' | 'directory' | 'fifo'
 
 /** One member of a tar archive, with every header form (ustar, PAX, GNU) already folded in. */
@@ -29,6 +28,7 @@ export interface TarEntry {
   readonly sparse?: readonly SparseSegment[]
 }
 
+/** Bytes of a sparse file that the archive holds; what lies between segments are zeros. */
 export interface SparseSegment {
   /** Where in the file. */
   readonly offset: number
@@ -53,9 +53,4 @@ export interface TarLimits {
   readonly totalBytes?: number
   /** Let members pass that are no directories and have no name: some archives' root. Default: they are malformed. */
   readonly nameless?: boolean
-}
-
-/** A layer as bytes: compressed form, and how to get it again. */
-export interface LayerBytes {
-  open(): ByteStream
 }

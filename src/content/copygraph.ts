@@ -8,6 +8,7 @@ import type { ContentProvider, Lease, Target } from './types.ts'
 /** What {@link copyGraph} writes to: any Target or ContentStore. */
 export type CopyDestination = Pick<Target, 'has' | 'put'>
 
+/** Which part of a graph is copied, and who hears of it. */
 export interface CopyOptions extends Call {
   /** Blobs under way at once. Default 4. */
   readonly concurrency?: number

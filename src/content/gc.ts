@@ -15,6 +15,7 @@ export interface Collectable {
   remove(digest: Digest): void
 }
 
+/** What is swept, and what keeps it. */
 export interface GarbageOptions {
   readonly db: Database
   /** Manifests, indexes and configs are read from here. */
@@ -35,6 +36,7 @@ export interface GarbageOptions {
   readonly dryRun?: boolean
 }
 
+/** What a collection removed, and why the rest was kept. */
 export interface Garbage {
   readonly removed: readonly StoredBlob[]
   /** Bytes that were freed. */

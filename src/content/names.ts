@@ -51,6 +51,7 @@ interface ImageRow {
   readonly created: number
 }
 
+/** The names in a store's database; makes their table. */
 export function openNames(db: Database): ImageNames {
   db.schema(SCHEMA)
   const withDigest = (digest: Digest): NamedImage[] =>

@@ -31,6 +31,7 @@ interface Row {
   readonly size: number
 }
 
+/** The referrers in a store's database; makes their table. */
 export function openReferrers(db: Database): ReferrerTable {
   db.schema(SCHEMA)
   return {

@@ -16,6 +16,7 @@ export interface ContentProvider {
   open(d: Descriptor, call?: Call & OpenOptions): Promise<ByteStream>
 }
 
+/** How content is read. */
 export interface OpenOptions {
   /** Where to begin, bytes. Default 0. */
   readonly offset?: number

@@ -28,6 +28,7 @@ export interface OpenedIndex {
   readonly bytes: Uint8Array
 }
 
+/** Reads and checks an index; its bytes beside it, since only they have its digest. */
 export async function readIndex(content: ContentProvider, root: Descriptor, call?: Call): Promise<OpenedIndex> {
   const bytes = await readDocument(content, root, call)
   return { index: parseIndex(bytes, root.mediaType), bytes }

@@ -41,6 +41,7 @@ export interface NewIndex {
   readonly annotations?: Readonly<Record<string, string>>
 }
 
+/** The index as bytes, its members in the order of image-spec. */
 export function encodeIndex({ mediaType, manifests, ...more }: NewIndex): Promise<EncodedDocument> {
   const { artifactType, subject, annotations } = more
   return encodeDocument(mediaType, {
@@ -96,6 +97,7 @@ export interface IndexNote {
   readonly platform?: Partial<Platform>
 }
 
+/** The index with annotations (and a platform) put on it, or on the entries that `entry` means; `not_found` when it means none. */
 export function annotateIndex(index: ImageIndex, { entry, annotations, platform }: IndexNote): ImageIndex {
   if (entry === undefined) return noted(index, annotations)
   const named = entriesNamed(index, entry)

@@ -22,6 +22,7 @@ export interface ImageProblem {
   readonly message: string
 }
 
+/** What counts as whole. */
 export interface ValidateOptions extends Call {
   /** Do not count it as wrong when an index names images that are not here. */
   readonly partial?: boolean

@@ -16,6 +16,7 @@ export function parseDigest(value: unknown): Digest {
   throw new CairnError('invalid_argument', `not a digest: ${JSON.stringify(value)?.slice(0, 100)}`)
 }
 
+/** The algorithm that a digest names. */
 export function algorithmOf(digest: Digest): 'sha256' | 'sha512' {
   return digest.startsWith('sha512:') ? 'sha512' : 'sha256'
 }

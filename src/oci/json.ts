@@ -5,6 +5,7 @@ export const DOCUMENT_LIMIT: number = 4 * 1024 * 1024
 /** Nesting of objects and arrays; real documents stay under 10. */
 const DEPTH_LIMIT = 64
 
+/** An object as JSON has it: nothing is known of its members. */
 export type JsonObject = Readonly<Record<string, unknown>>
 
 /** Parses an untrusted JSON object of bounded size and depth; `what` names it in errors. */
@@ -40,6 +41,7 @@ function checkDepth(bytes: Uint8Array, what: string): void {
   }
 }
 
+/** The value as an object; `invalid_argument` for anything else, arrays and null included. `what` names it. */
 export function asObject(value: unknown, what: string): JsonObject {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject
   return fail('invalid_argument', `${what} must be an object`)
@@ -51,14 +53,17 @@ export function asArray(value: unknown, what: string): readonly unknown[] {
   return Array.isArray(value) ? value : fail('invalid_argument', `${what} must be an array`)
 }
 
+/** The value as a string; `invalid_argument` for anything else. */
 export function asString(value: unknown, what: string): string {
   return typeof value === 'string' ? value : fail('invalid_argument', `${what} must be a string`)
 }
 
+/** The value as a list of strings; null and absence read as empty, as in {@link asArray}. */
 export function asStrings(value: unknown, what: string): readonly string[] {
   return asArray(value, what).map((item, i) => asString(item, `${what}[${i}]`))
 }
 
+/** The value as an object whose members are all strings. */
 export function asStringMap(value: unknown, what: string): Readonly<Record<string, string>> {
   const object = asObject(value, what)
   for (const [key, item] of Object.entries(object)) asString(item, `${what}[${JSON.stringify(key.slice(0, 100))}]`)

@@ -14,16 +14,20 @@ export const MediaType = {
   dockerLayerGzip: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
 } as const
 
+/** The compressions that image-spec knows of layers. */
 export type Compression = 'none' | 'gzip' | 'zstd'
 
+/** True for an OCI index and Docker's manifest list. */
 export function isIndex(mediaType: string): boolean {
   return mediaType === MediaType.ociIndex || mediaType === MediaType.dockerManifestList
 }
 
+/** True for an OCI manifest and Docker's of schema 2. */
 export function isManifest(mediaType: string): boolean {
   return mediaType === MediaType.ociManifest || mediaType === MediaType.dockerManifest
 }
 
+/** True for the config of an image, OCI's or Docker's; an artifact's config is none. */
 export function isImageConfig(mediaType: string): boolean {
   return mediaType === MediaType.ociConfig || mediaType === MediaType.dockerConfig
 }

@@ -73,6 +73,7 @@ export function withDefaultTag(ref: Reference): Reference {
   return ref.tag === undefined && ref.digest === undefined ? { ...ref, tag: 'latest' } : ref
 }
 
+/** True for what distribution-spec takes as a tag: at most 128 characters. */
 export function isTag(text: string): boolean {
   return TAG_ALONE.test(text)
 }

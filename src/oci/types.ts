@@ -102,6 +102,7 @@ export interface Healthcheck {
   readonly Retries?: number
 }
 
+/** image-spec config.md, `history`: how one layer, or with `empty_layer` a change of the config alone, came about. */
 export interface History {
   readonly created?: string
   readonly author?: string

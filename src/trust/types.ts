@@ -16,6 +16,7 @@ export interface Statement {
   readonly predicate: object
 }
 
+/** What a statement is about: a name, and digests by algorithm in hex (in-toto ResourceDescriptor). */
 export interface Subject {
   readonly name: string
   readonly digest: Readonly<Record<string, string>>

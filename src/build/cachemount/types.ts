@@ -13,6 +13,7 @@ export interface CacheMountName {
   readonly gid: number
 }
 
+/** A cache mount as it is on disk. */
 export interface CacheMountInfo extends CacheMountName {
   /** 32 hex digits of the digest of its name: its directory. */
   readonly key: string

@@ -27,6 +27,7 @@ export interface BuildOutline {
   readonly ssh: readonly OutlineMount[]
 }
 
+/** A build argument that the target reads. */
 export interface OutlineArg {
   readonly name: string
   /** The one that the build would have; empty without any. */
@@ -35,6 +36,7 @@ export interface OutlineArg {
   readonly location: SourceLocation
 }
 
+/** A secret or an SSH agent that the target asks for. */
 export interface OutlineMount {
   readonly id: string
   readonly required: boolean
@@ -47,6 +49,7 @@ export interface TargetList {
   readonly targets: readonly BuildTarget[]
 }
 
+/** A stage that can be built by name. */
 export interface BuildTarget {
   readonly name?: string
   readonly description?: string

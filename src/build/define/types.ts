@@ -3,6 +3,7 @@ import type { Value } from './quote.ts'
 /** Where a stage begins: an image by reference, `scratch`, or another definition. */
 export type CopySource = ImageDefinition | string
 
+/** The flags of `COPY`. */
 export interface CopyOptions {
   /** Another definition's files, or an image's by reference; default the build context. */
   readonly from?: CopySource
@@ -44,12 +45,14 @@ export interface RunMount {
   readonly size?: string
 }
 
+/** The flags of `RUN`. */
 export interface RunOptions {
   readonly mounts?: readonly RunMount[]
   readonly network?: 'default' | 'none' | 'host'
   readonly security?: 'sandbox' | 'insecure'
 }
 
+/** The flags of `HEALTHCHECK`; durations as Go writes them (`1m30s`). */
 export interface HealthcheckOptions {
   readonly interval?: string
   readonly timeout?: string

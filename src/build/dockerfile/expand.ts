@@ -3,8 +3,10 @@ import { replacePattern, trimPattern } from './pattern.ts'
 import { isSpace } from './space.ts'
 import type { Escape } from './syntax.ts'
 
+/** A variable's value; undefined when it is not set. */
 export type Lookup = (name: string) => string | undefined
 
+/** What is expanded, and what is left as it is written. */
 export interface ExpandOptions {
   readonly escape?: Escape
   /** Keep quotes in the result. */
@@ -17,6 +19,7 @@ export interface ExpandOptions {
   readonly keepUnset?: boolean
 }
 
+/** What became of a word. */
 export interface Expansion {
   readonly value: string
   /** The value split at white space that was not quoted; empty words vanish. */

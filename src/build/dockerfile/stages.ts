@@ -4,6 +4,7 @@ import type { ArgInstruction, Instruction, Stage } from './instruction.ts'
 import { readInstruction } from './read.ts'
 import type { Dockerfile } from './syntax.ts'
 
+/** A Dockerfile as its stages, in their order. */
 export interface Stages {
   /** `ARG`s before the first `FROM`. */
   readonly globalArgs: readonly ArgInstruction[]

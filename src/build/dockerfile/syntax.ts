@@ -33,6 +33,7 @@ export interface Word {
   readonly range: Range
 }
 
+/** A here-document of a statement. */
 export interface Heredoc {
   /** The delimiter, unquoted: also the name of the file that `COPY <<name` makes. */
   readonly name: string
@@ -74,6 +75,7 @@ export interface Statement {
   readonly location: SourceLocation
 }
 
+/** A Dockerfile as lines and statements; nothing is known of their meaning yet. */
 export interface Dockerfile {
   /** For messages. */
   readonly file: string
@@ -84,4 +86,5 @@ export interface Dockerfile {
   readonly lines: readonly string[]
 }
 
+/** The character that continues lines and escapes: `# escape=`. */
 export type Escape = '\\' | '`'

@@ -32,6 +32,7 @@ const PLAIN: ReadonlySet<string> = new Set([
   'ulimits',
 ] satisfies (keyof BuildOptions)[])
 
+/** Names the place that is remembered: a context and a Dockerfile's path. */
 export function placeOf({ context, dockerfile }: Pick<BuildOptions, 'context' | 'dockerfile'>): Digest {
   return digestData([resolve(context), dockerfile ?? ''])
 }

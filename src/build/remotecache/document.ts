@@ -3,6 +3,7 @@ import { isDigest, type Digest } from '#oci'
 import * as v from 'valibot'
 import type { CacheContents, CacheDocument } from './types.ts'
 
+/** The artifact type of a build cache's manifest. */
 export const CACHE_TYPE = 'application/vnd.cairn.buildcache.v1'
 export const CACHE_CONFIG = 'application/vnd.cairn.buildcache.config.v1+json'
 

@@ -10,6 +10,7 @@ export interface CacheSource {
   open(call?: Call): Promise<FoundCache>
 }
 
+/** A build cache, and where it is read from. */
 export interface FoundCache {
   readonly from: ReadOnlyTarget
   /** A cache, or an image that one refers to. */

@@ -4,6 +4,7 @@ import { encodeDocument, MediaType, type Descriptor, type Digest } from '#oci'
 import { CACHE_CONFIG, CACHE_TYPE, cacheDocument } from './document.ts'
 import type { CacheContents } from './types.ts'
 
+/** What a build cache is written from. */
 export interface CacheWriting {
   readonly contents: CacheContents
   /** A layer as it is to be stored. */

@@ -8,6 +8,7 @@ import type { SolveObserver } from './observer.ts'
 import { Report } from './report.ts'
 import type { SharedWork } from './shared.ts'
 
+/** How a graph is solved. */
 export interface SolveOptions<D, R> {
   /** How a vertex is evaluated. Asked once per vertex. */
   readonly op: (vertex: Vertex<D>) => Op<R>
@@ -21,6 +22,7 @@ export interface SolveOptions<D, R> {
   readonly shared?: SharedWork<R>
 }
 
+/** A result, and how much of it had to be made. */
 export interface Solution<R> {
   readonly result: R
   /** Vertices that the result has, and how many of them a record answered. */

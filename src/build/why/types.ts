@@ -9,6 +9,7 @@ export interface StepReason {
   readonly changes: readonly StepChange[]
 }
 
+/** One thing that made a step run again. */
 export type StepChange =
   /** The context and Dockerfile have not been built here before, or not with this step. */
   | { readonly kind: 'first' }

@@ -3,6 +3,7 @@ import type { ByteStream, Call } from '#base'
 import { member, openGzipMembers } from './gzipmembers.ts'
 import type { GzipMembers } from './gzipmembers.ts'
 
+/** How a stream is compressed. */
 export interface CompressOptions {
   /** Blocks compressed at once. Default: the processors available, 8 at most. Never changes the bytes. */
   readonly workers?: number

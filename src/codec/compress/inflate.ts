@@ -4,6 +4,7 @@ import type { Compression } from '#oci'
 import { inflateFailure, openEngine } from './engine.ts'
 import type { Engine, InflateFormat } from './engine.ts'
 
+/** What decompressing may cost. */
 export interface InflateOptions {
   /** Bytes that may come out at most; more is `resource_exhausted`. Default: no limit. */
   readonly limit?: number

@@ -17,6 +17,7 @@ export interface ErofsSource {
   readonly size: number
 }
 
+/** What a layer may ask for, beside a tar's own limits; more is `resource_exhausted`. */
 export interface ErofsLimits extends TarLimits {
   /** Files, directories and whiteouts, those included that no member names. Default 4,000,000. */
   readonly nodes?: number
@@ -62,6 +63,7 @@ export interface LayerQuirks {
   readonly replacedDirectory: boolean
 }
 
+/** A hard link whose target is not in its layer. */
 export interface AbsentLink {
   /** Where the link belongs, as `safePath` has it, this layer's symlinks followed. */
   readonly path: string
@@ -93,6 +95,7 @@ export interface ErofsNode {
   readonly devminor: number
 }
 
+/** An entry of a directory. */
 export interface ErofsDirent {
   readonly name: string
   readonly nid: number

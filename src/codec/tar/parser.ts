@@ -31,6 +31,7 @@ export interface TarParser {
   end(): void
 }
 
+/** A parser that tells `handler` what it meets; the limits have defaults for a stranger's archive. */
 export function createTarParser(handler: TarHandler, limits?: TarLimits): TarParser {
   return new Parser(handler, limits)
 }

@@ -16,6 +16,7 @@ import { openTarFiles } from './tarfiles.ts'
 /** Where an archive comes from: a file or directory by path, or bytes that pass by once. */
 export type ArchiveSource = { readonly path: string } | { readonly stream: ByteStream; readonly name?: string }
 
+/** Where an archive is spooled, and how far it may grow. */
 export interface OpenArchiveOptions extends Call {
   /**
    * Directory for what cannot be read at any offset: a pipe, a compressed archive. The store's own

@@ -9,6 +9,7 @@ export interface ArtifactFile {
   readonly mediaType?: string
 }
 
+/** An artifact to be made of files. */
 export interface PutArtifactRequest {
   readonly artifactType: string
   readonly files: readonly ArtifactFile[]
@@ -16,11 +17,13 @@ export interface PutArtifactRequest {
   readonly insecure?: boolean
 }
 
+/** An artifact that belongs to an image. */
 export interface AttachRequest extends PutArtifactRequest {
   /** Of an index, the image for this platform is what the artifact belongs to. Default: the index. */
   readonly platform?: string
 }
 
+/** Which referrers are looked for. */
 export interface DiscoverRequest {
   readonly artifactType?: string
   readonly platform?: string

@@ -18,6 +18,7 @@ export interface CacheEntry {
   readonly parents: readonly string[]
 }
 
+/** What the build cache takes. */
 export interface CacheUsage {
   readonly entries: readonly CacheEntry[]
   /** Bytes on disk that no image has, each layer once. */
@@ -42,6 +43,7 @@ export interface CachePruning {
   readonly reserved?: number
 }
 
+/** What went from the build cache. */
 export interface CachePruned {
   readonly entries: readonly CacheEntry[]
   /** Bytes that are free again. */
@@ -63,6 +65,7 @@ export interface NamedCacheMount {
   readonly inUse: boolean
 }
 
+/** What a cache mount is to be, beside its id. */
 export interface CacheMountImport {
   readonly namespace?: string
   /** Of its root; default what the archive says. They are part of its name. */
@@ -71,6 +74,7 @@ export interface CacheMountImport {
   readonly gid?: number
 }
 
+/** The cache mounts of the store. */
 export interface CacheMountVerbs {
   list(): Promise<readonly NamedCacheMount[]>
   /** A tar of what is in it, while no step writes alone. By id, or by a beginning of the key. */

@@ -78,6 +78,7 @@ export interface ContainerOptions {
   readonly runtime?: string
 }
 
+/** Limits of a container's control group; absent means none. */
 export interface Resources {
   /** Bytes. */
   readonly memory?: number
@@ -93,12 +94,14 @@ export interface Resources {
   readonly pidsLimit?: number
 }
 
+/** A resource limit of the container's processes; -1 is no limit. */
 export interface Ulimit {
   readonly name: string
   readonly soft: number
   readonly hard: number
 }
 
+/** A device of the host, and its place in the container. */
 export interface DeviceRequest {
   readonly source: string
   readonly target: string
@@ -202,6 +205,7 @@ export interface CallerIo {
   readonly detachKeys?: Uint8Array
 }
 
+/** What is attached when a container starts. */
 export interface StartOptions {
   /** Stay with it until it exits: its output goes here. */
   readonly io?: CallerIo
@@ -215,6 +219,7 @@ export interface Ended extends Exit {
   readonly detached?: boolean
 }
 
+/** A further process in a container that runs. */
 export interface ExecOptions {
   readonly command: readonly string[]
   readonly env?: readonly string[]
@@ -226,6 +231,7 @@ export interface ExecOptions {
   readonly privileged?: boolean
 }
 
+/** Which part of a log is read. */
 export interface LogOptions {
   readonly follow?: boolean
   /** Lines from the end; absent for all. */
@@ -235,6 +241,7 @@ export interface LogOptions {
   readonly until?: number
 }
 
+/** What `rm` may take along. */
 export interface RemoveOptions {
   /** Kill it first. */
   readonly force?: boolean

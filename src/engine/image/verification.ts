@@ -2,6 +2,7 @@ import type { Leak } from '#build'
 import type { ImageDifference } from '#image'
 import type { Digest } from '#oci'
 
+/** One thing in which two builds differ. */
 export interface BuildDifference extends ImageDifference {
   /** The usual cause of a difference there, and its cure. */
   readonly leak?: Leak

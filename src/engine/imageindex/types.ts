@@ -17,6 +17,7 @@ export interface IndexSources {
   readonly platforms?: readonly string[]
 }
 
+/** A new index. */
 export interface CreateIndex extends IndexTarget, IndexSources {
   readonly annotations?: Readonly<Record<string, string>>
   readonly artifactType?: string
@@ -24,6 +25,7 @@ export interface CreateIndex extends IndexTarget, IndexSources {
   readonly mediaType?: 'oci' | 'docker'
 }
 
+/** What is changed of an index; all of it in one push. */
 export interface EditIndex extends IndexTarget {
   /** Another name for the changed index. Default: its own. */
   readonly to?: string
@@ -40,6 +42,7 @@ export interface EditIndex extends IndexTarget {
   readonly note?: IndexNote
 }
 
+/** An index as it is now. */
 export interface EditedIndex {
   /** Where it is. */
   readonly name: string

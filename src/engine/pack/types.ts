@@ -4,6 +4,7 @@ import type { Compression, Descriptor, Digest } from '#oci'
 /** Which document an annotation goes into: buildx's four places. */
 export type AnnotationPlace = 'manifest' | 'index' | 'manifest-descriptor' | 'index-descriptor'
 
+/** An annotation, and where it goes. */
 export interface ImageAnnotation {
   readonly place: AnnotationPlace
   /** Only the image for this platform: `linux/arm64`. */

@@ -18,6 +18,7 @@ export interface CopyRequest {
   readonly insecureDestination?: boolean
 }
 
+/** One image that was copied. */
 export interface Copied {
   /** The place, as it was named. */
   readonly name: string

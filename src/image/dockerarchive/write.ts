@@ -17,6 +17,7 @@ import type { Descriptor, Digest, Platform } from '#oci'
 import { chooseImage } from '../choose.ts'
 import { MANIFEST_FILE } from './manifestfile.ts'
 
+/** What an archive's readers are shown. */
 export interface SaveOptions {
   /** Which image of an index a docker-archive's reader sees. Default: the host's, else the first that is there. */
   readonly platform?: Platform

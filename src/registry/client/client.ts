@@ -10,6 +10,7 @@ import { listRepositories } from './repository/listing.ts'
 import { repositoryAt, withMirrors } from './repository/repository.ts'
 import type { Endpoint, Repository } from './types.ts'
 
+/** How registries are found and spoken to. */
 export interface ClientOptions extends RegistryOptions {
   /** Mirrors, insecure and blocked registries. Default: none configured, the loopback is insecure. */
   readonly config?: RegistriesConfig
@@ -29,6 +30,7 @@ export interface RegistryClient {
   ping(domain: string, call?: Call): Promise<boolean>
 }
 
+/** A client of any registry; nothing is asked until a verb is called. `invalid_argument` for options that make no sense. */
 export function openRegistryClient(options: ClientOptions = {}): RegistryClient {
   const registries = new Map<string, Registry>()
   const registryAt = (endpoint: Endpoint): Registry => {

@@ -9,6 +9,7 @@ import { withRetry } from './transport/retry.ts'
 import type { RetryOptions } from './transport/retry.ts'
 import type { CredentialSource, Endpoint, RegistryRequest, Transport } from './types.ts'
 
+/** How one registry is reached, and as whom. */
 export interface RegistryOptions {
   /**
    * The transport to an endpoint; its TLS settings (CA, client certificate, `insecure`) must hold for that

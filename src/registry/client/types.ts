@@ -67,6 +67,7 @@ export interface RegistryHost {
   run(program: string, args: readonly string[], input: string, call?: Call): Promise<ProgramResult>
 }
 
+/** How a credential helper ended. */
 export interface ProgramResult {
   readonly code: number
   readonly stdout: string

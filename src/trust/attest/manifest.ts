@@ -7,6 +7,7 @@ import type { Statement } from '../types.ts'
 const ARTIFACT = 'application/vnd.docker.attestation.manifest.v1+json'
 const STATEMENT = 'application/vnd.in-toto+json'
 
+/** Attestations as they go into an index, and the blobs to put first. */
 export interface AttestationManifest {
   /** Its entry in the index beside the image: for nobody's platform. */
   readonly entry: Descriptor

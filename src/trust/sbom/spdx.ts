@@ -5,6 +5,7 @@ import type { Package } from '../types.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import { packageUrl } from './purl.ts'
 
+/** What an SPDX document says of itself. */
 export interface SpdxOptions {
   /** What is described, as people call it. */
   readonly name: string

@@ -1,3 +1,4 @@
+/** The checks, under BuildKit's names; a page each in docs/checks. */
 export type RuleName =
   | 'ConsistentInstructionCasing'
   | 'CopyIgnoredFile'

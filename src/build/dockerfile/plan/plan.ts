@@ -20,6 +20,7 @@ import { checkSources, findStage, findTarget, meantStage, stageTable, type Stage
 import { stepDefaults, type StepDefaults } from './stepdefaults.ts'
 import { childState, imageState, scratchState, type StageState } from './state.ts'
 
+/** What of a Dockerfile is planned, for whom, and with which arguments. */
 export interface PlanOptions extends StepOptions, SourcesOptions {
   readonly target?: string
   readonly buildArgs?: Readonly<Record<string, string>>

@@ -8,6 +8,7 @@ import { mergeScopes } from './scope.ts'
 import { fetchToken } from './token.ts'
 import type { Token, TokenRequest, TokenService } from './token.ts'
 
+/** Who asks, and by which way tokens are fetched. */
 export interface AuthOptions {
   /** The credential for this registry, asked for at most once per repository. */
   readonly credential: (request: RegistryRequest) => Promise<Credential | undefined>

@@ -7,6 +7,7 @@ import { dockerConfigPath, helperFor, readAuthFile } from './credentials.ts'
 import { bestKey, editAuthFile, nameHelper, parseAuthFile, serverKey, withoutLogins } from './dockerconfig.ts'
 import { helperErase, helperList, helperStore, helperUsable } from './helper.ts'
 
+/** Where a login is kept. */
 export interface LoginOptions extends RegistryOptions {
   /** The file to write; default Docker's, or REGISTRY_AUTH_FILE. */
   readonly path?: string

@@ -9,6 +9,7 @@ export interface DaemonRegistries {
   readonly insecure: readonly string[]
 }
 
+/** A mirror of Docker Hub, from `registry-mirrors` of daemon.json. */
 export interface DaemonMirror {
   /** `mirror.example.com:5000/prefix`. */
   readonly location: string

@@ -17,6 +17,7 @@ export interface RegistriesConfig {
   readonly plainHttp?: readonly string[]
 }
 
+/** No mirrors, nothing blocked, TLS everywhere but on the loopback. */
 export const NO_CONFIG: RegistriesConfig = { containers: NO_REGISTRIES_CONF, docker: NO_DAEMON_REGISTRIES }
 
 /** Docker Hub's name, and where it answers. */

@@ -13,6 +13,7 @@ export interface RegistriesConf {
   readonly aliases: Readonly<Record<string, string>>
 }
 
+/** A `[[registry]]` of registries.conf (containers-registries.conf(5)). */
 export interface RegistryRule {
   /** `host[:port][/namespace[/repository[:tag|@digest]]]` or `*.domain`. */
   readonly prefix: string
@@ -24,6 +25,7 @@ export interface RegistryRule {
   readonly mirrors: readonly MirrorRule[]
 }
 
+/** A `[[registry.mirror]]`: tried before the registry itself, for the pulls that it is meant for. */
 export interface MirrorRule {
   readonly location: string
   readonly insecure: boolean

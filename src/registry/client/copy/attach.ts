@@ -15,6 +15,7 @@ export interface Artifact {
   readonly subject?: Descriptor
 }
 
+/** An artifact whose subject is given beside it. */
 export type Attachment = Omit<Artifact, 'subject'>
 
 /** A file in memory, or one that is read when the other side does not have it. */
@@ -75,6 +76,7 @@ export interface Discovered {
   readonly referrers: readonly Discovered[]
 }
 
+/** How much of the tree of referrers is looked at. */
 export interface DiscoverCall extends Call {
   /** Of the image's own referrers those of this type alone; what refers to them is of any. */
   readonly artifactType?: string

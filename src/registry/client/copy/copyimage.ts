@@ -9,6 +9,7 @@ import type { Repository } from '../types.ts'
 import { refersTo } from './attach.ts'
 import { somePlatforms } from './platforms.ts'
 
+/** What of an image is copied, and what it is called there. */
 export interface CopyImageOptions extends Omit<CopyOptions, 'select'> {
   /** Entries of an index to copy; default all. The index and its digest stay. */
   readonly platforms?: readonly Platform[]

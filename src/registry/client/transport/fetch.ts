@@ -3,6 +3,7 @@ import type { ByteStream } from '#base'
 import type { RegistryRequest, Transport } from '../types.ts'
 import { printable, redactUrl } from './redact.ts'
 
+/** What the lowest transport is made of. */
 export interface FetchOptions {
   /** Default: the global fetch. */
   readonly fetch?: (url: string, init: RequestInit) => Promise<Response>

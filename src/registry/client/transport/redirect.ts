@@ -11,6 +11,7 @@ const CARRIED = new Set(['accept', 'range', 'if-none-match', 'user-agent'])
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
 
+/** Where a redirect may lead. */
 export interface RedirectOptions {
   /** Hosts that may be spoken to without TLS after a TLS request. Default none. */
   readonly allowDowngrade?: (url: URL) => boolean

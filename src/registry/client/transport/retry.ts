@@ -3,6 +3,7 @@ import type { RegistryRequest, Transport } from '../types.ts'
 import { discard } from './body.ts'
 import { redactUrl } from './redact.ts'
 
+/** How often, and after how long, a request is made again. */
 export interface RetryOptions {
   /** Attempts in all. Default 5. */
   readonly attempts?: number
