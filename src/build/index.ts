@@ -34,6 +34,8 @@ export type {
 } from './define/types.ts'
 export { checkDockerfile } from './call/check.ts'
 export { outlineBuild } from './call/outline.ts'
+export { withRemoteFiles } from './context/remotefiles.ts'
+export type { RemoteFiles } from './context/remotefiles.ts'
 export { listTargets } from './call/targets.ts'
 export type {
   BuildOutline,

@@ -110,6 +110,8 @@ function images(parts: Parts): Images {
     verifyImage: async (name, given, call) =>
       (await import('./image/verifyimage.ts')).verifyImage(parts, name, given, call),
     bake: async (targets, calls) => (await import('./image/bake.ts')).bake(parts, targets, calls),
+    remoteFiles: async (options, work, call) =>
+      (await import('./image/remotefiles.ts')).remoteFiles(parts, options, work, call),
     verify: async (request, call) => (await import('./image/verify.ts')).verifyBuild(parts, request, call),
     copy: async (request, call) => (await import('./transport/copy.ts')).copy(parts, request, call),
     prune: async (options, call) => (await import('./image/prune.ts')).prune(parts, options, call),

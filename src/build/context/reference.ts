@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
 import { fail } from '#base'
+import { pathInRoot } from '../source/cleanpath.ts'
 import { parseGitUrl, parseShortGitUrl, type GitSource } from '../source/git/giturl.ts'
 import { isHttpUrl } from '../source/http/httpname.ts'
 
@@ -36,6 +37,19 @@ export function readNamedContext(name: string, text: string): ContextReference {
       hint: 'give a directory, a URL, docker-image://… or oci-layout://…',
     })
   return { kind: 'directory', path: text }
+}
+
+/** The text of a directory below what a repository's text names; undefined where that is no repository. */
+export function subdirectoryOf(repository: string, path: string): string | undefined {
+  const source = parseGitUrl(repository)
+  if (!source) return undefined
+  const subdir = pathInRoot(`${source.subdir ?? ''}/${path}`)
+  if (subdir === (source.subdir ?? '')) return repository
+  const [base = '', fragment] = repository.split(/#(.*)/s)
+  const [ref = ''] = (fragment ?? '').split(':')
+  if (fragment === undefined && /[?&]subdir=/.test(base))
+    return base.replace(/([?&]subdir=)[^&]*/, `$1${encodeURIComponent(subdir)}`)
+  return `${base}#${ref}:${subdir}`
 }
 
 /** `directory`, `directory:tag`, `directory@digest`, `directory:tag@digest`: a digest says more than a tag. */

@@ -18,7 +18,7 @@ export interface Remote {
 }
 
 /** What a file that holds a context is called, in its directory or layer. */
-const FILE = 'context'
+export const FILE = 'context'
 
 /** Local trees have names of contexts; this is none. */
 const ARCHIVE_TREE = 'the archive on standard input'
@@ -35,39 +35,41 @@ export async function fromGit(source: GitSource, remote: Remote, call?: Call): P
 
 /** What the URL holds decides: an archive is the context, anything else the Dockerfile. */
 export async function fromUrl(url: string, remote: Remote, call?: Call): Promise<MainContext> {
-  const about = { name: internal(`load ${shown(url)}`) }
-  const file = vertex<Definition>({ op: 'http', url, name: FILE }, [], about)
-  const lone = await remote.host.view(
-    file,
-    async (tree) =>
-      looksLikeArchive(readHead(tree, tree.node(FILE)!, ARCHIVE_HEAD)) ? undefined : loneDockerfile(tree),
-    call,
-  )
-  if (!lone) return await unpacked({ input: 0 }, [file], remote, call)
-  const dockerfile = remote.given ?? { bytes: lone, name: shown(url) }
-  return { from: { vertex: file, context: true }, dockerfile }
+  const { target, kind } = await contextVertex(url, remote.host, call)
+  const from = { vertex: target, context: true }
+  if (kind === 'archive') return { from, dockerfile: await inside(target, remote, call) }
+  const read = async (tree: SourceTree): Promise<Uint8Array> => readTreeFile(tree, FILE, DOCKERFILE_LIMIT)!
+  const bytes = remote.given ? undefined : await remote.host.view(target, read, call)
+  return { from, dockerfile: remote.given ?? { bytes: bytes!, name: shown(url) } }
 }
 
-function loneDockerfile(tree: SourceTree): Uint8Array {
-  return readTreeFile(tree, FILE, DOCKERFILE_LIMIT)!
+/** An archive unpacked, or a file by the name {@link FILE}. */
+export async function contextVertex(
+  url: string,
+  host: Pick<ContextHost, 'view'>,
+  call?: Call,
+): Promise<{ readonly target: BuildVertex; readonly kind: 'archive' | 'file' }> {
+  const about = { name: internal(`load ${shown(url)}`) }
+  const file = vertex<Definition>({ op: 'http', url, name: FILE }, [], about)
+  const isArchive = await host.view(
+    file,
+    async (tree) => looksLikeArchive(readHead(tree, tree.node(FILE)!, ARCHIVE_HEAD)),
+    call,
+  )
+  return isArchive ? { target: unpacked({ input: 0 }, [file]), kind: 'archive' } : { target: file, kind: 'file' }
 }
 
 /** An archive that lies in a directory of the build's own. */
 export async function fromArchive(directory: string, remote: Remote, call?: Call): Promise<MainContext> {
   remote.host.directories.set(ARCHIVE_TREE, { path: directory, isTemporary: true })
-  return await unpacked({ tree: ARCHIVE_TREE }, [], remote, call)
+  const target = unpacked({ tree: ARCHIVE_TREE }, [])
+  return { from: { vertex: target, context: true }, dockerfile: await inside(target, remote, call) }
 }
 
-async function unpacked(
-  from: FileSource,
-  inputs: readonly BuildVertex[],
-  remote: Remote,
-  call?: Call,
-): Promise<MainContext> {
+function unpacked(from: FileSource, inputs: readonly BuildVertex[]): BuildVertex {
   const sources = [{ kind: 'path', from, path: FILE, literal: true, unpack: true }] as const
   const def = { op: 'copy', below: false, sources, destination: '/' } as const
-  const target = vertex<Definition>(def, inputs, { name: internal('unpack build context') })
-  return { from: { vertex: target, context: true }, dockerfile: await inside(target, remote, call) }
+  return vertex<Definition>(def, inputs, { name: internal('unpack build context') })
 }
 
 /** The Dockerfile in a context, by its path there. */

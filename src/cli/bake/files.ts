@@ -4,7 +4,7 @@ import type { BakeFile } from '#bake'
 import { readInput } from '../input.ts'
 
 /** Looked for when no file is named; all that exist are read, in this order. */
-const DEFAULTS = [
+export const defaultNames: readonly string[] = [
   'compose.yaml',
   'compose.yml',
   'docker-compose.yml',
@@ -17,13 +17,24 @@ const DEFAULTS = [
 /** No definition by hand is larger. */
 const MOST = 16 << 20
 
-/** The files that were named, else those of BUILDX_BAKE_FILE, else the ones with the usual names. */
-export async function readBakeFiles(named: readonly string[]): Promise<readonly BakeFile[]> {
+/** The files that were named, else those of BUILDX_BAKE_FILE; none for the ones with the usual names. */
+export function namedFiles(named: readonly string[]): readonly string[] {
   const separator = process.env['BUILDX_BAKE_FILE_SEPARATOR'] ?? ':'
-  const asked = named.length > 0 ? named : (process.env['BUILDX_BAKE_FILE']?.split(separator).filter(Boolean) ?? [])
-  const names = asked.length > 0 ? asked : DEFAULTS.filter((name) => existsSync(name))
-  if (names.length === 0)
-    fail('not_found', `couldn't find a bake definition`, { hint: `make a docker-bake.hcl, or name one with --file` })
+  return named.length > 0 ? named : (process.env['BUILDX_BAKE_FILE']?.split(separator).filter(Boolean) ?? [])
+}
+
+/** The files of these names here, else those with the usual names. */
+export async function readBakeFiles(named: readonly string[]): Promise<readonly BakeFile[]> {
+  const names = named.length > 0 ? named : defaultNames.filter((name) => existsSync(name))
+  if (names.length === 0) noDefinition()
+  return await readFiles(names)
+}
+
+export function noDefinition(): never {
+  fail('not_found', `couldn't find a bake definition`, { hint: `make a docker-bake.hcl, or name one with --file` })
+}
+
+async function readFiles(names: readonly string[]): Promise<readonly BakeFile[]> {
   return await Promise.all(
     names.map(async (name) => ({
       name: name === '-' ? 'stdin' : name,

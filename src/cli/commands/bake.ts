@@ -9,12 +9,14 @@ import {
   type Target,
 } from '#bake'
 import { fail, utf8, type Call } from '#base'
-import type { BakeTarget } from '#engine'
+import type { BakeTarget, BuildRequest } from '#engine'
 import { formatPlatform, hostPlatform } from '#oci'
 import { parseArguments } from '../arguments.ts'
 import type { AskedTarget } from '../bake/asking.ts'
-import { readBakeFiles, readNamed } from '../bake/files.ts'
+import { namedFiles, noDefinition, readBakeFiles, readNamed } from '../bake/files.ts'
 import { buildWords } from '../bake/flags.ts'
+import { checkGranted, checkGrants, GRANTS } from '../bake/grants.ts'
+import { bakeWords, LOCAL, loginAt, placed, remoteBakeFiles, type BakeWords, type Origin } from '../bake/remote.ts'
 import { listTargets, listVariables } from '../bake/listing.ts'
 import { parseCall, type BuildCall } from '../buildcall/call.ts'
 import { command, type Command, type Context, type Values } from '../command.ts'
@@ -26,10 +28,12 @@ import { note, print } from '../output.ts'
 import { labelled } from '../progress/labelled.ts'
 import { build, requestOf } from './build.ts'
 
+/** What logs in for a target where the definitions came from. */
+type Login = (target: Target) => NonNullable<BuildRequest['secrets']>
+
 /** How a context names another target. */
 const LINK = 'target:'
 const LISTS = ['targets', 'variables'] as const
-const GRANTS = ['network.host', 'security.insecure']
 
 const options = {
   call: {
@@ -55,22 +59,31 @@ const options = {
 } as const
 
 export const bake: Command = command({
-  usage: '[OPTIONS] [TARGET...]',
-  summary: 'Build the targets of a file',
+  usage: '[OPTIONS] [URL [URL]] [TARGET...]',
+  summary: 'Build the targets of a file, or of one in a repository or at a URL',
   options,
   refused: { builder: '', policy: '' },
   run: async (context, values, wanted) => {
     if (values.print && values.list !== undefined) fail('invalid_argument', '--print and --list are mutually exclusive')
-    checkLocal(wanted[0])
-    const definitions = await readDefinitions(await readBakeFiles(values.file ?? []), bakeOptions(values))
+    const allowed = values.allow ?? []
+    checkGrants(allowed)
+    const words = bakeWords(wanted)
+    const { definitions, origin } = await definitionsOf(context, words, values)
     if (values.list !== undefined) return list(values.list, definitions)
-    const plan = planTargets(definitions, wanted, overrides(values))
-    if (values.print) return print(JSON.stringify(printed(plan), undefined, 2))
-    checkGrants(values.allow ?? [])
-    for (const [name, target] of plan.targets) checkGranted(name, target, values.allow ?? [])
-    const asked = await askedTargets(plan, parseCall(values.call, values.check))
+    const planned = planTargets(definitions, words.targets, overrides(values))
+    if (!values.print) for (const [name, target] of planned.targets) checkGranted(name, target, allowed, origin)
+    const plan = { ...planned, targets: mapped(planned.targets, (target) => placed(target, origin)) }
+    if (values.print) {
+      const shown = mapped(planned.targets, (target, name) => ({
+        ...target,
+        context: plan.targets.get(name)!.context!,
+      }))
+      return print(JSON.stringify(printed({ ...plan, targets: shown }), undefined, 2))
+    }
+    const login: Login = (target) => loginAt(words.url, target.context)
+    const asked = await askedTargets(plan, parseCall(values.call, values.check), login)
     const built = [...plan.targets].filter(([name]) => !asked.has(name))
-    if (built.length > 0) await buildAll(context, { ...plan, targets: new Map(built) }, values)
+    if (built.length > 0) await buildAll(context, { ...plan, targets: new Map(built) }, values, login)
     if (asked.size === 0) return undefined
     const { answerTargets } = await import('../bake/asking.ts')
     return await answerTargets(await context.node(), asked, context.signal)
@@ -78,12 +91,16 @@ export const bake: Command = command({
 })
 
 /** Those that the command line, or they themselves, want asked about. */
-async function askedTargets(plan: Plan, wanted: BuildCall | undefined): Promise<ReadonlyMap<string, AskedTarget>> {
+async function askedTargets(
+  plan: Plan,
+  wanted: BuildCall | undefined,
+  login: Login,
+): Promise<ReadonlyMap<string, AskedTarget>> {
   const asked = new Map<string, AskedTarget>()
   for (const [name, target] of plan.targets) {
     const question = wanted ?? parseCall(target.call, undefined)
     if (!question) continue
-    const { request, links } = await bakeTarget(name, target)
+    const { request, links } = await bakeTarget(name, target, login)
     // What other targets would make is not known without building them.
     const unknown = Object.fromEntries(Object.keys(links).map((context) => [context, 'docker-image://scratch']))
     asked.set(name, { target, question, request: { ...request, contexts: { ...request.contexts, ...unknown } } })
@@ -91,14 +108,50 @@ async function askedTargets(plan: Plan, wanted: BuildCall | undefined): Promise<
   return asked
 }
 
-function bakeOptions(values: Values<typeof options>): BakeOptions {
+/** Reads the files, at a URL or here; files behind `cwd://` are here, and go over the others. */
+async function definitionsOf(
+  context: Context,
+  { url, commandContext }: BakeWords,
+  values: Values<typeof options>,
+): Promise<{ readonly definitions: Definitions; readonly origin?: Origin }> {
+  const named = namedFiles(values.file ?? [])
+  const own = named.flatMap((name) => (name.startsWith(LOCAL) ? [name.slice(LOCAL.length)] : []))
+  const asked = bakeOptions(values, commandContext)
+  if (url === undefined) {
+    const names = named.map((name) => (name.startsWith(LOCAL) ? name.slice(LOCAL.length) : name))
+    return { definitions: await readDefinitions(await readBakeFiles(names), asked) }
+  }
+  const local = own.length > 0 ? await readBakeFiles(own) : []
+  const node = await context.node()
+  return await node.images.remoteFiles(
+    { context: url, secrets: loginAt(url) },
+    async (remote) => {
+      const files = remoteBakeFiles(
+        remote,
+        url,
+        named.filter((name) => !name.startsWith(LOCAL)),
+      )
+      if (files.length + local.length === 0) noDefinition()
+      const readFile = (path: string): string | undefined => (remote.kind === 'file' ? undefined : remote.read(path))
+      const definitions = await readDefinitions([...files, ...local], { ...asked, readFile })
+      return { definitions, origin: { kind: remote.kind, context: (path) => remote.context(path) } }
+    },
+    { signal: context.signal },
+  )
+}
+
+function mapped<T, R>(map: ReadonlyMap<string, T>, of: (value: T, name: string) => R): ReadonlyMap<string, R> {
+  return new Map([...map].map(([name, value]) => [name, of(value, name)]))
+}
+
+function bakeOptions(values: Values<typeof options>, commandContext: string): BakeOptions {
   const given = pairs(values.var ?? [])
   return {
     variable: (name) => (Object.hasOwn(given, name) ? given[name] : process.env[name]),
     environment: { ...(process.env as Record<string, string>), ...given },
     readFile: readNamed,
     warn: (message) => note(`WARNING: ${message}`),
-    builtins: { BAKE_LOCAL_PLATFORM: formatPlatform(hostPlatform()), BAKE_CMD_CONTEXT: 'cwd://' },
+    builtins: { BAKE_LOCAL_PLATFORM: formatPlatform(hostPlatform()), BAKE_CMD_CONTEXT: commandContext },
   }
 }
 
@@ -131,33 +184,9 @@ function list(what: string, definitions: Definitions): void {
   fail('invalid_argument', `cannot list ${JSON.stringify(what)}`, { hint: '--list=targets or --list=variables' })
 }
 
-/** Where Docker reads a definition from a repository or a server, it is the first word. */
-function checkLocal(word = ''): void {
-  if (/^(https?:\/\/|git:\/\/|ssh:\/\/|git@|github\.com\/)/.test(word))
-    fail('unimplemented', `${word}: definitions are not read from remote places`, {
-      hint: 'fetch it, or name it as the context of a target',
-    })
-}
-
-/** Whoever grants something that there is not has something else in mind. */
-function checkGrants(allowed: readonly string[]): void {
-  const unknown = allowed.find((name) => !GRANTS.includes(name))
-  if (unknown !== undefined)
-    fail('invalid_argument', `--allow ${unknown}: there is no such entitlement`, { hint: GRANTS.join(' or ') })
-}
-
-/** What could reach beyond the build, its file may only ask for; whoever calls grants it. */
-function checkGranted(name: string, target: Target, allowed: readonly string[]): void {
-  const missing = (target.entitlements ?? []).filter((wanted) => !allowed.includes(wanted))
-  if (missing.length > 0)
-    fail('permission_denied', `target ${name} asks for ${missing.join(' and ')}`, {
-      hint: `grant it with ${missing.map((wanted) => `--allow=${wanted}`).join(' ')}`,
-    })
-}
-
-async function buildAll(context: Context, plan: Plan, values: Values<typeof options>): Promise<void> {
+async function buildAll(context: Context, plan: Plan, values: Values<typeof options>, login: Login): Promise<void> {
   const targets = new Map<string, BakeTarget>()
-  for (const [name, target] of plan.targets) targets.set(name, await bakeTarget(name, target))
+  for (const [name, target] of plan.targets) targets.set(name, await bakeTarget(name, target, login))
   const node = await context.node()
   using progress = await progressOf(values, `cairn bake ${[...targets.keys()].join(', ')}`)
   const calls = (name: string): Call => ({ signal: context.signal, progress: labelled(name, progress.report) })
@@ -169,12 +198,13 @@ async function buildAll(context: Context, plan: Plan, values: Values<typeof opti
 }
 
 /** A target in the words of `build`, less the contexts that are other targets. */
-async function bakeTarget(name: string, target: Target): Promise<BakeTarget> {
+async function bakeTarget(name: string, target: Target, login: Login): Promise<BakeTarget> {
   const contexts = Object.entries(target.contexts ?? {})
   const links = contexts.filter(([, context]) => context.startsWith(LINK))
   const others = Object.fromEntries(contexts.filter(([, context]) => !context.startsWith(LINK)))
   const { values } = parseArguments(buildWords({ ...target, contexts: others }), build, `bake ${name}`)
-  const request = await requestOf(values as Parameters<typeof requestOf>[0], target.context ?? '.')
+  const asked = await requestOf(values as Parameters<typeof requestOf>[0], target.context ?? '.')
+  const request = { ...asked, secrets: { ...login(target), ...asked.secrets } }
   const inline = target['dockerfile-inline']
   return {
     request: inline === undefined ? request : { ...request, dockerfileBytes: utf8(inline) },

@@ -1,4 +1,5 @@
 import type { ByteStream, Call } from '#base'
+import type { RemoteFiles } from '#build'
 import type { Descriptor, Digest, History } from '#oci'
 import type { LockChange } from '../lock/types.ts'
 import type { Pruned } from '../pruned.ts'
@@ -94,6 +95,12 @@ export interface Images {
   build(request: BuildRequest, call?: Call): Promise<Built>
   /** Builds several at once; what they share is done once. Targets come behind those that they read. */
   bake(targets: ReadonlyMap<string, BakeTarget>, calls: (target: string) => Call): Promise<ReadonlyMap<string, Built>>
+  /** Fetches what a URL or repository holds, while `work` reads its files; nothing is built. */
+  remoteFiles<T>(
+    options: Pick<BuildRequest, 'context' | 'secrets' | 'ssh'>,
+    work: (files: RemoteFiles) => Promise<T>,
+    call?: Call,
+  ): Promise<T>
   /** Asks again what the names in a lock file mean; answers what changed, and writes it unless `check` is set. */
   updateLock(file: string, options?: { readonly check?: boolean }, call?: Call): Promise<readonly LockChange[]>
   /** Builds an image again from its provenance, and compares. */

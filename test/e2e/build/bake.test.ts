@@ -88,10 +88,4 @@ describe.skipIf(skipReason('bake', needsRoot(), lacking('crun')))('bake', () => 
     expect(code).toBe(1)
     expect(stderr).toContain('bake default: --policy is not supported')
   })
-
-  test('a definition from a remote place is refused by name', async () => {
-    const { code, stderr } = await bake('', 'https://host.example/team/app.git', 'app')
-    expect(code).toBe(1)
-    expect(stderr).toContain('https://host.example/team/app.git: definitions are not read from remote places')
-  })
 })
