@@ -28,7 +28,9 @@ const status = async (name: string): Promise<string> =>
 
 describe.skipIf(skip)('a container’s life', () => {
   test('created, started, stopped, started again, removed; its files stay until then', async () => {
-    const script = 'echo run >> /count; wc -l < /count; exec sleep 1000'
+    const script = 'echo run >> /count; n=$(wc -l < /count); echo $n; : > /written$n; exec sleep 1000'
+    const written = (count: number): Promise<string> =>
+      node.must(['exec', 'one', 'sh', '-c', `until [ -e /written${count} ]; do sleep 0.01; done`])
     const id = (
       await node.must([
         'create',
@@ -48,9 +50,11 @@ describe.skipIf(skip)('a container’s life', () => {
     expect(await status('one')).toBe('created')
     expect(await node.must(['start', 'one'])).toBe('one\n')
     expect(await status(id.slice(0, 8))).toBe('running')
+    await written(1)
     expect(await node.must(['stop', 'one'])).toBe('one\n')
     expect(await status('one')).toBe('exited')
     await node.must(['restart', 'one'])
+    await written(2)
     await node.must(['kill', 'one'])
     expect((await node.must(['wait', 'one'])).trim()).toBe('137')
     expect(await node.must(['logs', 'one'])).toBe('1\n2\n')

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import {
   chmodSync,
   chownSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -19,16 +20,20 @@ const skip = skipReason(
   lacking('crun', 'conmon', 'newuidmap', 'nsenter', 'setpriv', 'slirp4netns'),
 )
 const ID = 34567
-const binary = process.env.CAIRN_BINARY ?? join(import.meta.dir, '../../dist/cairn')
+const built = process.env.CAIRN_BINARY ?? join(import.meta.dir, '../../dist/cairn')
 
 describe.skipIf(skip)('a user who is not root', () => {
   let home: string
+  /** Where the user can reach it, wherever this repository lies. */
+  let binary: string
   /** The user's files of /etc, seen by the commands of this test alone. */
   let etc: string
 
   beforeAll(async () => {
     home = mkdtempSync('/var/tmp/cairn-user-')
     etc = mkdtempSync('/var/tmp/cairn-etc-')
+    binary = join(home, 'cairn')
+    copyFileSync(built, binary)
     for (const dir of ['run', 'context']) mkdirSync(join(home, dir), { mode: 0o700 })
     writeFileSync(join(etc, 'passwd'), `${readFileSync('/etc/passwd', 'utf8')}builder:x:${ID}:${ID}::${home}:/bin/sh\n`)
     for (const name of ['subuid', 'subgid']) writeFileSync(join(etc, name), 'builder:1000000:65536\n')

@@ -196,7 +196,8 @@ async function withArchive(run: (file: string, directory: string) => void): Prom
 }
 
 function run(...command: string[]): string {
-  const { stdout, stderr, exitCode } = Bun.spawnSync(command)
+  // bsdtar shows no name that the locale cannot write, and a fresh machine has none set.
+  const { stdout, stderr, exitCode } = Bun.spawnSync(command, { env: { ...process.env, LC_ALL: 'C.UTF-8' } })
   if (exitCode !== 0) throw new Error(`${command[0]}: ${stderr.toString()}`)
   expect(stderr.toString()).toBe('')
   return stdout.toString()

@@ -25,10 +25,17 @@ export async function startBuildkit(
   bases: { readonly layout: string; readonly manifests: ReadonlyMap<string, Descriptor> },
 ): Promise<BuildKit> {
   const address = `unix://${join(directory, 'buildkitd.sock')}`
-  mkdirSync(directory, { recursive: true })
+  // Its mount points are temporary directories, some of which it forgets.
+  const temporary = join(directory, 'tmp')
+  mkdirSync(temporary, { recursive: true })
   const child = Bun.spawn(
     [daemon!, '--root', join(directory, 'data'), '--addr', address, '--containerd-worker=false', ...ENTITLEMENTS],
-    { stdin: 'ignore', stdout: 'ignore', stderr: Bun.file(join(directory, 'log')) },
+    {
+      stdin: 'ignore',
+      stdout: 'ignore',
+      stderr: Bun.file(join(directory, 'log')),
+      env: { ...process.env, TMPDIR: temporary },
+    },
   )
   const stop = async (): Promise<void> => {
     child.kill('SIGTERM')
