@@ -1,3 +1,4 @@
+import { fail } from '#base'
 import { checkWords, parseArguments, UnknownWord } from './arguments.ts'
 import type { Command, Context, Options, Values } from './command.ts'
 import { parseGlobals, type Globals } from './globals.ts'
@@ -107,6 +108,9 @@ async function help(rest: readonly string[]): Promise<number> {
 async function unknown(rest: readonly string[]): Promise<number> {
   const [first = '', second] = rest
   if (first === 'help') return help(rest.slice(1))
+  const instead = (await import('./absent.ts')).insteadOf(rest)
+  const name = `cairn ${groups().includes(first) ? `${first} ${second}` : first}`
+  if (instead !== undefined) fail('unimplemented', `there is no '${name}'`, { hint: instead })
   if (!groups().includes(first)) {
     const candidates = [...table.filter((e) => !e.hidden && !e.name.includes(' ')).map((e) => e.name), ...groups()]
     throw Object.assign(new UnknownWord(`unknown command: cairn ${first}`), {

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { insteadOf } from './absent.ts'
 import { find, groups, membersOf } from './lookup.ts'
 import { table } from './table.ts'
 import { VERSION } from './version.ts'
@@ -50,4 +51,14 @@ test('docker’s management forms are found', () => {
 test('the version is the package’s', () => {
   const path = join(import.meta.dir, '../../package.json')
   expect(VERSION).toBe((JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version)
+})
+
+test('what is said to be absent is', () => {
+  for (const words of ['cp', 'container diff', 'network rm', 'volume update'].map((name) => name.split(' '))) {
+    expect(insteadOf(words)).toBeDefined()
+    expect(find(words)).toBeUndefined()
+  }
+  for (const { name, also = [] } of table)
+    for (const known of [name, ...also])
+      expect({ known, instead: insteadOf(known.split(' ')) }).toEqual({ known, instead: undefined })
 })

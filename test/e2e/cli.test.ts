@@ -34,6 +34,16 @@ describe.skipIf(skip)('the command line', () => {
     expect((await cairn('imges')).stderr).toContain("did you mean 'images'?")
     expect((await cairn('image', 'prnue')).stderr).toContain("did you mean 'prune'?")
     expect((await cairn('ps', '--no-trnc')).stderr).toContain("did you mean '--no-trunc'?")
+    for (const [words, said] of [
+      [['top', 'web'], "there is no 'cairn top'\nhint: 'cairn exec CONTAINER ps'"],
+      [['container', 'cp', 'a:/b', '.'], "there is no 'cairn container cp'\nhint: through a pipe"],
+      [['network', 'create', 'back'], "there is no 'cairn network create'\nhint: there are bridge"],
+      [['system', 'info'], "there is no 'cairn system info'\nhint: see 'cairn version'"],
+    ] as const) {
+      const { code, stderr } = await cairn(...words)
+      expect(code).toBe(1)
+      expect(stderr).toStartWith(`cairn: ${said}`)
+    }
     expect((await cairn('run', '--gpus', 'all', 'busybox')).stderr).toContain('--gpus is not supported')
     expect((await cairn('tag', 'one')).stderr).toContain('requires 2 arguments')
   })

@@ -1,0 +1,33 @@
+const NETWORKS = "there are bridge, host and none: 'cairn network ls'"
+
+/** Docker's commands that Cairn does not have, each with what does its work, or why nothing does. */
+const ABSENT: Readonly<Record<string, string>> = {
+  commit: "'cairn export CONTAINER | cairn import - IMAGE' makes an image of what a container has",
+  context: "there is no daemon to choose; 'cairn --root DIR' is another store, ssh://HOST/NAME another machine's",
+  cp: "through a pipe: 'cairn exec CONTAINER tar -c PATH | tar -x', and with 'exec -i' the other way",
+  diff: "'cairn inspect -f {{.GraphDriver.Data.UpperDir}} CONTAINER' is the directory that holds its changes",
+  events: "there is no daemon to tell them; 'cairn wait CONTAINER' waits for an end",
+  info: "see 'cairn version', 'cairn doctor' and 'cairn system df'",
+  'network connect': NETWORKS,
+  'network create': NETWORKS,
+  'network disconnect': NETWORKS,
+  'network inspect': NETWORKS,
+  'network prune': "'cairn system prune' removes a network that nothing is on",
+  'network rm': NETWORKS,
+  plugin: 'there are no plugins',
+  port: "'cairn ps --format {{.Ports}}' lists published ports",
+  search: "registries have no common search; 'cairn tags NAME' lists a repository's tags",
+  secret: "there is no swarm; builds take 'cairn build --secret'",
+  stats: "'cairn exec CONTAINER top' shows its processes, 'cairn ps -s' its disk",
+  top: "'cairn exec CONTAINER ps' lists its processes",
+  update: "limits are given when a container is made: 'cairn run --memory --cpus --pids-limit'",
+  'volume update': "a volume has nothing to change; 'cairn volume create --label' labels one",
+  ...Object.fromEntries(['config', 'node', 'service', 'stack', 'swarm'].map((name) => [name, 'there is no swarm'])),
+}
+
+/** What a person who types one of Docker's other commands is told; `words` are the first of the command line. */
+export function insteadOf(words: readonly string[]): string | undefined {
+  const [first = '', second = ''] = words
+  const inGroup = first === 'container' || first === 'system' || first === 'image' ? second : `${first} ${second}`
+  return [inGroup, first].map((name) => (Object.hasOwn(ABSENT, name) ? ABSENT[name] : undefined)).find(Boolean)
+}
