@@ -1,4 +1,4 @@
-import { fail } from '#base'
+import { CairnError, fail } from '#base'
 import type { CallerIo, Container, Node } from '#engine'
 import type { Context } from './command.ts'
 import { isTerminal } from './terminal.ts'
@@ -10,7 +10,13 @@ export function callerIo(options: {
   readonly detachKeys?: string
 }): CallerIo {
   if (options.tty && options.stdin && !isTerminal(0))
-    fail('invalid_argument', 'the input device is not a TTY', { hint: 'leave -t away, or run it in a terminal' })
+    // With Docker's exit code for that, whatever the command's own.
+    throw Object.assign(
+      new CairnError('invalid_argument', 'the input device is not a TTY', {
+        hint: 'leave -t away, or run it in a terminal',
+      }),
+      { exitCode: 1 },
+    )
   return {
     ...(options.stdin ? { stdin: 0 } : {}),
     stdout: 1,

@@ -6,19 +6,25 @@ import { shortId } from './rows.ts'
 
 /** `system df -v`: what takes the room. */
 export function printUsage(details: UsageDetails, cache: CacheUsage): void {
-  print('\nImages space usage:\n')
+  print('Images space usage:\n')
   printList(
-    details.images.map((image) => ({
-      ...image,
-      id: shortId(image.id),
-      name: image.names[0] ?? '<none>',
-      size: size(image.size),
-      shared: size(image.shared),
-      unique: size(image.size - image.shared),
-      created: ago(image.created),
-    })),
+    details.images.map((image) => {
+      const [name = '<none>:<none>'] = image.names
+      const colon = name.lastIndexOf(':')
+      return {
+        ...image,
+        id: shortId(image.id),
+        repository: name.slice(0, colon),
+        tag: name.slice(colon + 1),
+        size: size(image.size, 4),
+        shared: size(image.shared, 4),
+        unique: size(image.size - image.shared, 4),
+        created: ago(image.created),
+      }
+    }),
     [
-      { heading: 'IMAGE', field: 'name' },
+      { heading: 'REPOSITORY', field: 'repository' },
+      { heading: 'TAG', field: 'tag' },
       { heading: 'IMAGE ID', field: 'id' },
       { heading: 'CREATED', field: 'created' },
       { heading: 'SIZE', field: 'size' },

@@ -31,6 +31,7 @@ export type {
   Containers,
   ContainerSize,
   Copied,
+  Chosen,
   CopyRequest,
   CreateIndex,
   DeviceRequest,

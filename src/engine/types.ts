@@ -64,7 +64,7 @@ export type {
   StartOptions,
   Ulimit,
 } from './container/types.ts'
-export type { Pruned } from './pruned.ts'
+export type { Chosen, Prunable, Pruned } from './pruned.ts'
 export type {
   CreateIndex,
   Drafts,

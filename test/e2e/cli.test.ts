@@ -49,6 +49,9 @@ describe.skipIf(skip)('the command line', () => {
   })
 
   test('takes flags as docker does', async () => {
+    expect((await cairn('version', '-f', '{{.Server.Os}}/{{.Client.Arch}}')).stdout).toMatch(/^linux\/[a-z]+\d+\n$/)
+    const none = await cairn('volume', 'inspect', 'nobody')
+    expect(none).toMatchObject({ code: 1, stdout: '[]\n', stderr: 'cairn: no such volume: nobody\n' })
     expect((await cairn('ps', '--all=false', '-q')).code).toBe(0)
     expect((await cairn('ps', '-aq')).code).toBe(0)
     expect((await cairn('ps', '-n1')).code).toBe(0)

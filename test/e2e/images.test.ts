@@ -122,12 +122,42 @@ describe.skipIf(skip)('images', () => {
     expect(layerFiles(node)).toBe(1)
   })
 
+  test('prune takes what its filters leave', async () => {
+    await using own = await cairnNode({ busybox: true })
+    const build = async (name: string, labels: string): Promise<void> => {
+      const child = Bun.spawn(own.argv(['build', '-q', '-t', name, '-']), {
+        stdin: new Blob([`FROM busybox\nLABEL ${labels}\n`]),
+        stdout: 'ignore',
+      })
+      expect(await child.exited).toBe(0)
+    }
+    await build('one', 'team=rocks')
+    await build('two', 'team=moss keep=yes')
+    await own.must(['create', '--label', 'team=rocks', '--name', 'stays', 'busybox', 'true'])
+    const names = async (): Promise<string> =>
+      await own.must(['images', '--format', '{{.Repository}}', '-f', 'label=team'])
+    await own.must(['image', 'prune', '-af', '--filter', 'until=1h'])
+    await own.must(['image', 'prune', '-af', '--filter', 'label=team', '--filter', 'label!=team'])
+    expect((await names()).split('\n').sort()).toEqual(['', 'one', 'two'])
+    await own.must(['system', 'prune', '-af', '--filter', 'label!=keep', '--filter', 'label=team=rocks'])
+    expect(await names()).toBe('two\n')
+    expect(await own.must(['ps', '-aq'])).toBe('')
+    await own.must(['volume', 'create', '--label', 'team=rocks', 'v'])
+    await own.must(['volume', 'prune', '-af', '--filter', 'label!=team'])
+    expect(await own.must(['volume', 'ls', '-q'])).toBe('v\n')
+    expect((await own.cairn(['volume', 'prune', '-f', '--filter', 'until=1h'])).stderr).toContain(
+      "invalid filter 'until'",
+    )
+  })
+
   test('prune -a empties the store down to nothing', async () => {
     const own = await cairnNode()
     await using _ = own
     await own.must(['build', '-q', '--network', 'none', context])
     await own.must(['system', 'prune', '-af'])
     expect(await own.must(['images', '-q'])).toBe('')
+    expect((await own.must(['system', 'df', '-v'])).split('\n')[0]).toBe('Images space usage:')
+    expect((await own.cairn(['system', 'df', '-v', '--format', 'json'])).code).toBe(1)
     const usage = (await own.must(['system', 'df', '--format', 'json']))
       .trim()
       .split('\n')

@@ -1,3 +1,4 @@
+import { fail } from '#base'
 import { command, type Command } from '../command.ts'
 import { printList } from '../format/list.ts'
 import { size } from '../format/units.ts'
@@ -21,6 +22,12 @@ export const df: Command = command({
   max: 0,
   run: async (context, values) => {
     const node = await context.node()
+    if (values.verbose) {
+      if (values.format !== undefined || values.json)
+        fail('invalid_argument', '--verbose is a table: it goes with neither --format nor --json')
+      const [details, cache] = await Promise.all([node.system.details(), node.system.cacheUsage()])
+      return (await import('../usage.ts')).printUsage(details, cache)
+    }
     const usage = await node.system.usage()
     const rows = usage.map((row) => ({
       Type: row.type,
@@ -33,8 +40,5 @@ export const df: Command = command({
           : size(row.reclaimable, 4),
     }))
     printList(rows, COLUMNS, { format: values.format, json: values.json })
-    if (!values.verbose) return
-    const [details, cache] = await Promise.all([node.system.details(), node.system.cacheUsage()])
-    ;(await import('../usage.ts')).printUsage(details, cache)
   },
 })

@@ -54,7 +54,7 @@ export const imageInspect: Command = command({
 })
 
 /** Prints what was found as one JSON array, as docker does, and then what was not. */
-async function show(
+export async function show(
   context: Context,
   words: readonly string[],
   kinds: readonly Kind[],

@@ -1,11 +1,16 @@
 import type { Container } from '#engine'
 import { command, type Command } from '../command.ts'
 import { confirm } from '../confirm.ts'
-import { matchesLabel, parseFilters } from '../flags/filters.ts'
-import { parseTime } from '../flags/quantities.ts'
+import { pruneFilter } from '../flags/prunefilter.ts'
 import { size } from '../format/units.ts'
 import { print } from '../output.ts'
 
+const filter = {
+  type: 'string',
+  multiple: true,
+  value: 'filter',
+  help: "Provide filter values (e.g. 'until=24h', 'label=a', 'label!=a')",
+} as const
 const force = { type: 'boolean', short: 'f', help: 'Do not prompt for confirmation' } as const
 
 export const systemPrune: Command = command({
@@ -13,12 +18,13 @@ export const systemPrune: Command = command({
   summary: 'Remove unused data',
   options: {
     all: { type: 'boolean', short: 'a', help: 'Remove all unused images not just dangling ones' },
+    filter,
     force,
     volumes: { type: 'boolean', help: 'Prune anonymous volumes' },
   },
-  refused: { filter: '' },
   max: 0,
   run: async (context, values) => {
+    const { chosen, until } = pruneFilter(values.filter ?? [])
     const what = [
       'all stopped containers',
       ...(values.volumes ? ['all anonymous volumes not used by at least one container'] : []),
@@ -29,7 +35,12 @@ export const systemPrune: Command = command({
       return
     const node = await context.node()
     const pruned = await node.system.prune(
-      { all: values.all === true, volumes: values.volumes === true },
+      {
+        all: values.all === true,
+        volumes: values.volumes === true,
+        chosen,
+        ...(until === undefined ? {} : { unusedSince: until }),
+      },
       { signal: context.signal },
     )
     section('Deleted Containers:', pruned.containers)
@@ -44,24 +55,15 @@ export const containerPrune: Command = command({
   usage: '[OPTIONS]',
   summary: 'Remove all stopped containers',
   options: {
-    filter: {
-      type: 'string',
-      multiple: true,
-      value: 'filter',
-      help: "Provide filter values (e.g. 'until=24h', 'label=a')",
-    },
+    filter,
     force,
   },
   max: 0,
   run: async (context, values) => {
-    const filters = parseFilters(values.filter ?? [], ['until', 'label', 'label!'])
-    const until = filters.get('until')?.map((text) => parseTime(text, 'until'))
-    const chosen = ({ created, config }: Container): boolean =>
-      (until === undefined || until.every((time) => created < time)) &&
-      (filters.get('label') ?? []).every((wanted) => matchesLabel(config.labels, wanted)) &&
-      !(filters.get('label!') ?? []).some((unwanted) => matchesLabel(config.labels, unwanted))
+    const { chosen } = pruneFilter(values.filter ?? [])
+    const ofContainer = ({ created, config: { labels } }: Container): boolean => chosen({ created, labels })
     if (!values.force && !confirm('WARNING! This will remove all stopped containers.\n')) return
-    const pruned = await (await context.node()).containers.prune(chosen, { signal: context.signal })
+    const pruned = await (await context.node()).containers.prune(ofContainer, { signal: context.signal })
     section('Deleted Containers:', pruned.removed)
     print(`Total reclaimed space: ${size(pruned.bytes, 4)}`)
   },
@@ -70,13 +72,19 @@ export const containerPrune: Command = command({
 export const imagePrune: Command = command({
   usage: '[OPTIONS]',
   summary: 'Remove unused images',
-  options: { all: { type: 'boolean', short: 'a', help: 'Remove all unused images, not just dangling ones' }, force },
-  refused: { filter: '' },
+  options: {
+    all: { type: 'boolean', short: 'a', help: 'Remove all unused images, not just dangling ones' },
+    filter,
+    force,
+  },
   max: 0,
   run: async (context, values) => {
+    const { chosen } = pruneFilter(values.filter ?? [])
     const what = values.all ? 'all images without at least one container associated to them' : 'all dangling images'
     if (!values.force && !confirm(`WARNING! This will remove ${what}.\n`)) return
-    const pruned = await (await context.node()).images.prune({ all: values.all === true }, { signal: context.signal })
+    const pruned = await (
+      await context.node()
+    ).images.prune({ all: values.all === true, chosen }, { signal: context.signal })
     section('Deleted Images:', pruned.removed)
     print(`Total reclaimed space: ${size(pruned.bytes, 4)}`)
   },
@@ -85,13 +93,17 @@ export const imagePrune: Command = command({
 export const volumePrune: Command = command({
   usage: '[OPTIONS]',
   summary: 'Remove unused local volumes',
-  options: { all: { type: 'boolean', short: 'a', help: 'Remove all unused volumes, not just anonymous ones' }, force },
-  refused: { filter: '' },
+  options: {
+    all: { type: 'boolean', short: 'a', help: 'Remove all unused volumes, not just anonymous ones' },
+    filter,
+    force,
+  },
   max: 0,
   run: async (context, values) => {
+    const { chosen } = pruneFilter(values.filter ?? [], ['label', 'label!'])
     const what = values.all ? 'all local volumes' : 'anonymous local volumes'
     if (!values.force && !confirm(`WARNING! This will remove ${what} not used by at least one container.\n`)) return
-    const pruned = await (await context.node()).volumes.prune({ all: values.all === true })
+    const pruned = await (await context.node()).volumes.prune({ all: values.all === true, chosen })
     section('Deleted Volumes:', pruned.removed)
     print(`Total reclaimed space: ${size(pruned.bytes, 4)}`)
   },

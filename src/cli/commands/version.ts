@@ -11,8 +11,9 @@ export const version: Command = command({
   },
   max: 0,
   run: async (_, values) => {
-    const platform = `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`
-    const about = { Version: VERSION, Platform: platform, Bun: Bun.version }
+    const [Os, Arch] = [process.platform, process.arch === 'x64' ? 'amd64' : process.arch]
+    const platform = `${Os}/${Arch}`
+    const about = { Version: VERSION, Platform: platform, Os, Arch, Bun: Bun.version }
     if (values.json || values.format === 'json') print(JSON.stringify(about))
     else if (values.format === undefined)
       print(`Cairn:\n Version:   ${VERSION}\n OS/Arch:   ${platform}\n Bun:       ${Bun.version}`)

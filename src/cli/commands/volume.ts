@@ -2,8 +2,9 @@ import { command, type Command } from '../command.ts'
 import { each } from '../each.ts'
 import { pairs } from '../flags/environment.ts'
 import { booleanFilter, matchesLabel, parseFilters } from '../flags/filters.ts'
-import { printEach, printList } from '../format/list.ts'
+import { printList } from '../format/list.ts'
 import { print } from '../output.ts'
+import { show } from './inspect.ts'
 import { labelFields } from '../rows.ts'
 
 export const volumeCreate: Command = command({
@@ -73,12 +74,7 @@ export const volumeInspect: Command = command({
   },
   min: 1,
   completes: 'volume',
-  run: async (context, values, words) => {
-    const { volumes } = await context.node()
-    const found = await Promise.all(words.map((word) => volumes.inspect(word)))
-    if (values.format !== undefined && values.format !== 'json') printEach(found, values.format)
-    else print(JSON.stringify(found, undefined, values.format === 'json' ? undefined : 4))
-  },
+  run: async (context, values, words) => show(context, words, ['volume'], values),
 })
 
 export const volumeRm: Command = command({

@@ -2,7 +2,7 @@ import type { ByteStream, Call } from '#base'
 import type { RemoteFiles } from '#build'
 import type { Descriptor, Digest, History } from '#oci'
 import type { LockChange } from '../lock/types.ts'
-import type { Pruned } from '../pruned.ts'
+import type { Chosen, Pruned } from '../pruned.ts'
 import type { Pulled, PullOptions, Pushed, PushOptions } from '../registry/types.ts'
 import type { Copied, CopyRequest } from '../transport/request.ts'
 import type { BuildQuestions } from './buildcall.ts'
@@ -113,5 +113,5 @@ export interface Images {
   push(ref: string, options?: PushOptions, call?: Call): Promise<readonly Pushed[]>
   /** Between any two places: registries, layouts, archives, daemons, the store. Digests stay. */
   copy(request: CopyRequest, call?: Call): Promise<readonly Copied[]>
-  prune(options?: { readonly all?: boolean }, call?: Call): Promise<Pruned>
+  prune(options?: { readonly all?: boolean; readonly chosen?: Chosen }, call?: Call): Promise<Pruned>
 }

@@ -6,7 +6,7 @@ import { prune as pruneImages } from '../image/prune.ts'
 import { endpointOf, isUsed } from '../network/endpoint.ts'
 import { listNetworks } from '../network/table.ts'
 import type { Parts } from '../parts.ts'
-import type { PruneRequest, SystemPruned } from '../types.ts'
+import type { Container, PruneRequest, SystemPruned } from '../types.ts'
 import { volumeVerbs } from '../volume/verbs.ts'
 import { sweepWorkDirs } from './workdir.ts'
 
@@ -16,10 +16,12 @@ const STALE = 7 * 24 * 60 * 60 * 1000
 /** Removes what nothing uses: stopped containers, nameless images, old build cache; by request more. */
 export async function prune(parts: Parts, request: PruneRequest = {}, call?: Call): Promise<SystemPruned> {
   const all = request.all === true
-  const containers = await pruneContainers(parts, undefined, call)
-  const volumes = request.volumes ? await volumeVerbs(parts).prune({}) : { removed: [], bytes: 0 }
-  const cache = await pruneCache(parts, { all: true, ...(all ? {} : { unusedSince: Date.now() - STALE }) }, call)
-  const images = await pruneImages(parts, { all }, call)
+  const { chosen = () => true, unusedSince = all ? undefined : Date.now() - STALE } = request
+  const ofContainer = ({ created, config: { labels } }: Container): boolean => chosen({ created, labels })
+  const containers = await pruneContainers(parts, ofContainer, call)
+  const volumes = request.volumes ? await volumeVerbs(parts).prune({ chosen }) : { removed: [], bytes: 0 }
+  const cache = await pruneCache(parts, { all: true, ...(unusedSince === undefined ? {} : { unusedSince }) }, call)
+  const images = await pruneImages(parts, { all, chosen }, call)
   await sweepWorkDirs(parts)
   sweepLocks(parts)
   await sweepPorts(parts)

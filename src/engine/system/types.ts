@@ -2,6 +2,7 @@ import type { Call } from '#base'
 import type { CachePruned, CachePruning, CacheUsage } from '../cache/types.ts'
 import type { ContainerState } from '../container/types.ts'
 import type { ImageSummary } from '../image/types.ts'
+import type { Chosen } from '../pruned.ts'
 
 /** One line of `system df`; sizes in bytes. */
 export interface UsageRow {
@@ -41,6 +42,9 @@ export interface Requirement {
 export interface PruneRequest {
   readonly all?: boolean
   readonly volumes?: boolean
+  readonly chosen?: Chosen
+  /** Build cache that was used after this stays, milliseconds since the epoch. */
+  readonly unusedSince?: number
 }
 
 /** What `system prune` removed, and the bytes that came free. */

@@ -1,4 +1,4 @@
-import type { Pruned } from '../pruned.ts'
+import type { Chosen, Pruned } from '../pruned.ts'
 
 /** A directory of its own that outlives containers. */
 export interface Volume {
@@ -18,5 +18,5 @@ export interface Volumes {
   list(): Promise<readonly (Volume & { readonly users: number })[]>
   remove(name: string, options?: { readonly force?: boolean }): Promise<void>
   /** Volumes that no container uses: anonymous ones, or all. */
-  prune(options?: { readonly all?: boolean }): Promise<Pruned>
+  prune(options?: { readonly all?: boolean; readonly chosen?: Chosen }): Promise<Pruned>
 }

@@ -1,7 +1,7 @@
 import { fail } from '#base'
 import { newId } from '../container/name.ts'
 import type { Parts } from '../parts.ts'
-import type { Pruned, Volume, Volumes } from '../types.ts'
+import type { Chosen, Pruned, Volume, Volumes } from '../types.ts'
 import { checkVolumeName } from './table.ts'
 import { bytesUnder, usersByVolume } from './users.ts'
 
@@ -21,7 +21,7 @@ export function volumeVerbs(parts: Parts): Volumes {
         Labels: volume.labels,
         Mountpoint: volume.path,
         Name: volume.name,
-        Options: null,
+        Options: {},
         Scope: 'local',
       }
     },
@@ -30,7 +30,7 @@ export function volumeVerbs(parts: Parts): Volumes {
       return parts.volumes.list().map((volume) => ({ ...volume, users: users.get(volume.name)?.length ?? 0 }))
     },
     remove: async (name, options = {}) => removeVolume(parts, name, options.force === true),
-    prune: async (options = {}) => pruneVolumes(parts, options.all === true),
+    prune: async (options = {}) => pruneVolumes(parts, options),
   }
 }
 
@@ -48,11 +48,12 @@ function removeVolume(parts: Parts, name: string, force: boolean): void {
 }
 
 /** Volumes that no container mentions. */
-function pruneVolumes(parts: Parts, all: boolean): Pruned {
+function pruneVolumes(parts: Parts, options: { readonly all?: boolean; readonly chosen?: Chosen }): Pruned {
   const removed: string[] = []
   let bytes = 0
   for (const volume of parts.volumes.list()) {
-    if (!all && !volume.anonymous) continue
+    if (!options.all && !volume.anonymous) continue
+    if (options.chosen?.(volume) === false) continue
     // Looked up for each: a container may have come while others were removed.
     if (usersByVolume(parts.containers.list()).has(volume.name)) continue
     bytes += bytesUnder(volume.path)
