@@ -1,24 +1,17 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { cairnNode, lacking, needsRoot, skipReason, tempDir, type TempDir, type TestNode } from '#testkit'
+import { cairnNode, lacking, needsRoot, setUp, skipReason, tempDir, type TempDir, type TestNode } from '#testkit'
 
 const skip = skipReason('the build cache', needsRoot(), lacking('crun'))
 
 let node: TestNode
 let dir: TempDir
 
-beforeAll(async () => {
-  if (skip) return
-  dir = tempDir()
-  node = await cairnNode()
-}, 60_000)
-
-afterAll(async () => {
-  if (skip) return
-  await node[Symbol.asyncDispose]()
-  dir[Symbol.dispose]()
+setUp(skip, async (use) => {
+  dir = use(tempDir())
+  node = use(await cairnNode())
 })
 
 async function build(at: TestNode, text: string, ...flags: readonly string[]): Promise<string> {

@@ -1,18 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { cairnNode, lacking, must, needsRoot, run, skipReason, tempDir, type TestNode } from '#testkit'
+import { cairnNode, lacking, must, needsRoot, run, setUp, skipReason, tempDir, type TestNode } from '#testkit'
 
 const skip = skipReason('the command line', needsRoot(), lacking('crun'))
 
 let node: TestNode
 
-beforeAll(async () => {
-  if (!skip) node = await cairnNode()
-}, 60_000)
-
-afterAll(async () => {
-  if (!skip) await node[Symbol.asyncDispose]()
+setUp(skip, async (use) => {
+  node = use(await cairnNode())
 })
 
 const cairn = (...args: string[]): ReturnType<typeof run> => node.cairn(args)

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
@@ -8,6 +8,7 @@ import {
   must,
   needsRoot,
   run,
+  setUp,
   skipReason,
   tempDir,
   type TempDir,
@@ -20,22 +21,15 @@ let node: TestNode
 let dir: TempDir
 let context: string
 
-beforeAll(async () => {
-  if (skip) return
-  dir = tempDir()
-  node = await cairnNode()
+setUp(skip, async (use) => {
+  dir = use(tempDir())
+  node = use(await cairnNode())
   context = join(dir.path, 'context')
   mkdirSync(context)
   writeFileSync(
     join(context, 'Dockerfile'),
     'FROM busybox\nRUN echo content > /file\nLABEL team=rocks\nCMD ["cat", "/file"]\n',
   )
-}, 60_000)
-
-afterAll(async () => {
-  if (skip) return
-  await node[Symbol.asyncDispose]()
-  dir[Symbol.dispose]()
 })
 
 const build = (...args: string[]): Promise<string> => node.must(['build', '-q', '--network', 'none', ...args, context])

@@ -1,25 +1,21 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
+import { afterEach, describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { cairnNode, lacking, must, needsRoot, run, skipReason, tempDir, type TestNode } from '#testkit'
+import { cairnNode, lacking, must, needsRoot, run, setUp, skipReason, tempDir, type TestNode } from '#testkit'
 
 const skip = skipReason('lifecycle', needsRoot(), lacking('crun', 'conmon', 'curl'))
 
 let node: TestNode
 
-beforeAll(async () => {
-  if (!skip) node = await cairnNode()
-}, 60_000)
+setUp(skip, async (use) => {
+  node = use(await cairnNode())
+})
 
 afterEach(async () => {
   if (skip) return
   const ids = (await node.must(['ps', '-aq'])).split('\n').filter(Boolean)
   if (ids.length > 0) await node.must(['rm', '-f', ...ids])
   expect(node.leftovers()).toEqual([])
-})
-
-afterAll(async () => {
-  if (!skip) await node[Symbol.asyncDispose]()
 })
 
 const background = (...args: string[]): Promise<string> => node.must(['run', '-d', '--network', 'none', ...args])

@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { chmodSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   cairnNode,
   lackingSshd,
   needsRoot,
+  setUp,
   skipReason,
   startSshd,
   tempDir,
@@ -30,19 +31,12 @@ function bareClient(): string {
   return path
 }
 
-beforeAll(async () => {
-  if (skip) return
-  dir = tempDir()
-  ;[near, far] = [await cairnNode(), await cairnNode({ busybox: false })]
+setUp(skip, async (use) => {
+  dir = use(tempDir())
+  near = use(await cairnNode())
+  far = use(await cairnNode({ busybox: false }))
   writeFileSync(join(dir.path, 'Dockerfile'), 'FROM busybox\nRUN echo from near > /told\nCMD ["cat", "/told"]\n')
   await near.must(['build', '-q', '--network', 'none', '-t', 'team/app:v1', dir.path])
-}, 60_000)
-
-afterAll(async () => {
-  if (skip) return
-  await near[Symbol.asyncDispose]()
-  await far[Symbol.asyncDispose]()
-  dir[Symbol.dispose]()
 })
 
 /** Bytes of layers and blobs: what a transfer adds to. */

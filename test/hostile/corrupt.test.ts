@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import {
   chmodSync,
   closeSync,
@@ -12,7 +12,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join, relative } from 'node:path'
-import { cairnNode, lacking, needsRoot, skipReason, tempDir, type TempDir, type TestNode } from '#testkit'
+import { cairnNode, lacking, needsRoot, setUp, skipReason, tempDir, type TempDir, type TestNode } from '#testkit'
 
 // Each blob and each layer file of an image is damaged in turn: it is always noticed and never run.
 
@@ -21,20 +21,13 @@ const skip = skipReason('damage', needsRoot(), lacking('crun'))
 let node: TestNode
 let dir: TempDir
 
-beforeAll(async () => {
-  if (skip) return
-  dir = tempDir()
-  node = await cairnNode()
+setUp(skip, async (use) => {
+  dir = use(tempDir())
+  node = use(await cairnNode())
   const context = join(dir.path, 'context')
   mkdirSync(context)
   writeFileSync(join(context, 'Dockerfile'), 'FROM busybox\nRUN echo one > /one\nRUN echo two > /two\n')
   await node.must(['build', '--network', 'none', '-t', 'image', context])
-}, 120_000)
-
-afterAll(async () => {
-  if (skip) return
-  await node[Symbol.asyncDispose]()
-  dir[Symbol.dispose]()
 })
 
 function filesUnder(path: string): string[] {

@@ -1,8 +1,18 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { mkdirSync, readdirSync, readFileSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { processEnd } from '#sys'
-import { cairnNode, debianRootfs, lacking, needsRoot, skipReason, tempDir, type TempDir, type TestNode } from '#testkit'
+import {
+  cairnNode,
+  debianRootfs,
+  lacking,
+  needsRoot,
+  setUp,
+  skipReason,
+  tempDir,
+  type TempDir,
+  type TestNode,
+} from '#testkit'
 
 // kill -9 of any process at any moment leaves a store that the next command uses as if nothing
 // had happened, and nothing behind.
@@ -12,16 +22,9 @@ const skip = skipReason('crashes', needsRoot(), lacking('crun', 'conmon', 'mmdeb
 let node: TestNode
 let dir: TempDir
 
-beforeAll(async () => {
-  if (skip) return
-  dir = tempDir()
-  node = await cairnNode()
-}, 120_000)
-
-afterAll(async () => {
-  if (skip) return
-  await node[Symbol.asyncDispose]()
-  dir[Symbol.dispose]()
+setUp(skip, async (use) => {
+  dir = use(tempDir())
+  node = use(await cairnNode())
 })
 
 /** The store works: an image runs, listings answer, nothing is left when nothing runs. */

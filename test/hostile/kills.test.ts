@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { cairnNode, lacking, needsRoot, skipReason, tempDir, type TempDir, type TestNode } from '#testkit'
+import { cairnNode, lacking, needsRoot, setUp, skipReason, tempDir, type TempDir, type TestNode } from '#testkit'
 
 // kill -9 of a command line at a moment drawn by lot, many times over. Whatever moment that is, the next command works,
 // nothing runs on that nobody asked for, and what is on the disk is what `system df` counts.
@@ -13,10 +13,9 @@ let node: TestNode
 let dir: TempDir
 let archive: string
 
-beforeAll(async () => {
-  if (skip) return
-  dir = tempDir()
-  node = await cairnNode()
+setUp(skip, async (use) => {
+  dir = use(tempDir())
+  node = use(await cairnNode())
   const context = join(dir.path, 'context')
   mkdirSync(context)
   writeFileSync(
@@ -28,12 +27,6 @@ beforeAll(async () => {
   await node.must(['save', '-o', archive, 'saved'])
   await node.must(['rmi', 'saved'])
   await clean()
-}, 60_000)
-
-afterAll(async () => {
-  if (skip) return
-  await node[Symbol.asyncDispose]()
-  dir[Symbol.dispose]()
 })
 
 /** Takes away what was made on purpose, by the commands for that. */

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { cairnNode, lacking, must, needsRoot, skipReason, tempDir, type TempDir, type TestNode } from '#testkit'
+import { cairnNode, lacking, must, needsRoot, setUp, skipReason, tempDir, type TempDir, type TestNode } from '#testkit'
 
 // Hostile tars as images: refused, or made harmless; never a write outside, a crash or a hang.
 
@@ -10,16 +10,9 @@ const skip = skipReason('hostile tars', needsRoot(), lacking('crun', 'python3'))
 let node: TestNode
 let dir: TempDir
 
-beforeAll(async () => {
-  if (skip) return
-  dir = tempDir('cairn-tars-')
-  node = await cairnNode()
-}, 60_000)
-
-afterAll(async () => {
-  if (skip) return
-  await node[Symbol.asyncDispose]()
-  dir[Symbol.dispose]()
+setUp(skip, async (use) => {
+  dir = use(tempDir('cairn-tars-'))
+  node = use(await cairnNode())
 })
 
 /** Each case is a Python body that fills the tarfile `t`; `add(name, data=b'', **fields)` helps. */

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
@@ -8,6 +8,7 @@ import {
   lacking,
   must,
   needsRoot,
+  setUp,
   skipReason,
   startDockerd,
   tempDir,
@@ -42,12 +43,11 @@ CMD ["sh", "-c", "echo $GREETING; cat /one /dir/y; ls /two /dir/x 2>/dev/null; i
 `
 const expected = 'hello\none\ny\n1000\n/tmp\n'
 
-beforeAll(async () => {
-  if (skip) return
-  const dir = tempDir('cairn-interop-')
+setUp(skip, async (use) => {
+  const dir = use(tempDir('cairn-interop-'))
   mkdirSync(join(dir.path, 'context'))
   writeFileSync(join(dir.path, 'context/Dockerfile'), dockerfile)
-  world = { dir, node: await cairnNode(), docker: await startDockerd(), storage: containersStorage() }
+  world = { dir, node: use(await cairnNode()), docker: use(await startDockerd()), storage: use(containersStorage()) }
   await must([world.docker.client, 'import', await busyboxRootfs(), 'busybox'], { env: world.docker.env })
   await must(
     [world.docker.client, 'build', '-q', '--network', 'none', '-t', 'peer:docker', join(dir.path, 'context')],
@@ -70,14 +70,6 @@ beforeAll(async () => {
     ]),
     { env: world.storage.env },
   )
-}, 180_000)
-
-afterAll(async () => {
-  if (skip) return
-  await world.node[Symbol.asyncDispose]()
-  await world.docker[Symbol.asyncDispose]()
-  await world.storage[Symbol.asyncDispose]()
-  world.dir[Symbol.dispose]()
 })
 
 const path = (name: string): string => join(world.dir.path, name)

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { streamOf } from '#base'
 import { openLayout } from '#content'
@@ -12,6 +12,7 @@ import {
   needsRoot,
   run,
   sampleImage,
+  setUp,
   skipReason,
   startDockerd,
   startDockerRegistry,
@@ -37,22 +38,12 @@ interface World {
 
 let world: World
 
-beforeAll(async () => {
-  if (skip) return
-  const dir = tempDir('cairn-copy-')
-  const docker = await startDockerd()
-  const storage = containersStorage()
-  const node = await cairnNode({ env: { ...docker.env, ...storage.env, HOME: dir.path } })
-  world = { dir, node, docker, storage, registry: await startDockerRegistry() }
-}, 120_000)
-
-afterAll(async () => {
-  if (skip) return
-  await world.node[Symbol.asyncDispose]()
-  await world.docker[Symbol.asyncDispose]()
-  await world.storage[Symbol.asyncDispose]()
-  await world.registry[Symbol.asyncDispose]()
-  world.dir[Symbol.dispose]()
+setUp(skip, async (use) => {
+  const dir = use(tempDir('cairn-copy-'))
+  const docker = use(await startDockerd())
+  const storage = use(containersStorage())
+  const node = use(await cairnNode({ env: { ...docker.env, ...storage.env, HOME: dir.path } }))
+  world = { dir, node, docker, storage, registry: use(await startDockerRegistry()) }
 })
 
 const copy = (...args: string[]): Promise<string> => world.node.must(['copy', '-q', ...args])

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
@@ -7,6 +7,7 @@ import {
   lackingSshd,
   must,
   needsRoot,
+  setUp,
   skipReason,
   startDockerd,
   startSshd,
@@ -71,21 +72,13 @@ async function portOf(daemon: Dockerd): Promise<string> {
   throw new Error('dockerd does not say where it listens')
 }
 
-beforeAll(async () => {
-  if (skip) return
-  dir = tempDir()
+setUp(skip, async (use) => {
+  dir = use(tempDir())
   await certificates()
   const tls = [`--tlscacert=${path('ca.pem')}`, `--tlscert=${path('server.pem')}`, `--tlskey=${path('server.key')}`]
-  docker = await startDockerd({ args: ['--host', 'tcp://127.0.0.1:0', '--tlsverify', ...tls] })
+  docker = use(await startDockerd({ args: ['--host', 'tcp://127.0.0.1:0', '--tlsverify', ...tls] }))
   address = `tcp://127.0.0.1:${await portOf(docker)}`
-  node = await cairnNode({ env: { HOME: dir.path, DOCKER_CONFIG: path('docker') } })
-}, 120_000)
-
-afterAll(async () => {
-  if (skip) return
-  await node[Symbol.asyncDispose]()
-  await docker[Symbol.asyncDispose]()
-  dir[Symbol.dispose]()
+  node = use(await cairnNode({ env: { HOME: dir.path, DOCKER_CONFIG: path('docker') } }))
 })
 
 /** There and back: the image has one ID. */

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { streamOf } from '#base'
@@ -10,6 +10,7 @@ import {
   must,
   needsRoot,
   sampleImage,
+  setUp,
   skipReason,
   tempDir,
   type TempDir,
@@ -38,14 +39,13 @@ const MODULES: readonly (readonly [module: string, version: string, command: str
   ['github.com/regclient/regclient', 'v0.11.7', 'cmd/regctl'],
 ]
 
-beforeAll(async () => {
-  if (skip) return
+setUp(skip, async (use) => {
   for (const [module, version, command] of MODULES) {
     const [path] = (await goTools(module, version, [command])) ?? []
     if (path !== undefined) tools.set(command.slice('cmd/'.length), path)
   }
-  const dir = tempDir('cairn-gopeers-')
-  const registry = await startRegistry()
+  const dir = use(tempDir('cairn-gopeers-'))
+  const registry = use(await startRegistry())
   const layout = openLayout(join(dir.path, 'layout'), { create: true })
   const manifests: Descriptor[] = []
   for (const architecture of ['amd64', 'arm64']) {
@@ -56,15 +56,8 @@ beforeAll(async () => {
   const { descriptor, bytes } = await encodeDocument(MediaType.ociIndex, document)
   await layout.put(descriptor, streamOf(bytes))
   await layout.tag(descriptor, 'v1')
-  const node = await cairnNode({ busybox: false, env: { HOME: dir.path } })
+  const node = use(await cairnNode({ busybox: false, env: { HOME: dir.path } }))
   world = { dir, node, registry, index: descriptor }
-}, 900_000)
-
-afterAll(async () => {
-  if (skip) return
-  await world.node[Symbol.asyncDispose]()
-  await world.registry[Symbol.asyncDispose]()
-  world.dir[Symbol.dispose]()
 })
 
 const at = (name: string): string => `${world.registry.host}/${name}`

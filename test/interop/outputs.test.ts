@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
@@ -9,6 +9,7 @@ import {
   lacking,
   must,
   needsRoot,
+  setUp,
   skipReason,
   startDockerd,
   startDockerRegistry,
@@ -40,9 +41,8 @@ interface World {
 
 let world: World
 
-beforeAll(async () => {
-  if (skip) return
-  const dir = tempDir('cairn-outputs-')
+setUp(skip, async (use) => {
+  const dir = use(tempDir('cairn-outputs-'))
   const context = join(dir.path, 'context')
   mkdirSync(join(context, 'sub'), { recursive: true })
   writeFileSync(join(context, 'sub/file'), 'content\n')
@@ -60,21 +60,12 @@ CMD ["cat", "/out/link"]
   )
   world = {
     dir,
-    node: await cairnNode({ env: { HOME: dir.path } }),
-    docker: await startDockerd(),
-    storage: containersStorage(),
-    registry: await startDockerRegistry(),
+    node: use(await cairnNode({ env: { HOME: dir.path } })),
+    docker: use(await startDockerd()),
+    storage: use(containersStorage()),
+    registry: use(await startDockerRegistry()),
   }
   await must([world.docker.client, 'import', await busyboxRootfs(), 'busybox'], { env: world.docker.env })
-}, 120_000)
-
-afterAll(async () => {
-  if (skip) return
-  await world.registry[Symbol.asyncDispose]()
-  await world.node[Symbol.asyncDispose]()
-  await world.docker[Symbol.asyncDispose]()
-  await world.storage[Symbol.asyncDispose]()
-  world.dir[Symbol.dispose]()
 })
 
 const at = (name: string): string => join(world.dir.path, name)

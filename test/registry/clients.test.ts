@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Descriptor } from '#oci'
 import type { RegistryConfig } from '#registry/server'
-import { lacking, needsRoot, skipReason } from '#testkit'
+import { lacking, needsRoot, setUp, skipReason } from '#testkit'
 import {
   clientOf,
   output,
@@ -34,12 +34,8 @@ const REFUSED = /denied|unauthori[sz]ed|forbidden|authentication required|reques
 
 let world: ClientWorld
 
-beforeAll(async () => {
-  if (!skip) world = await startClients()
-}, 900_000)
-
-afterAll(async () => {
-  if (!skip) await world[Symbol.asyncDispose]()
+setUp(skip, async (use) => {
+  world = use(await startClients())
 })
 
 async function serve(scheme: 'basic' | 'token'): Promise<TestRegistry> {

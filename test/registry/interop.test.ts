@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { streamOf, utf8 } from '#base'
@@ -12,6 +12,7 @@ import {
   needsRoot,
   run,
   sampleImage,
+  setUp,
   skipReason,
   startDockerd,
   tempDir,
@@ -47,26 +48,17 @@ async function remoteDigest(name: string): Promise<string> {
   return tool('skopeo', 'inspect', insecure, '--format', '{{.Digest}}', `docker://${world.registry.host}/${name}`)
 }
 
-beforeAll(async () => {
-  if (skip) return
-  const dir = tempDir('cairn-registry-')
+setUp(skip, async (use) => {
+  const dir = use(tempDir('cairn-registry-'))
   const hash = await Bun.password.hash('wonder', { algorithm: 'bcrypt', cost: 4 })
   writeFileSync(join(dir.path, 'htpasswd'), `alice:${hash}\n`)
-  const registry = await startRegistry({ auth: { scheme: 'token', htpasswd: join(dir.path, 'htpasswd') } })
-  world = { dir, registry, docker: await startDockerd(), storage: containersStorage() }
+  const registry = use(await startRegistry({ auth: { scheme: 'token', htpasswd: join(dir.path, 'htpasswd') } }))
+  world = { dir, registry, docker: use(await startDockerd()), storage: use(containersStorage()) }
   await must([world.docker.client, 'import', await busyboxRootfs(), 'busybox'], { env: world.docker.env })
   const stdin = 'wonder'
   await must([world.docker.client, 'login', ...LOGIN, registry.host], { env: world.docker.env, stdin })
   const login = world.storage.command('podman', ['login', insecure, ...LOGIN, registry.host])
   await must(login, { env: { ...world.storage.env, REGISTRY_AUTH_FILE: authfile() }, stdin })
-}, 240_000)
-
-afterAll(async () => {
-  if (skip) return
-  await world.docker[Symbol.asyncDispose]()
-  await world.storage[Symbol.asyncDispose]()
-  await world.registry[Symbol.asyncDispose]()
-  world.dir[Symbol.dispose]()
 })
 
 describe.skipIf(skip)('other clients', () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
@@ -6,6 +6,7 @@ import {
   lacking,
   must,
   needsRoot,
+  setUp,
   skipReason,
   startDockerRegistry,
   tempDir,
@@ -23,11 +24,10 @@ let context: string
 
 const SECRET = 'correct-horse-battery-staple'
 
-beforeAll(async () => {
-  if (skip) return
-  dir = tempDir()
-  registry = await startDockerRegistry()
-  node = await cairnNode({ env: { HOME: dir.path, TOKEN: SECRET } })
+setUp(skip, async (use) => {
+  dir = use(tempDir())
+  registry = use(await startDockerRegistry())
+  node = use(await cairnNode({ env: { HOME: dir.path, TOKEN: SECRET } }))
   context = join(dir.path, 'context')
   mkdirSync(context)
   writeFileSync(
@@ -47,13 +47,6 @@ LABEL a=b
   await must(['sh', '-c', 'git init -q && git -c user.name=a -c user.email=a@b commit -q --allow-empty -m x'], {
     cwd: context,
   })
-}, 60_000)
-
-afterAll(async () => {
-  if (skip) return
-  await node[Symbol.asyncDispose]()
-  await registry[Symbol.asyncDispose]()
-  dir[Symbol.dispose]()
 })
 
 interface Entry {

@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   cairnNode,
   lacking,
   needsRoot,
+  setUp,
   skipReason,
   startDockerRegistry,
   tempDir,
@@ -23,11 +24,10 @@ let registry: DockerRegistry
 let first: TestNode
 let context: string
 
-beforeAll(async () => {
-  if (skip) return
-  dir = tempDir()
-  registry = await startDockerRegistry()
-  first = await cairnNode({ env: { HOME: dir.path } })
+setUp(skip, async (use) => {
+  dir = use(tempDir())
+  registry = use(await startDockerRegistry())
+  first = use(await cairnNode({ env: { HOME: dir.path } }))
   context = join(dir.path, 'context')
   mkdirSync(context)
   writeFileSync(join(context, 'input'), 'one')
@@ -46,13 +46,6 @@ FROM made
 LABEL done=yes
 `,
   )
-}, 60_000)
-
-afterAll(async () => {
-  if (skip) return
-  await first[Symbol.asyncDispose]()
-  await registry[Symbol.asyncDispose]()
-  dir[Symbol.dispose]()
 })
 
 interface Outcome {

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { cairnNode, needsRoot, skipReason, tempDir, type TempDir, type TestNode } from '#testkit'
+import { cairnNode, needsRoot, setUp, skipReason, tempDir, type TempDir, type TestNode } from '#testkit'
 
 // Checks and questions on the command line: what is printed where, and with which exit code.
 
@@ -9,17 +9,10 @@ const skip = skipReason('checks on the command line', needsRoot())
 let dir: TempDir
 let node: TestNode
 
-beforeAll(async () => {
-  if (skip) return
-  dir = tempDir()
-  node = await cairnNode()
+setUp(skip, async (use) => {
+  dir = use(tempDir())
+  node = use(await cairnNode())
 })
-afterAll(async () => {
-  if (skip) return
-  await node[Symbol.asyncDispose]()
-  dir[Symbol.dispose]()
-})
-
 /** A context with this Dockerfile. */
 function context(name: string, dockerfile: string): string {
   const path = join(dir.path, name)

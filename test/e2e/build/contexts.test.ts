@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
@@ -7,6 +7,7 @@ import {
   lacking,
   must,
   needsRoot,
+  setUp,
   skipReason,
   tempDir,
   type GitServer,
@@ -21,22 +22,14 @@ let dir: TempDir
 let server: GitServer
 let context: string
 
-beforeAll(async () => {
-  if (skip) return
-  dir = tempDir()
-  node = await cairnNode({ env: { HOME: dir.path } })
-  server = await gitServer()
+setUp(skip, async (use) => {
+  dir = use(tempDir())
+  node = use(await cairnNode({ env: { HOME: dir.path } }))
+  server = use(await gitServer())
   context = join(dir.path, 'context')
   mkdirSync(context)
   writeFileSync(join(context, 'f'), 'from the context')
   writeFileSync(join(context, 'Dockerfile'), 'FROM busybox\nCOPY f /f\nRUN cat /f\n')
-}, 60_000)
-
-afterAll(async () => {
-  if (skip) return
-  await node[Symbol.asyncDispose]()
-  await server[Symbol.asyncDispose]()
-  dir[Symbol.dispose]()
 })
 
 async function build(args: readonly string[], stdin?: string | Uint8Array): Promise<string> {

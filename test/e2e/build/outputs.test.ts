@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hostPlatform } from '#oci'
@@ -7,6 +7,7 @@ import {
   lacking,
   must,
   needsRoot,
+  setUp,
   skipReason,
   startDockerRegistry,
   tempDir,
@@ -23,12 +24,11 @@ let registry: DockerRegistry
 let context: string
 let host: string
 
-beforeAll(async () => {
-  if (skip) return
-  dir = tempDir()
-  registry = await startDockerRegistry()
+setUp(skip, async (use) => {
+  dir = use(tempDir())
+  registry = use(await startDockerRegistry())
   host = registry.host
-  node = await cairnNode({ env: { HOME: dir.path } })
+  node = use(await cairnNode({ env: { HOME: dir.path } }))
   context = join(dir.path, 'context')
   mkdirSync(context)
   writeFileSync(join(context, 'data'), 'data '.repeat(5000))
@@ -42,13 +42,6 @@ COPY --from=full /data /link /
 COPY --from=full /deep /deep
 `,
   )
-}, 60_000)
-
-afterAll(async () => {
-  if (skip) return
-  await node[Symbol.asyncDispose]()
-  await registry[Symbol.asyncDispose]()
-  dir[Symbol.dispose]()
 })
 
 const build = (...args: string[]): Promise<string> => node.must(['build', '-q', '--network=none', ...args, context])

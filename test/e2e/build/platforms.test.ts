@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hostPlatform } from '#oci'
@@ -9,6 +9,7 @@ import {
   lacking,
   must,
   needsRoot,
+  setUp,
   skipReason,
   tempDir,
   type TempDir,
@@ -21,16 +22,9 @@ const own = `linux/${hostPlatform().architecture}`
 let node: TestNode
 let dir: TempDir
 
-beforeAll(async () => {
-  if (skip) return
-  dir = tempDir()
-  node = await cairnNode()
-}, 60_000)
-
-afterAll(async () => {
-  if (skip) return
-  await node[Symbol.asyncDispose]()
-  dir[Symbol.dispose]()
+setUp(skip, async (use) => {
+  dir = use(tempDir())
+  node = use(await cairnNode())
 })
 
 let contexts = 0
