@@ -1,4 +1,4 @@
-import { checkCanceled, CairnError, fail, streamOf } from '#base'
+import { checkCanceled, fail, Limit, streamOf } from '#base'
 import type { ByteStream, Call, StatusProgress } from '#base'
 import { chooseManifest, formatPlatform, isIndex, isManifest, parseIndex, successors } from '#oci'
 import type { Descriptor, Platform } from '#oci'
@@ -81,7 +81,7 @@ class GraphCopy {
   readonly #to: CopyDestination
   readonly #options: CopyOptions
   readonly #visits = new Map<string, Promise<void>>()
-  readonly #slots: Slots
+  readonly #limit: Limit
   #documents = 0
   firstError: unknown
 
@@ -89,7 +89,9 @@ class GraphCopy {
     this.#from = from
     this.#to = to
     this.#options = options
-    this.#slots = new Slots(options.concurrency ?? 4)
+    const { concurrency = 4 } = options
+    if (!Number.isInteger(concurrency) || concurrency < 1) fail('invalid_argument', 'concurrency must be at least 1')
+    this.#limit = new Limit(concurrency)
   }
 
   visit(d: Descriptor, depth: number): Promise<void> {
@@ -118,7 +120,7 @@ class GraphCopy {
     if (depth > DEPTH_LIMIT) fail('resource_exhausted', `indexes nest deeper than ${DEPTH_LIMIT} levels at ${d.digest}`)
     if (++this.#documents > DOCUMENTS_LIMIT)
       fail('resource_exhausted', `more than ${DOCUMENTS_LIMIT} manifests in one graph`)
-    const bytes = await this.#slots.run(() => {
+    const bytes = await this.#limit.run(() => {
       checkCanceled(this.#options)
       return readDocument(this.#from, d, this.#options)
     })
@@ -135,7 +137,7 @@ class GraphCopy {
   }
 
   #leaf(d: Descriptor): Promise<void> {
-    return this.#slots.run(async () => {
+    return this.#limit.run(async () => {
       const options = this.#options
       checkCanceled(options)
       if (options.exclude?.(d)) return
@@ -179,28 +181,4 @@ export async function* reported(
     record(current, false)
   }
   record(current, true)
-}
-
-/** At most so many at once, the rest in order. */
-class Slots {
-  #free: number
-  readonly #waiting: (() => void)[] = []
-
-  constructor(count: number) {
-    if (!Number.isInteger(count) || count < 1)
-      throw new CairnError('invalid_argument', 'concurrency must be at least 1')
-    this.#free = count
-  }
-
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    try {
-      return await work()
-    } finally {
-      const next = this.#waiting.shift()
-      if (next) next()
-      else this.#free++
-    }
-  }
 }

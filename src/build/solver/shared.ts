@@ -1,5 +1,5 @@
+import { Limit } from '#base'
 import type { Digest } from '#oci'
-import { Limit } from './limit.ts'
 
 /** What builds at one time in one process share: how much runs at once, and what is done already or under way. */
 export class SharedWork<R> {

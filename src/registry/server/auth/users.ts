@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs'
-import { fail } from '#base'
+import { fail, Limit } from '#base'
 
 /** Checks names and passwords. */
 export interface Users {
@@ -31,7 +31,7 @@ export function htpasswdUsers(path: string): Users {
     version = now
   }
   const known = new Map<string, number>()
-  const slots = limiter(AT_ONCE)
+  const limit = new Limit(AT_ONCE)
   refresh()
   return {
     verify: async (name, password) => {
@@ -40,7 +40,7 @@ export function htpasswdUsers(path: string): Users {
       // The hash is part of the key: a changed password is asked for again.
       const key = new Bun.CryptoHasher('sha256').update(JSON.stringify([name, password, hash])).digest('hex')
       if ((known.get(key) ?? 0) > Date.now()) return true
-      const right = await slots(() => Bun.password.verify(password, hash ?? NOBODY, 'bcrypt').catch(() => false))
+      const right = await limit.run(() => Bun.password.verify(password, hash ?? NOBODY, 'bcrypt').catch(() => false))
       if (!right || hash === undefined) return false
       if (known.size >= REMEMBERED) known.clear()
       known.set(key, Date.now() + REMEMBERED_MS)
@@ -70,20 +70,4 @@ export function parseHtpasswd(text: string, file: string): Map<string, string> {
     hashes.set(line.slice(0, colon), hash.replace(/^\$2[xy]\$/, '$2b$'))
   }
   return hashes
-}
-
-function limiter(most: number): <T>(work: () => Promise<T>) => Promise<T> {
-  let running = 0
-  const queue: (() => void)[] = []
-  return async (work) => {
-    if (running >= most) await new Promise<void>((resolve) => queue.push(resolve))
-    else running++
-    try {
-      return await work()
-    } finally {
-      const next = queue.shift()
-      if (next) next()
-      else running--
-    }
-  }
 }
