@@ -4,7 +4,7 @@ import { command, type Command } from '../command.ts'
 import { confirm } from '../confirm.ts'
 import { cacheFilter, cacheTimes } from '../flags/cachefilter.ts'
 import { parseBytes, parseInteger } from '../flags/quantities.ts'
-import { printList, type Row } from '../format/list.ts'
+import { listing, printList, type Row } from '../format/list.ts'
 import { ago, size, timestamp } from '../format/units.ts'
 import { print } from '../output.ts'
 
@@ -34,8 +34,7 @@ export const builderDu: Command = command({
   summary: 'Show what the build cache takes',
   options: {
     filter,
-    format: { type: 'string', help: "Format output: 'table', 'json' or a Go template", complete: ['table', 'json'] },
-    json: { type: 'boolean', help: 'Same as --format json: one object a line' },
+    ...listing,
     verbose: { type: 'boolean', short: 'v', help: 'Show what made each entry' },
   },
   refused: { builder: '', timestamp: 'LastUsedAt and CreatedAt of --format json' },

@@ -1,7 +1,7 @@
 import { fail } from '#base'
 import { command, type Command } from '../command.ts'
 import { each } from '../each.ts'
-import { printList } from '../format/list.ts'
+import { listing, printList } from '../format/list.ts'
 import { ago, size, timestamp } from '../format/units.ts'
 import { readInput } from '../input.ts'
 import { print } from '../output.ts'
@@ -21,8 +21,7 @@ export const cacheMountLs: Command = command({
   usage: '[OPTIONS]',
   summary: 'List what RUN --mount=type=cache keeps',
   options: {
-    format: { type: 'string', help: "Format output: 'table', 'json' or a Go template", complete: ['table', 'json'] },
-    json: { type: 'boolean', help: 'Same as --format json: one object a line' },
+    ...listing,
   },
   max: 0,
   run: async (context, values) => {

@@ -1,6 +1,6 @@
 import { fail } from '#base'
 import { command, type Command } from '../command.ts'
-import { printList } from '../format/list.ts'
+import { listing, printList } from '../format/list.ts'
 import { size } from '../format/units.ts'
 
 const COLUMNS = [
@@ -15,8 +15,7 @@ export const df: Command = command({
   usage: '[OPTIONS]',
   summary: 'Show disk usage',
   options: {
-    format: { type: 'string', help: "Format output: 'table', 'json' or a Go template", complete: ['table', 'json'] },
-    json: { type: 'boolean', help: 'Same as --format json: one object a line' },
+    ...listing,
     verbose: { type: 'boolean', short: 'v', help: 'Show what each image, container and volume takes' },
   },
   max: 0,

@@ -2,7 +2,7 @@ import { fail } from '#base'
 import type { DiscoveredImage } from '#engine'
 import type { Descriptor } from '#oci'
 import { command, type Command, type Context, type Options, type Values } from '../command.ts'
-import { printEach, printList } from '../format/list.ts'
+import { listing, printEach, printList } from '../format/list.ts'
 import { print } from '../output.ts'
 
 type Referrers = DiscoveredImage['referrers']
@@ -52,8 +52,7 @@ export const referrers: Command = command({
   summary: 'List what refers to an image',
   options: {
     ...flags,
-    format: { type: 'string', help: "Format output: 'table', 'json' or a Go template", complete: ['table', 'json'] },
-    json: { type: 'boolean', help: 'Same as --format json: one object a line' },
+    ...listing,
     quiet: { type: 'boolean', short: 'q', help: 'Only digests' },
   },
   min: 1,

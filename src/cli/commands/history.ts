@@ -1,5 +1,5 @@
 import { command, type Command } from '../command.ts'
-import { printList } from '../format/list.ts'
+import { listing, printList } from '../format/list.ts'
 import { ago, size } from '../format/units.ts'
 import { print } from '../output.ts'
 import { shortId } from '../rows.ts'
@@ -16,9 +16,8 @@ export const history: Command = command({
   usage: '[OPTIONS] IMAGE',
   summary: 'Show the history of an image',
   options: {
-    format: { type: 'string', help: "Format output: 'table', 'json' or a Go template", complete: ['table', 'json'] },
+    ...listing,
     human: { type: 'boolean', short: 'H', help: 'Print sizes and dates in human readable format (default true)' },
-    json: { type: 'boolean', help: 'Same as --format json: one object a line' },
     'no-trunc': { type: 'boolean', help: "Don't truncate output" },
     quiet: { type: 'boolean', short: 'q', help: 'Only show image IDs' },
   },

@@ -2,7 +2,7 @@ import { fail } from '#base'
 import type { ImageSummary } from '#engine'
 import { command, type Command } from '../command.ts'
 import { booleanFilter, matchesLabel, parseFilters } from '../flags/filters.ts'
-import { printList } from '../format/list.ts'
+import { listing, printList } from '../format/list.ts'
 import { print } from '../output.ts'
 import { imageRow, shortId } from '../rows.ts'
 
@@ -27,12 +27,7 @@ export const images: Command = command({
       value: 'filter',
       help: 'Filter output based on conditions provided',
     },
-    format: {
-      type: 'string',
-      help: "Format output: 'table', 'table TEMPLATE', 'json' or a Go template",
-      complete: ['table', 'json'],
-    },
-    json: { type: 'boolean', help: 'Same as --format json: one object a line' },
+    ...listing,
     'no-trunc': { type: 'boolean', help: "Don't truncate output" },
     quiet: { type: 'boolean', short: 'q', help: 'Only show image IDs' },
   },

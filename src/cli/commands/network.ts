@@ -1,5 +1,5 @@
 import { command, type Command } from '../command.ts'
-import { printList } from '../format/list.ts'
+import { listing, printList } from '../format/list.ts'
 import { print } from '../output.ts'
 import { shortId } from '../rows.ts'
 
@@ -7,8 +7,7 @@ export const networkLs: Command = command({
   usage: '[OPTIONS]',
   summary: 'List networks',
   options: {
-    format: { type: 'string', help: "Format output: 'table', 'json' or a Go template", complete: ['table', 'json'] },
-    json: { type: 'boolean', help: 'Same as --format json: one object a line' },
+    ...listing,
     'no-trunc': { type: 'boolean', help: 'Do not truncate the output' },
     quiet: { type: 'boolean', short: 'q', help: 'Only display network IDs' },
   },

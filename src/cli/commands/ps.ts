@@ -1,7 +1,7 @@
 import { command, type Command } from '../command.ts'
 import { containerFilter } from '../flags/containerfilter.ts'
 import { parseInteger } from '../flags/quantities.ts'
-import { printList } from '../format/list.ts'
+import { listing, printList } from '../format/list.ts'
 import { print } from '../output.ts'
 import { containerRow, shortId } from '../rows.ts'
 
@@ -29,12 +29,7 @@ export const ps: Command = command({
       value: 'filter',
       help: 'Filter output based on conditions provided',
     },
-    format: {
-      type: 'string',
-      help: "Format output: 'table', 'table TEMPLATE', 'json' or a Go template",
-      complete: ['table', 'json'],
-    },
-    json: { type: 'boolean', help: 'Same as --format json: one object a line' },
+    ...listing,
     last: { type: 'string', short: 'n', value: 'int', help: 'Show n last created containers (includes all states)' },
     latest: { type: 'boolean', short: 'l', help: 'Show the latest created container (includes all states)' },
     'no-trunc': { type: 'boolean', help: "Don't truncate output" },

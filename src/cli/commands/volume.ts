@@ -2,7 +2,7 @@ import { command, type Command } from '../command.ts'
 import { each } from '../each.ts'
 import { pairs } from '../flags/environment.ts'
 import { booleanFilter, matchesLabel, parseFilters } from '../flags/filters.ts'
-import { printList } from '../format/list.ts'
+import { listing, printList } from '../format/list.ts'
 import { print } from '../output.ts'
 import { show } from './inspect.ts'
 import { labelFields } from '../rows.ts'
@@ -33,8 +33,7 @@ export const volumeLs: Command = command({
       value: 'filter',
       help: "Provide filter values (e.g. 'dangling=true')",
     },
-    format: { type: 'string', help: "Format output: 'table', 'json' or a Go template", complete: ['table', 'json'] },
-    json: { type: 'boolean', help: 'Same as --format json: one object a line' },
+    ...listing,
     quiet: { type: 'boolean', short: 'q', help: 'Only display volume names' },
   },
   max: 0,

@@ -1,3 +1,4 @@
+import type { OptionSpec } from '../command.ts'
 import { print, write } from '../output.ts'
 import { evaluate } from './evaluate.ts'
 import { unescapeText } from './lex.ts'
@@ -10,6 +11,19 @@ export interface Column {
 }
 
 export type Row = Readonly<Record<string, unknown>>
+
+/** The flags of every command that prints a listing: what {@link printList} is given. */
+export const listing: {
+  readonly format: OptionSpec & { readonly type: 'string' }
+  readonly json: OptionSpec & { readonly type: 'boolean' }
+} = {
+  format: {
+    type: 'string',
+    help: "Format output: 'table', 'table TEMPLATE', 'json' or a Go template",
+    complete: ['table', 'json'],
+  },
+  json: { type: 'boolean', help: 'Same as --format json: one object a line' },
+}
 
 /**
  * Prints a listing as `--format` asks: `table` (default), `json` (one object a line), a template per
