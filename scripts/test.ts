@@ -1,5 +1,6 @@
 // One command for the whole suite: types, lint, then every test; the last line is the tally.
 import { spawnSync } from 'node:child_process'
+import { statSync } from 'node:fs'
 
 const steps: readonly (readonly [string, readonly string[]])[] = [
   ['types', ['tsc', '-b']],
@@ -17,12 +18,30 @@ if (filters.length === 0) {
     console.log(`${status === 0 ? 'ok  ' : 'FAIL'} ${name} (${((performance.now() - started) / 1000).toFixed(1)} s)`)
     if (status !== 0) broken++
   }
+} else if (runsBinary(filters) && isStale('dist/cairn')) {
+  const { status } = spawnSync(process.execPath, ['scripts/build.ts'], { stdio: 'inherit' })
+  if (status !== 0) broken++
 }
 
 const { passed, failed, skipped } = await runTests(filters)
 const tally = `${passed} passed, ${failed + broken} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
 console.log(tally)
 process.exitCode = failed + broken > 0 || passed === 0 ? 1 : 0
+
+/** Tests beside their sources do not use the binary; those in `test/`, however they are named, may. */
+function runsBinary(paths: readonly string[]): boolean {
+  return process.env.CAIRN_BINARY === undefined && paths.some((path) => !/^(\.\/)?src\//.test(path))
+}
+
+/** Whether what `binary` is made of has changed since it was: a look at every file, some 10 ms. */
+function isStale(binary: string): boolean {
+  const changed = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
+  const built = changed(binary)
+  const sources = [...new Bun.Glob('src/**/*').scanSync({ onlyFiles: false })].filter(
+    (path) => !path.endsWith('.test.ts'),
+  )
+  return [...sources, 'package-lock.json', 'scripts/build.ts'].some((path) => changed(path) > built)
+}
 
 /** Runs `bun test` and reads its tally from the summary that it prints last. */
 async function runTests(paths: readonly string[]): Promise<{ passed: number; failed: number; skipped: number }> {
