@@ -38,3 +38,20 @@ test('every room has an index that only exports', async () => {
     expect(statements.filter((s) => s.trim() && !/^(export (type )?\{|\}|\s)/.test(s))).toEqual([])
   }
 })
+
+test('ARCHITECTURE.md draws the arrows that the compiler keeps', async () => {
+  const table = await Bun.file(join(root, 'ARCHITECTURE.md')).text()
+  const drawn = new Map<string, readonly string[]>()
+  for (const [, room, sees] of table.matchAll(/^\| `([\w/]+)` \|[^|]*\| ([^|`]+) \|$/gm)) {
+    const above = [...drawn.keys()].filter((name) => !everywhere.has(name))
+    drawn.set(room!, sees === 'all of the above' ? above : sees === '–' ? [] : sees!.split(', '))
+  }
+  expect([...drawn.keys()].map((room) => `#${room}`).sort()).toEqual([...rooms].filter((r) => r !== '#testkit').sort())
+  for (const [room, sees] of drawn) {
+    const { references } = await Bun.file(join(root, 'src', room, 'tsconfig.json')).json()
+    const kept = (references ?? []).map(({ path }: { path: string }) => join(room, path)) as string[]
+    expect([room, ...kept.filter((name) => !everywhere.has(name)).sort()]).toEqual([room, ...sees.toSorted()])
+  }
+})
+
+const everywhere = new Set(['base', 'oci'])
