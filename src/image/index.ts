@@ -1,5 +1,6 @@
 export type { Image, Layer, OpenedImage } from './types.ts'
 export { openImageArchive } from './archive.ts'
+export { isDirectoryTransport } from './directorytransport.ts'
 export { chooseImage, readIndex } from './choose.ts'
 export type { OpenedIndex } from './choose.ts'
 export { composeImage, importImage } from './compose.ts'

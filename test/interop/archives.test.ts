@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'bun:test'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   busyboxRootfs,
@@ -145,6 +145,33 @@ describe.skipIf(skip)('what others wrote', () => {
     await peer('skopeo', 'copy', 'containers-storage:localhost/peer:buildah', `oci:${path('layout')}:laid:out`)
     await world.node.must(['load', '-i', path('layout')])
     expect(await world.node.must(['run', '--rm', '--network', 'none', 'laid:out'])).toBe(expected)
+  })
+})
+
+describe.skipIf(skip)('a dir:, which skopeo and podman save write', () => {
+  test.each(['oci', 'v2s2'])('with a manifest of format %s: the digests stay', async (format) => {
+    const dir = path(`dir-${format}`)
+    await peer('skopeo', 'copy', '--format', format, 'containers-storage:localhost/peer:buildah', `dir:${dir}`)
+    const digest = `sha256:${new Bun.CryptoHasher('sha256').update(readFileSync(join(dir, 'manifest.json'))).digest('hex')}`
+    const id = (await world.node.must(['load', '-i', dir])).replace('Loaded image ID: ', '').trim()
+    expect(await world.node.must(['run', '--rm', '--network', 'none', id])).toBe(expected)
+    expect(await world.node.must(['inspect', '-f', '{{.Descriptor.digest}}', id])).toBe(`${digest}\n`)
+  })
+
+  test('damaged in any file: nothing is loaded', async () => {
+    const dir = path('dir-oci')
+    for (const name of readdirSync(dir)) {
+      const bytes = readFileSync(join(dir, name))
+      const changed = Uint8Array.from(bytes)
+      changed[changed.length >> 1]! ^= 1
+      writeFileSync(join(dir, name), changed)
+      // Nothing of it is here already: that would not be read.
+      await using own = await cairnNode({ busybox: false })
+      const { code, stderr } = await own.cairn(['load', '-i', dir])
+      // A manifest is what names the image: another one is another image, whose parts are not there.
+      expect({ name, code, lines: stderr.split('\n').length > 1 }).toEqual({ name, code: 1, lines: true })
+      writeFileSync(join(dir, name), bytes)
+    }
   })
 })
 

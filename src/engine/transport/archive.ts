@@ -1,6 +1,6 @@
 import { fail, type ByteStream, type Call } from '#base'
 import { acquireLease, isLayout, openArchive, unionProvider } from '#content'
-import { openImageArchive, saveImages } from '#image'
+import { isDirectoryTransport, openImageArchive, saveImages } from '#image'
 import { formatReference, parseReference, withDefaultTag } from '#oci'
 import type { Parts } from '../parts.ts'
 import { archivedSource } from './layout.ts'
@@ -33,8 +33,8 @@ export async function streamedSource(
   try {
     const archive = await openImageArchive(files, call)
     const opened = archivedSource(name, archive, ref, async () => files[Symbol.asyncDispose]())
-    // An OCI layout has manifests of its own, whose digests stay.
-    return isLayout(files) ? opened : compressing(parts, opened)
+    // An OCI layout has manifests of its own, whose digests stay; so has a dir:.
+    return isLayout(files) || isDirectoryTransport(files) ? opened : compressing(parts, opened)
   } catch (error) {
     await files[Symbol.asyncDispose]()
     throw error
