@@ -2,8 +2,9 @@ import { closeSync, constants, fchmodSync, futimesSync, openSync } from 'node:fs
 import { createHasher } from '#codec'
 import type { Hasher } from '#codec'
 import type { Digest } from '#oci'
+import type { IngestOptions } from './types.ts'
 import { diskError } from './diskerror.ts'
-import { readAt, syncData, writeAt } from './fd.ts'
+import { openDirect, readAt, syncData, writeAt, type DirectFile } from './fd.ts'
 
 /**
  * A file that is hashed while it is written. Small chunks are gathered, so that a stream of
@@ -20,8 +21,14 @@ export interface FileSink {
 
 const GATHER = 256 * 1024
 
-/** Opens `path` for writing: a new file, or with `resume` the one that is there, hashed again from its start. */
-export async function openFileSink(path: string, options: { readonly resume?: boolean } = {}): Promise<FileSink> {
+/**
+ * Opens `path` for writing: a new file, or with `resume` the one that is there, hashed again from its start. With
+ * `pastCache`, large chunks go to the disk directly.
+ */
+export async function openFileSink(
+  path: string,
+  options: IngestOptions & { readonly resume?: boolean } = {},
+): Promise<FileSink> {
   const creation = options.resume ? 0 : constants.O_EXCL
   let fd: number
   try {
@@ -29,10 +36,12 @@ export async function openFileSink(path: string, options: { readonly resume?: bo
   } catch (error) {
     throw diskError(error, 'write', path)
   }
-  const sink = new HashingSink(fd, path)
+  const large = openDirect(fd, options.pastCache ? path : undefined)
+  const sink = new HashingSink(fd, path, large)
   try {
     if (options.resume) await sink.resume()
   } catch (error) {
+    large.close()
     closeSync(fd)
     throw diskError(error, 'resume', path)
   }
@@ -42,15 +51,17 @@ export async function openFileSink(path: string, options: { readonly resume?: bo
 class HashingSink implements FileSink {
   readonly #fd: number
   readonly #path: string
+  readonly #large: DirectFile
   readonly #sha256: Hasher = createHasher('sha256')
   readonly #pending: Uint8Array = new Uint8Array(GATHER)
   #filled = 0
   #written = 0
   #closed = false
 
-  constructor(fd: number, path: string) {
+  constructor(fd: number, path: string, large: DirectFile) {
     this.#fd = fd
     this.#path = path
+    this.#large = large
   }
 
   get size(): number {
@@ -66,7 +77,7 @@ class HashingSink implements FileSink {
       return
     }
     // A thread writes while this one hashes.
-    const written = this.#writeOut(chunk)
+    const written = this.#writeOut(chunk, this.#large.write(chunk, this.#written))
     this.#sha256.update(chunk)
     await written
   }
@@ -97,6 +108,7 @@ class HashingSink implements FileSink {
     try {
       await this.#flush()
     } finally {
+      this.#large.close()
       closeSync(this.#fd)
     }
   }
@@ -120,12 +132,12 @@ class HashingSink implements FileSink {
     if (this.#filled === 0) return
     const bytes = this.#pending.subarray(0, this.#filled)
     this.#filled = 0
-    await this.#writeOut(bytes)
+    await this.#writeOut(bytes, writeAt(this.#fd, bytes, this.#written))
   }
 
-  async #writeOut(bytes: Uint8Array): Promise<void> {
+  async #writeOut(bytes: Uint8Array, writing: Promise<unknown>): Promise<void> {
     try {
-      await writeAt(this.#fd, bytes, this.#written)
+      await writing
       this.#written += bytes.length
     } catch (error) {
       throw diskError(error, 'write', this.#path)

@@ -1,4 +1,13 @@
-export type { ContentProvider, ContentStore, Ingest, Lease, OpenOptions, ReadOnlyTarget, Target } from './types.ts'
+export type {
+  ContentProvider,
+  ContentStore,
+  Ingest,
+  IngestOptions,
+  Lease,
+  OpenOptions,
+  ReadOnlyTarget,
+  Target,
+} from './types.ts'
 export { openArchive } from './archive/open.ts'
 export type { ArchiveSource, OpenArchiveOptions } from './archive/open.ts'
 export type { ArchiveFiles } from './archive/files.ts'
@@ -11,6 +20,8 @@ export { readDocument } from './document.ts'
 export { collectGarbage, reachable } from './gc.ts'
 export type { Collectable, Garbage, GarbageOptions } from './gc.ts'
 export { diskError } from './diskerror.ts'
+export { openDirect } from './fd.ts'
+export type { DirectFile } from './fd.ts'
 export { readGraph } from './graph.ts'
 export type { Graph } from './graph.ts'
 export { oneShotName } from './ingesttable.ts'

@@ -12,7 +12,7 @@ import { FileIngest } from './fileingest.ts'
 import { openFileSink } from './filesink.ts'
 import { claimIngest, oneShotName, openIngestTable, releaseIngest, removeStaleIngests } from './ingesttable.ts'
 import { letGo } from './letgo.ts'
-import type { ContentStore, Ingest, Lease, OpenOptions } from './types.ts'
+import type { ContentStore, Ingest, IngestOptions, Lease, OpenOptions } from './types.ts'
 
 /** A blob as it lies on disk. */
 export interface StoredBlob {
@@ -114,11 +114,11 @@ class DirectoryStore implements LocalStore {
     return writeBlob({ temporary, path }, d, bytes, call)
   }
 
-  async ingest(ref: string): Promise<Ingest> {
+  async ingest(ref: string, { pastCache = false }: IngestOptions = {}): Promise<Ingest> {
     const name = claimIngest(this.#db, ref)
     const path = join(this.spool, name)
     const release = (): void => releaseIngest(this.#db, name)
-    const sink = await openFileSink(path, { resume: true }).catch((error: unknown) => {
+    const sink = await openFileSink(path, { resume: true, pastCache }).catch((error: unknown) => {
       release()
       throw error
     })

@@ -27,12 +27,18 @@ export interface OpenOptions {
   readonly verify?: boolean
 }
 
+/** How a write is begun. */
+export interface IngestOptions {
+  /** The bytes are not read soon: on a disk they need not pass through the page cache. */
+  readonly pastCache?: boolean
+}
+
 /** A provider that can be written to. */
 export interface ContentStore extends ContentProvider {
   /** Idempotent: resolves when the content is there, whoever wrote it. Verifies size and digest. */
   put(d: Descriptor, bytes: ByteStream, call?: Call): Promise<void>
   /** Begins (or resumes, at `offset`) a write under a name of the caller's; nobody sees it until commit. */
-  ingest(ref: string, call?: Call): Promise<Ingest>
+  ingest(ref: string, call?: Call & IngestOptions): Promise<Ingest>
   delete(digest: Digest, call?: Call): Promise<void>
   /** Every blob, in no order; media types are unknown here and read `application/octet-stream`. */
   list(call?: Call): AsyncIterable<Descriptor>

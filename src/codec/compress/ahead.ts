@@ -8,8 +8,8 @@ import { createFrameWalker } from './zstdframes.ts'
 /** A decompressor that works on another thread while the caller's is busy with what came before. */
 export interface AheadInflater {
   /**
-   * The next bytes of the input; they may change when this resolves. What they inflate to has then
-   * been handed out but for the last piece, which the next call hands out.
+   * The next bytes of the input; they may change when this resolves. What they inflate to is handed out in pieces
+   * of one size: the last that is full, and what begins the next one, are left for the calls that follow.
    */
   write(chunk: Uint8Array): Promise<void>
   /** The input ended here; `data_loss` if that is too early. */
@@ -92,11 +92,13 @@ function openThread(format: InflateFormat): Thread | undefined {
 }
 
 /**
- * Bytes of an output: more than half a MiB of input mostly makes, for each step is handed over between threads.
+ * Bytes of an output: more than half a MiB of input mostly makes, for each step is handed over between threads. All
+ * but the last are full, so that whoever writes them to a file writes whole pages of memory to whole blocks of it.
  * There are three: one is filled, one is read, one is still used by whoever took it.
  */
 const OUTPUT_SIZE = 2 << 20
 const OUTPUTS = 3
+const NONE = -1
 
 class ThreadInflater implements AheadInflater {
   readonly #format: InflateFormat
@@ -105,10 +107,11 @@ class ThreadInflater implements AheadInflater {
   readonly #outputs: readonly Uint8Array[] = Array.from({ length: OUTPUTS }, () => new Uint8Array(OUTPUT_SIZE))
   /** For each output, until when it is in use. */
   readonly #used: (Promise<void> | void)[] = []
-  /** The output that was filled last. */
+  /** The output that is being filled, and how far it is. */
   #turn = 0
-  /** What has been inflated and not been handed out yet. */
-  #ready: Uint8Array = EMPTY
+  #filled = 0
+  /** The one before, full, which has not been handed out yet. */
+  #ready = NONE
   readonly #frames: ReturnType<typeof createFrameWalker> | undefined
   /** The last member has ended and zeros follow. */
   #trailing = false
@@ -149,6 +152,7 @@ class ThreadInflater implements AheadInflater {
       this.#frames?.end()
       if (!this.#trailing) await this.#step(finishFlag(this.#format), EMPTY, 0)
       this.#handOut()
+      if (this.#filled > 0) this.#give(this.#turn, this.#filled)
       for (const used of this.#used) await used
     } finally {
       this.close()
@@ -164,10 +168,13 @@ class ThreadInflater implements AheadInflater {
   /** Hands out what is ready while the thread makes more; the room left in its output. */
   async #step(flush: number, chunk: Uint8Array, at: number): Promise<number> {
     if (this.#closed) fail('failed_precondition', `${this.#format}: the inflater has been closed`)
-    const next = (this.#turn + 1) % OUTPUTS
-    await this.#used[next]
-    const output = this.#outputs[next]!
-    const running = this.#run(flush, chunk, at, output)
+    if (this.#filled === OUTPUT_SIZE) {
+      this.#ready = this.#turn
+      this.#turn = (this.#turn + 1) % OUTPUTS
+      this.#filled = 0
+      await this.#used[this.#turn]
+    }
+    const running = this.#run(flush, chunk, at, this.#outputs[this.#turn]!, this.#filled)
     try {
       this.#handOut()
     } finally {
@@ -175,25 +182,27 @@ class ThreadInflater implements AheadInflater {
       await running
     }
     const room = this.#thread.state[0]!
-    this.#turn = next
-    this.#ready = output.subarray(0, OUTPUT_SIZE - room)
+    this.#filled = OUTPUT_SIZE - room
     return room
   }
 
   #handOut(): void {
-    const bytes = this.#ready
-    this.#ready = EMPTY
-    if (bytes.length === 0) return
-    const used = this.#onBytes(bytes, true)
-    // Its failure is heard when the output is wanted again.
-    used?.catch(() => undefined)
-    this.#used[this.#turn] = used
+    const ready = this.#ready
+    this.#ready = NONE
+    if (ready !== NONE) this.#give(ready, OUTPUT_SIZE)
   }
 
-  async #run(flush: number, chunk: Uint8Array, at: number, output: Uint8Array): Promise<void> {
+  #give(turn: number, length: number): void {
+    const used = this.#onBytes(this.#outputs[turn]!.subarray(0, length), true)
+    // Its failure is heard when the output is wanted again.
+    used?.catch(() => undefined)
+    this.#used[turn] = used
+  }
+
+  async #run(flush: number, chunk: Uint8Array, at: number, output: Uint8Array, to: number): Promise<void> {
     const error = await new Promise<Parameters<Thread['onDone']>[0]>((resolve) => {
       this.#thread.onDone = resolve
-      this.#thread.handle.write(flush, chunk, at, chunk.length - at, output, 0, OUTPUT_SIZE)
+      this.#thread.handle.write(flush, chunk, at, chunk.length - at, output, to, OUTPUT_SIZE - to)
     })
     if (error) inflateFailure(this.#format, error)
   }

@@ -42,6 +42,14 @@ async function ahead(compression: 'gzip' | 'zstd', bytes: Uint8Array, step: numb
   return concat(parts)
 }
 
+test('ahead: what comes out are full pieces, but for the last', async () => {
+  const sizes: number[] = []
+  const inflater = await createAheadInflater('gzip', (part) => void sizes.push(part.length))
+  for (const chunk of cut(gz, 1000)) await inflater.write(chunk)
+  await inflater.end()
+  expect(sizes).toEqual([2 << 20, sample.length - (2 << 20)])
+})
+
 function pushed(compression: 'gzip' | 'zstd', bytes: Uint8Array, step: number): Uint8Array {
   const parts: Uint8Array[] = []
   const inflater = createInflater(compression, (part) => void parts.push(part.slice()))

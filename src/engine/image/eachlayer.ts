@@ -2,7 +2,10 @@ import { availableParallelism } from 'node:os'
 import type { Call } from '#base'
 import type { Layer } from '#image'
 
-/** Works on layers, `jobs` at once, each once. After a failure the others stop, and nothing of theirs is seen. */
+/**
+ * Works on layers, `jobs` at once, each once, the largest first: otherwise a large one that comes last is worked on
+ * alone. After a failure the others stop, and nothing of theirs is seen.
+ */
 export async function eachLayer(
   layers: readonly Layer[],
   work: (layer: Layer, call: Call) => Promise<unknown>,
@@ -10,6 +13,7 @@ export async function eachLayer(
 ): Promise<void> {
   const { jobs, ...rest } = call ?? {}
   const waiting = [...new Map(layers.map((layer) => [layer.descriptor.digest, layer])).values()]
+  waiting.sort((a, b) => b.descriptor.size - a.descriptor.size)
   const stop = new AbortController()
   const signal = call?.signal ? AbortSignal.any([call.signal, stop.signal]) : stop.signal
   const worker = async (): Promise<void> => {

@@ -32,13 +32,26 @@ export interface LayerFile extends AsyncDisposable {
 /** Six bytes tell every compression. */
 const MAGIC = 6
 
-/** Disposing before `publish` removes the file. A tar of more than `most` bytes is refused as a bomb. */
-export function createLayerFile(temporary: string, most: number = Infinity): LayerFile {
+export interface LayerFileOptions {
+  /** A tar of more bytes is refused as a bomb. Default: no limit. */
+  readonly most?: number
+  /**
+   * Large pieces go past the page cache: for what was fetched or loaded, of which a container reads a part some day.
+   * What a build step made is read by the next.
+   */
+  readonly pastCache?: boolean
+}
+
+/** Disposing before `publish` removes the file. */
+export function createLayerFile(
+  temporary: string,
+  { most = Infinity, pastCache = false }: LayerFileOptions = {},
+): LayerFile {
   mkdirSync(dirname(temporary), { recursive: true, mode: 0o700 })
   rmSync(temporary, { force: true })
   const fd = openPath(temporary, O.RDWR | O.CREAT | O.EXCL)
   let published = false
-  const sink = writeBehind(fd)
+  const sink = writeBehind(fd, pastCache ? temporary : undefined)
   const image: ErofsWriter = createErofsWriter(sink)
   let passed = 0
   const input = createInput((bytes, lasting) => {
@@ -145,16 +158,46 @@ export async function both<T>(first: Promise<unknown>, second: Promise<T>): Prom
   return two.value
 }
 
-/** Feeds a blob to a layer file, and to whoever keeps the blob. */
+/**
+ * Bytes that are handed on at once: a body comes in pieces of 128 KiB, and for each that is handed to another thread
+ * two threads are woken. They begin at a page's beginning, as `openDirect` wants them.
+ */
+const BLOCK = 512 << 10
+
+/** Feeds a blob to a layer file, and to whoever keeps the blob: one block is taken in while the last is worked on. */
 export async function feed(
   file: LayerFile,
   blob: ByteStream,
   keep?: (chunk: Uint8Array) => Promise<void>,
   call?: Call,
 ): Promise<void> {
-  for await (const chunk of blob) {
-    checkCanceled(call)
-    if (keep) await both(file.write(chunk), keep(chunk))
-    else await file.write(chunk)
+  let [block, other] = [new Uint8Array(BLOCK), new Uint8Array(BLOCK)]
+  let filled = 0
+  let working: Promise<void> = Promise.resolve()
+  const work = (bytes: Uint8Array): void => {
+    working = keep ? both(file.write(bytes), keep(bytes)) : file.write(bytes)
+    // Its failure is heard when the next is handed on.
+    working.catch(() => undefined)
+  }
+  try {
+    for await (const chunk of blob) {
+      checkCanceled(call)
+      for (let at = 0; at < chunk.length;) {
+        const part = chunk.subarray(at, at + BLOCK - filled)
+        block.set(part, filled)
+        filled += part.length
+        at += part.length
+        if (filled < BLOCK) continue
+        await working
+        work(block)
+        ;[block, other] = [other, block]
+        filled = 0
+      }
+    }
+  } finally {
+    await working
+    // What has come of a transfer that breaks is kept, too.
+    work(block.subarray(0, filled))
+    await working
   }
 }

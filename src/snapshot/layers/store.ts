@@ -107,7 +107,7 @@ class FileLayers implements DiskLayers {
     }
     const { bytes, ratio } = this.#expansion
     const most = descriptor.digest === diffId ? Infinity : bytes + ratio * descriptor.size
-    await using file = createLayerFile(this.#temporary(), most)
+    await using file = createLayerFile(this.#temporary(), { most, pastCache: true })
     return this.#publish(file, await this.#fill(file, layer, open, store, call), 0, call)
   }
 
@@ -124,7 +124,7 @@ class FileLayers implements DiskLayers {
       await feed(file, check(await open(), descriptor), undefined, call)
       return file.finish(diffId)
     }
-    await using ingest = await store.ingest(`layer ${descriptor.digest}`, call)
+    await using ingest = await store.ingest(`layer ${descriptor.digest}`, { ...call, pastCache: true })
     let passed = 0
     // What an interrupted run has kept already is not written again; commit judges the whole.
     const keep = async (chunk: Uint8Array): Promise<void> => {

@@ -1,5 +1,5 @@
-import { write } from 'node:fs'
 import { fileSink, type ErofsSink } from '#codec'
+import { openDirect } from '#content'
 import { startWriteback } from '#sys'
 
 /** Writes a layer file; large pieces of lent memory on another thread, while the caller's hashes what comes next. */
@@ -20,8 +20,10 @@ const LARGE = 128 << 10
 /** Bytes after which the kernel is asked to begin writing: the sync at the end is then short. */
 const WRITEBACK = 16 << 20
 
-export function writeBehind(fd: number): WriteBehind {
-  const direct = fileSink(fd)
+/** With the file's path, large pieces go past the page cache. */
+export function writeBehind(fd: number, path?: string): WriteBehind {
+  const large = openDirect(fd, path)
+  const plain = fileSink(fd)
   const running = new Set<Promise<void>>()
   let memory: ArrayBufferLike | undefined
   let since: Promise<void>[] = []
@@ -32,16 +34,18 @@ export function writeBehind(fd: number): WriteBehind {
     begun = end
   }
   const onThread = (bytes: Uint8Array, position: number): void => {
-    const task = writeAll(fd, bytes, position).then(() => written(position + bytes.length))
+    const task = large.write(bytes, position).then((isWritten) => {
+      if (!isWritten) written(position + bytes.length)
+    })
     running.add(task)
     since.push(task)
     task.catch(() => undefined).finally(() => running.delete(task))
   }
   return {
-    read: (bytes, position) => direct.read(bytes, position),
+    read: (bytes, position) => plain.read(bytes, position),
     write(bytes, position) {
       if (bytes.length >= LARGE && bytes.buffer === memory) return onThread(bytes, position)
-      direct.write(bytes, position)
+      plain.write(bytes, position)
       written(position + bytes.length)
     },
     lend: (lent) => void (memory = lent),
@@ -51,15 +55,9 @@ export function writeBehind(fd: number): WriteBehind {
       since = []
       return tasks.length > 0 ? Promise.all(tasks).then(() => undefined) : undefined
     },
-    settled: async () => void (await Promise.allSettled(running)),
+    settled: async () => {
+      await Promise.allSettled(running)
+      large.close()
+    },
   }
-}
-
-async function writeAll(fd: number, bytes: Uint8Array, position: number): Promise<void> {
-  for (let at = 0; at < bytes.length;)
-    at += await new Promise<number>((resolve, reject) =>
-      write(fd, bytes, at, bytes.length - at, position + at, (error, count) =>
-        error ? reject(error) : resolve(count),
-      ),
-    )
 }
