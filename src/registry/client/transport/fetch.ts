@@ -12,6 +12,14 @@ export interface FetchOptions {
   readonly userAgent?: string
 }
 
+/** Answers of the runtime's own fetch: what it reads from the network is nobody else's. */
+const fetched = new WeakSet<Response>()
+
+/** Whether the pieces of an answer's body belong to who reads them, memory and all. */
+export function ownsBody(response: Response): boolean {
+  return fetched.has(response)
+}
+
 /** The transport at the bottom: one fetch, no redirects followed. */
 export function fetchTransport(options: FetchOptions = {}): Transport {
   const send = options.fetch ?? ((url, init) => fetch(url, init))
@@ -19,7 +27,9 @@ export function fetchTransport(options: FetchOptions = {}): Transport {
     checkCanceled(abortable(request))
     const url = new URL(request.url)
     try {
-      return await send(request.url, { ...initOf(request, options), ...options.init?.(url) })
+      const response = await send(request.url, { ...initOf(request, options), ...options.init?.(url) })
+      if (!options.fetch) fetched.add(response)
+      return response
     } catch (error) {
       throw sendError(request, error)
     }
