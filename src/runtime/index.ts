@@ -50,6 +50,9 @@ export type {
   SpecOptions,
   TmpfsOption,
 } from './spec/types.ts'
+export { cdiMounts, withCdiDevices } from './cdi/edit.ts'
+export { findCdiDevices } from './cdi/find.ts'
+export type { CdiDevice } from './cdi/read.ts'
 export { anticipateMigration } from './cgroup/anticipate.ts'
 export { CONTROLLERS, delegatedControllers, missingControllers } from './cgroup/controllers.ts'
 export { cgroupMode, cgroupPath } from './cgroup/mode.ts'

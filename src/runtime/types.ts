@@ -30,6 +30,7 @@ export interface RuntimeSpec {
   readonly domainname?: string
   readonly mounts: readonly SpecMount[]
   readonly annotations?: Readonly<Record<string, string>>
+  readonly hooks?: Readonly<Record<string, readonly object[]>>
   readonly linux: LinuxSpec
 }
 

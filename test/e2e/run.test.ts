@@ -247,6 +247,44 @@ describe.skipIf(skip)('what a container is given', () => {
     expect(await caps('--privileged')).toBeGreaterThan(0x3fffffffn)
   })
 
+  test('a device by its CDI name', async () => {
+    const cdi = join(dir.path, 'cdi')
+    mkdirSync(cdi)
+    writeFileSync(
+      join(cdi, 'vendor.yaml'),
+      `cdiVersion: 0.6.0
+kind: vendor.com/test
+devices:
+  - name: one
+    containerEdits:
+      env: [CDI_DEVICE=one]
+      deviceNodes: [{path: /dev/cdi-full, hostPath: /dev/full}]
+      mounts: [{hostPath: ${join(cdi, 'vendor.yaml')}, containerPath: /opt/spec, options: [ro]}]
+`,
+    )
+    const env = { CAIRN_CDI_SPEC_DIRS: cdi }
+    const words = [
+      'run',
+      '--network',
+      'none',
+      '--name',
+      'cdi',
+      '--device',
+      'vendor.com/test=one',
+      'busybox',
+      'sh',
+      '-c',
+    ]
+    const script = 'head -c1 /dev/cdi-full | wc -c; echo $CDI_DEVICE; head -n1 /opt/spec'
+    expect(await node.must([...words, script], { env })).toBe('1\none\ncdiVersion: 0.6.0\n')
+    const [{ HostConfig }] = JSON.parse(await node.must(['inspect', 'cdi']))
+    expect(HostConfig.DeviceRequests[0]).toMatchObject({ Driver: 'cdi', DeviceIDs: ['vendor.com/test=one'] })
+    await node.must(['rm', 'cdi'])
+    const none = await node.cairn(['run', '--rm', '--device', 'vendor.com/test=two', 'busybox', 'true'], { env })
+    expect(none.code).toBe(125)
+    expect(none.stderr).toContain('there is no device vendor.com/test=two\nhint: there are vendor.com/test=one')
+  })
+
   test('an init as process 1', async () => {
     const { code, stdout } = await node.cairn([
       'run',

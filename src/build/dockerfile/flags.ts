@@ -2,8 +2,7 @@ import { fail } from '#base'
 import { nearest } from './nearest.ts'
 import type { Flag, Statement } from './syntax.ts'
 
-/** `later`: known to the language, not to this version; refused by name. */
-export type FlagKind = 'text' | 'boolean' | 'texts' | 'later'
+export type FlagKind = 'text' | 'boolean' | 'texts'
 
 /** The values of a statement's flags by name, checked against what its instruction knows. */
 export function readFlags(
@@ -14,10 +13,6 @@ export function readFlags(
   for (const flag of statement.flags) {
     const kind = Object.hasOwn(known, flag.name) ? known[flag.name]! : undefined
     if (kind === undefined) unknownFlag(statement, flag, Object.keys(known))
-    if (kind === 'later')
-      fail('unimplemented', `${statement.name} --${flag.name} is not supported yet`, {
-        hint: `write the ${statement.name} without --${flag.name}`,
-      })
     const before = values.get(flag.name)
     if (before && kind !== 'texts') fail('invalid_argument', `duplicate flag specified: --${flag.name}`)
     const value = kind === 'boolean' ? readBoolean(flag) : flag.value

@@ -1,4 +1,5 @@
 import type { Healthcheck } from '#oci'
+import type { StepDevice } from '../ops/definition.ts'
 import type { Statement } from './syntax.ts'
 
 /** A statement whose form is known. Texts are as written: quotes and variables are still in them. */
@@ -54,6 +55,7 @@ export interface RunInstruction extends Base<'RUN'> {
   readonly network?: string
   /** `--mount`, as written. */
   readonly mounts: readonly string[]
+  readonly devices: readonly StepDevice[]
   /** `--security=insecure`. */
   readonly insecure: boolean
 }

@@ -127,7 +127,7 @@ describe('instructions are refused at their line', () => {
     ['FROM a\nCOPY --from a b', '2: missing a value on flag: --from'],
     ['FROM a\nCOPY --from=a --from=b c d', '2: duplicate flag'],
     ['FROM a\nCOPY a <<EOF\nEOF\n', '2: COPY cannot accept a heredoc as a destination'],
-    ['FROM a\nRUN --device=x y', '2: RUN --device is not supported yet'],
+    ['FROM a\nRUN --device=required y', '2: --device=required names no device'],
     ['FROM a\nRUN --network=mars y', '2: unsupported network mode'],
     ['FROM a\nCMD ["a", 1]', '2: an array of arguments in JSON'],
     ['FROM a\nCMD ["a", ["b"]]', '2: an array of arguments in JSON'],

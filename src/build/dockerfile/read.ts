@@ -13,6 +13,7 @@ import type {
   WorkdirInstruction,
 } from './instruction.ts'
 import { nearest } from './nearest.ts'
+import { parseRunDevice } from './rundevice.ts'
 import { mountFrom } from './runmount.ts'
 import { BLANKS, trim } from './space.ts'
 import type { Escape, Statement } from './syntax.ts'
@@ -134,7 +135,7 @@ function readPair(name: string, text: string): Pair {
 }
 
 function readRun(statement: Statement): Instruction {
-  const flags = readFlags(statement, { network: 'text', mount: 'texts', security: 'text', device: 'later' })
+  const flags = readFlags(statement, { network: 'text', mount: 'texts', security: 'text', device: 'texts' })
   const security = flags.get('security')?.[0] ?? 'sandbox'
   if (security !== 'sandbox' && security !== 'insecure')
     fail('invalid_argument', `security ${JSON.stringify(security)} is not valid`, { hint: 'use sandbox or insecure' })
@@ -148,7 +149,8 @@ function readRun(statement: Statement): Instruction {
   const command = commandLine(statement)
   if (command.form === 'exec' && command.args.length === 0) fail('invalid_argument', 'RUN [] names no command')
   const insecure = security === 'insecure'
-  return { name: 'RUN', statement, command, mounts, insecure, ...(network === undefined ? {} : { network }) }
+  const devices = (flags.get('device') ?? []).map(parseRunDevice)
+  return { name: 'RUN', statement, command, mounts, devices, insecure, ...(network === undefined ? {} : { network }) }
 }
 
 function readCommand(statement: Statement): Instruction {

@@ -58,6 +58,8 @@ export interface RunDefinition extends Layered {
   readonly files: readonly { readonly path: string; readonly mode: number; readonly text: string }[]
   /** In order; absent for none. Those with an `input` read it: they follow the stack below. */
   readonly mounts?: readonly StepMount[]
+  /** `--device`. */
+  readonly devices?: readonly StepDevice[]
   /** Run without a sandbox's limits. */
   readonly insecure?: true
   readonly hostname?: string
@@ -66,6 +68,12 @@ export interface RunDefinition extends Layered {
   /** Bytes of /dev/shm. */
   readonly shmSize?: number
   readonly ulimits?: readonly Rlimit[]
+}
+
+/** A device by its CDI name; without one that is not required the step runs all the same. */
+export interface StepDevice {
+  readonly name: string
+  readonly required: boolean
 }
 
 /** `RUN --mount`, with everything expanded. Targets are absolute and clean. */

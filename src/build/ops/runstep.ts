@@ -1,11 +1,20 @@
 import { mkdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fail, type Call, type LogProgress } from '#base'
-import { removeCgroups, type Bundle, type Exit, type RuntimeSpec, type Stdio } from '#runtime'
+import {
+  removeCgroups,
+  withCdiDevices,
+  type Bundle,
+  type CdiDevice,
+  type Exit,
+  type RuntimeSpec,
+  type Stdio,
+} from '#runtime'
 import { close, pipe, unmount } from '#sys'
 import type { BuildHost } from '../types.ts'
 import type { RunDefinition, Stack } from './definition.ts'
 import { afterError } from './onerror.ts'
+import { devicePoints, stepDevices } from './devices.ts'
 import { openMounts } from './mounts/mounts.ts'
 import { privateDirectory } from './mounts/private.ts'
 import type { Mounted } from './mounts/types.ts'
@@ -23,6 +32,7 @@ export async function execRun(
 ): Promise<Stack> {
   const { host } = environment
   checkRunnable(def.platform)
+  const devices = stepDevices(def, environment.limits)
   return await withStepDirectory(host, async (dir) => {
     const below = def.below ? inputs[0]! : []
     const step = { dir, inputs: def.below ? inputs.slice(1) : inputs }
@@ -30,9 +40,9 @@ export async function execRun(
     // What was copied for the mounts is what the key says.
     unchanged(call)
     const root = await host.snapshots.prepare(dir, below, { volatile: true }, call)
-    mountWithStubs(root, join(dir, 'stubs'), mounted.points)
+    mountWithStubs(root, join(dir, 'stubs'), [...mounted.points, ...devicePoints(devices)])
     const started = stepStart()
-    await runStep(def, environment, { dir, rootfs: root.path, mounted }, call)
+    await runStep(def, environment, { dir, rootfs: root.path, mounted, devices }, call)
     unmount(root.path, { lazy: true })
     const lower = root.mounts.flatMap((mount) => (mount.type === 'overlay' ? mount.lower : []))
     const times = def.epoch === undefined ? { clamp: 0, since: started } : { clamp: def.epoch }
@@ -45,6 +55,7 @@ interface ReadyStep {
   readonly dir: string
   readonly rootfs: string
   readonly mounted: Mounted
+  readonly devices: readonly CdiDevice[]
 }
 
 async function runStep(def: RunDefinition, environment: StepEnvironment, step: ReadyStep, call?: Call): Promise<void> {
@@ -59,7 +70,8 @@ async function runStep(def: RunDefinition, environment: StepEnvironment, step: R
   }
   const network = cleanup.use(await host.openNetwork(networkRequest(def, limits), call))
   const cgroup = stepCgroup(dir, limits.cgroupParent)
-  const spec = specOf(def, step, { network, cgroup, resources: limits.resources })
+  const plain = specOf(def, step, { network, cgroup, resources: limits.resources })
+  const spec = withCdiDevices(plain, step.devices)
   const run = (ran: RuntimeSpec, io: Stdio): Promise<Exit> => runIn(host, { dir: bundle, spec: ran }, io, call)
   const logged = (ran: RuntimeSpec): Promise<Exit> =>
     withOutput(call, (stdout, stderr) => run(ran, { stdin: 'null', stdout, stderr }))

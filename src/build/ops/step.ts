@@ -38,7 +38,7 @@ export interface StepEnvironment {
 /** What finding out a key takes of it. */
 export type ContextTrees = Pick<StepEnvironment, 'trees'>
 
-export type StepLimits = Pick<StepOptions, 'extraHosts' | 'cgroupParent' | 'resources' | 'onError'>
+export type StepLimits = Pick<StepOptions, 'allow' | 'extraHosts' | 'cgroupParent' | 'resources' | 'onError'>
 
 /** The stack below counts whole, by its diff IDs: the same layers are the same files. */
 export const stackDep: CacheDep<Stack> = { contentDigest: async (stack) => digestData(stack) }

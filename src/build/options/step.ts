@@ -7,7 +7,7 @@ export interface StepOptions {
   readonly network?: NetworkMode
   /** Steps at once; default the number of processors, at least 2. */
   readonly parallelism?: number
-  /** What steps may ask for: `network.host`, `security.insecure`. */
+  /** What steps may ask for: `network.host`, `security.insecure`, `device`, `device=NAME`. */
   readonly allow?: readonly string[]
   /** By id. Read when a step first asks for one. */
   readonly secrets?: Readonly<Record<string, SecretSource>>

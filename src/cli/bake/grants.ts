@@ -5,7 +5,16 @@ import { fail } from '#base'
 import { localPaths, type Origin } from './remote.ts'
 
 /** What the caller may grant to a file's targets; `fs` and `ssh` are asked for where the file comes from elsewhere. */
-export const GRANTS = ['network.host', 'security.insecure', 'ssh', 'fs=', 'fs.read=', 'fs.write='] as const
+export const GRANTS = [
+  'network.host',
+  'security.insecure',
+  'device',
+  'device=',
+  'ssh',
+  'fs=',
+  'fs.read=',
+  'fs.write=',
+] as const
 
 /** Whoever grants something that there is not has something else in mind. */
 export function checkGrants(allowed: readonly string[]): void {
@@ -14,14 +23,16 @@ export function checkGrants(allowed: readonly string[]): void {
   )
   if (unknown !== undefined)
     fail('invalid_argument', `--allow ${unknown}: there is no such entitlement`, {
-      hint: GRANTS.map((one) => (one.endsWith('=') ? `${one}PATH` : one)).join(', '),
+      hint: GRANTS.map((one) => (one.endsWith('=') ? `${one}…` : one)).join(', '),
     })
 }
 
 /** What could reach beyond the build, its file may only ask for; whoever calls grants it. */
 export function checkGranted(name: string, target: Target, allowed: readonly string[], origin?: Origin): void {
   const missing = [
-    ...(target.entitlements ?? []).filter((wanted) => !allowed.includes(wanted)),
+    ...(target.entitlements ?? []).filter(
+      (wanted) => !allowed.includes(wanted.startsWith('device=') && allowed.includes('device') ? 'device' : wanted),
+    ),
     ...(origin ? missingOfMachine(target, allowed, origin) : []),
   ]
   if (missing.length > 0)

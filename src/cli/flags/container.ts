@@ -20,7 +20,7 @@ export const containerFlags = {
   cpus: { type: 'string', value: 'decimal', help: 'Number of CPUs' },
   'cpuset-cpus': { type: 'string', help: 'CPUs in which to allow execution (0-3, 0,1)' },
   'cpuset-mems': { type: 'string', help: 'MEMs in which to allow execution (0-3, 0,1)' },
-  device: { type: 'string', multiple: true, help: 'Add a host device to the container' },
+  device: { type: 'string', multiple: true, help: 'Add a host device to the container: a path, or a CDI name' },
   dns: { type: 'string', multiple: true, help: 'Set custom DNS servers' },
   'dns-option': { type: 'string', multiple: true, help: 'Set DNS options' },
   'dns-search': { type: 'string', multiple: true, help: 'Set custom DNS search domains' },
@@ -221,7 +221,7 @@ function security(values: Given): Part {
     capAdd: values['cap-add'],
     capDrop: values['cap-drop'],
     securityOptions: values['security-opt'],
-    devices: values.device?.map(parseDevice),
+    ...devices(values.device),
     sysctls: values.sysctl ? pairs(values.sysctl) : undefined,
     pid: only(values.pid, '--pid', ['host', 'private']),
     ipc: only(values.ipc, '--ipc', ['host', 'private', 'shareable', 'none']),
@@ -283,6 +283,20 @@ function exposed(text: string): readonly string[] {
   if (from === undefined || count < 1 || Number(to) > 65535)
     fail('invalid_argument', `invalid range format for --expose: ${text}`)
   return Array.from({ length: count }, (_, i) => `${Number(from) + i}/${protocol}`)
+}
+
+/** Those of this machine by their paths, those that a vendor describes by their CDI names. */
+function devices(given: readonly string[] = []): Pick<Part, 'devices' | 'cdiDevices'> {
+  const [named, paths] = [given.filter(isCdiName), given.filter((text) => !isCdiName(text))]
+  return {
+    ...(paths.length > 0 ? { devices: paths.map(parseDevice) } : {}),
+    ...(named.length > 0 ? { cdiDevices: named } : {}),
+  }
+}
+
+/** `vendor.com/class=name`. */
+function isCdiName(text: string): boolean {
+  return /^[A-Za-z][\w.-]*\/[A-Za-z][\w-]*=[\w.:*-]+$/.test(text)
 }
 
 function parseDevice(text: string): DeviceRequest {

@@ -144,6 +144,9 @@ function hostConfig(container: Container): object {
       PathInContainer: device.target,
       CgroupPermissions: device.permissions,
     })),
+    DeviceRequests: options.cdiDevices
+      ? [{ Driver: 'cdi', Count: 0, DeviceIDs: options.cdiDevices, Capabilities: null, Options: null }]
+      : null,
   }
 }
 

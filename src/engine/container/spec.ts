@@ -3,9 +3,11 @@ import {
   buildSpec,
   cgroupPath,
   devicesAt,
+  findCdiDevices,
   findInit,
   parseSecurityOptions,
   resolveUser,
+  withCdiDevices,
   type MountOption,
   type NetworkFilePaths,
   type RuntimeSpec,
@@ -28,7 +30,7 @@ export function specOf(record: ContainerRecord, context: SpecContext): RuntimeSp
   const { options } = config
   const terminal = context.io?.terminal
   const size = terminal && windowSize(terminal.fd)
-  return buildSpec({
+  const spec = buildSpec({
     rootfs: context.rootfs,
     args: config.args,
     env: config.env,
@@ -61,6 +63,8 @@ export function specOf(record: ContainerRecord, context: SpecContext): RuntimeSp
     ...(options.oomScoreAdj !== undefined && { oomScoreAdj: options.oomScoreAdj }),
     ...(options.init && { init: findInit() }),
   })
+  const { cdiDevices = [] } = options
+  return cdiDevices.length === 0 ? spec : withCdiDevices(spec, findCdiDevices(cdiDevices.map((name) => ({ name }))))
 }
 
 function mountOption(mount: ContainerMount): MountOption {

@@ -60,6 +60,8 @@ export interface ContainerOptions {
   /** `no-new-privileges`, `seccomp=unconfined`, … */
   readonly securityOptions?: readonly string[]
   readonly devices?: readonly DeviceRequest[]
+  /** Devices by their CDI names: `vendor.com/class=name`. */
+  readonly cdiDevices?: readonly string[]
   readonly sysctls?: Readonly<Record<string, string>>
   readonly ulimits?: readonly Ulimit[]
   readonly resources?: Resources

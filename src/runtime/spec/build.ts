@@ -126,7 +126,8 @@ function limitsOf(options: SpecOptions, host: HostFacts): Pick<LinuxSpec, 'cgrou
   }
 }
 
-function nodeOf({ path, type, major, minor, fileMode, uid, gid }: Device): object {
+/** A device as the runtime-spec has it. */
+export function nodeOf({ path, type, major, minor, fileMode, uid, gid }: Device): object {
   return { path, type, major, minor, fileMode, uid, gid }
 }
 

@@ -37,6 +37,7 @@ export function applyRun(
       platform: `${state.platform.os}/${state.platform.architecture}`,
       files,
       ...(mounts.length > 0 ? { mounts } : {}),
+      ...(instruction.devices.length > 0 ? { devices: instruction.devices } : {}),
       ...(insecure ? { insecure } : {}),
       ...steps.keyed,
     },

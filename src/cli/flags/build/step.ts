@@ -13,8 +13,8 @@ export const stepFlags = {
   allow: {
     type: 'string',
     multiple: true,
-    help: 'Allow extra privileged entitlement (network.host, security.insecure)',
-    complete: ['network.host', 'security.insecure'],
+    help: 'Allow extra privileged entitlement (network.host, security.insecure, device[=NAME])',
+    complete: ['network.host', 'security.insecure', 'device', 'device='],
   },
   'cgroup-parent': { type: 'string', help: 'Set the parent cgroup for the RUN instructions during build' },
   'cpu-period': { type: 'string', value: 'int', help: 'Limit the CPU CFS (Completely Fair Scheduler) period' },
@@ -74,9 +74,9 @@ function network(asked = 'default'): 'default' | 'none' | 'host' {
 }
 
 function entitlement(name: string): string {
-  if (name === 'network.host' || name === 'security.insecure') return name
+  if (name === 'network.host' || name === 'security.insecure' || /^device(?:=|$)/.test(name)) return name
   return fail('invalid_argument', `--allow ${name}: there is no such entitlement`, {
-    hint: 'network.host or security.insecure',
+    hint: 'network.host, security.insecure, device or device=NAME',
   })
 }
 
