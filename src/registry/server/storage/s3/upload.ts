@@ -5,8 +5,11 @@ import type { Digest } from '#oci'
 import type { BlobInfo, BlobUpload } from '../../types.ts'
 import type { S3Client, S3Part } from './client.ts'
 
-/** Bytes of a part; what an upload holds in memory. S3 takes 10,000 parts: blobs up to 156 GiB. */
-const PART = 16 * 1024 * 1024
+/**
+ * Bytes of the part after so many others; an upload has some in memory, until Bun lets go of what was sent.
+ * S3 takes 10,000 parts: blobs up to 195 GiB, of which the first 39 go in small parts.
+ */
+const partBytes = (before: number): number => (before < 5000 ? 8 : 32) * 1024 * 1024
 /** S3 takes no smaller part but the last. */
 const PART_LEAST = 5 * 1024 * 1024
 
@@ -25,13 +28,15 @@ export async function openS3Upload(
 ): Promise<BlobUpload> {
   const parts: Part[] = []
   const sha256 = createHasher('sha256')
-  const pending = new Uint8Array(PART)
+  let pending = new Uint8Array(0)
   let filled = 0
+  const room = (): Uint8Array<ArrayBuffer> => new Uint8Array(partBytes(parts.length))
   const flush = async (): Promise<void> => {
     if (filled === 0) return
     const key = `${at}${String(parts.length + 1).padStart(5, '0')}`
-    const etag =
-      (await client.put(key, pending.slice(0, filled))) ?? fail('unavailable', 'the object store refuses a part')
+    // Not a copy: nobody writes to it before the store has answered.
+    const part = pending.subarray(0, filled)
+    const etag = (await client.put(key, part)) ?? fail('unavailable', 'the object store refuses a part')
     parts.push({ key, etag, size: filled })
     filled = 0
   }
@@ -43,6 +48,7 @@ export async function openS3Upload(
     if (size < PART_LEAST) {
       const bytes = await collect(object.body, PART_LEAST)
       sha256.update(bytes)
+      pending = room()
       pending.set(bytes)
       filled = bytes.length
       break
@@ -69,11 +75,12 @@ export async function openS3Upload(
     write: async (chunk) => {
       sha256.update(chunk)
       for (let from = 0; from < chunk.length;) {
-        const count = Math.min(chunk.length - from, PART - filled)
+        if (filled === 0 && pending.length !== partBytes(parts.length)) pending = room()
+        const count = Math.min(chunk.length - from, pending.length - filled)
         pending.set(chunk.subarray(from, from + count), filled)
         filled += count
         from += count
-        if (filled === PART) await flush()
+        if (filled === pending.length) await flush()
       }
     },
     commit: async (digest): Promise<BlobInfo> => {
@@ -84,7 +91,7 @@ export async function openS3Upload(
         return fail('data_loss', `expected bytes with digest ${digest}, but those that came have ${actual}`)
       }
       await publish(digest, async (key) => {
-        if (parts.length === 0) return void (await client.put(key, pending.slice(0, filled)))
+        if (parts.length === 0) return void (await client.put(key, pending.subarray(0, filled)))
         await flush()
         await client.compose(key, parts)
       })
