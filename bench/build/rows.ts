@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { must } from '#testkit'
 import type { Contestant } from '../measure.ts'
-import type { Row } from '../rows.ts'
+import type { Row } from '../row.ts'
 import type { Stage } from '../stage.ts'
 import { chains, editOne, fillSources, makeContext } from './contexts.ts'
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { faultProxy, must, run, type Fault, type FaultProxy } from '#testkit'
 import { cairnIn } from '../cairn.ts'
 import type { Contestant } from '../measure.ts'
-import type { Row } from '../rows.ts'
+import type { Row } from '../row.ts'
 import type { Stage } from '../stage.ts'
 
 /** One request in four goes wrong. */

@@ -1,7 +1,7 @@
 import { must, run } from '#testkit'
 import { cairnIn } from '../cairn.ts'
 import type { Contestant } from '../measure.ts'
-import type { Row } from '../rows.ts'
+import type { Row } from '../row.ts'
 import type { Stage } from '../stage.ts'
 import type { Served } from './registries.ts'
 

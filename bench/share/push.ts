@@ -2,7 +2,7 @@ import { appendFileSync, copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { debianPythonRootfs, must, run } from '#testkit'
 import type { Contestant } from '../measure.ts'
-import type { Row } from '../rows.ts'
+import type { Row } from '../row.ts'
 import type { Stage } from '../stage.ts'
 
 /** Pushes a layer of 170 MB that was imported a moment ago and that the registry has never seen. */

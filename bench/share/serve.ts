@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { MediaType } from '#oci'
 import { lacking } from '#testkit'
 import type { Contestant } from '../measure.ts'
-import type { Row } from '../rows.ts'
+import type { Row } from '../row.ts'
 import type { Stage } from '../stage.ts'
 import type { Registries, Served } from './registries.ts'
 
