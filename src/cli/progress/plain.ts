@@ -1,8 +1,8 @@
 import type { Progress } from '#base'
 import { size } from '../format/units.ts'
-import type { Renderer } from './renderer.ts'
 import { decode, seconds, Steps, type Step } from './steps.ts'
 import { warningsText } from './warnings.ts'
+import type { Renderer } from './types.ts'
 
 /**
  * The line-by-line form: `#3 [2/5] RUN make`, `#3 0.412 output`, `#3 DONE 1.2s`. Lines of parallel

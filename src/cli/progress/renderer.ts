@@ -3,16 +3,11 @@ import { write } from '../output.ts'
 import { isTerminal } from '../terminal.ts'
 import { plain } from './plain.ts'
 import { tty } from './tty.ts'
+import type { Renderer } from './types.ts'
 
 export type RendererName = 'plain' | 'tty' | 'quiet' | 'rawjson'
 
-/** Shows the progress of one piece of work on standard error. */
-export interface Renderer extends Disposable {
-  readonly report: (record: Progress) => void
-  /** The work succeeded: the last picture stands. Disposing without it leaves the failure's. */
-  end(): void
-}
-
+/** The renderer of a name; a `tty` without a terminal is plain. */
 export function renderer(name: RendererName, title: string = 'Building'): Renderer {
   switch (name) {
     case 'plain':

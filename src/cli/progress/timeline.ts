@@ -1,8 +1,8 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { criticalPath } from './criticalpath.ts'
-import type { Renderer } from './renderer.ts'
 import { seconds, Steps, type Step } from './steps.ts'
 import { STYLE } from './timelinestyle.ts'
+import type { Renderer } from './types.ts'
 
 /** Shows what `inner` shows, and in the end, also after a failure, writes it all as one page that needs nothing else. */
 export function withTimeline(inner: Renderer, path: string, title: string): Renderer {

@@ -2,9 +2,9 @@ import type { Progress } from '#base'
 import { size } from '../format/units.ts'
 import { paint } from '../output.ts'
 import { colours } from '../terminal.ts'
-import type { Renderer } from './renderer.ts'
 import { seconds, Steps, type Step } from './steps.ts'
 import { warningsText } from './warnings.ts'
+import type { Renderer } from './types.ts'
 
 /** Redraws at most this often. */
 const INTERVAL = 80

@@ -1,9 +1,10 @@
 import { cacheRecords, openCacheMounts, type CacheMountInfo, type CacheRecord } from '#build'
 import { leasedItems } from '#content'
 import type { Digest } from '#oci'
+import { diskSizes } from '../image/disksizes.ts'
+import { list as listImages } from '../image/list.ts'
 import type { Parts } from '../parts.ts'
 import { bytesUnder } from '../volume/users.ts'
-import { imageSizes } from '../system/usage.ts'
 import type { CacheEntry } from './types.ts'
 
 /** A result that some records lead to, or a cache mount: what is listed and pruned as one. */
@@ -24,7 +25,8 @@ export interface CacheContents {
 
 /** What the build cache keeps, the most recently used first. */
 export async function cacheContents(parts: Parts): Promise<CacheContents> {
-  const [layers, inImages] = [await parts.layers(), await imageSizes(parts)]
+  const layers = await parts.layers()
+  const inImages = await diskSizes(parts, await listImages(parts, { all: true }))
   const sizes = new Map<Digest, number>()
   const groups = results(cacheRecords(parts.db))
   for (const digest of new Set(groups.flatMap((group) => group.layers)))

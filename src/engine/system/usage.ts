@@ -1,6 +1,6 @@
-import { openImage } from '#image'
 import type { Digest } from '#oci'
 import { written } from '../container/size.ts'
+import { diskSizes } from '../image/disksizes.ts'
 import { list as listImages } from '../image/list.ts'
 import type { Parts } from '../parts.ts'
 import type { UsageDetails, UsageRow } from '../types.ts'
@@ -19,37 +19,14 @@ export async function usage(parts: Parts): Promise<readonly UsageRow[]> {
 
 async function imageRow(parts: Parts): Promise<UsageRow> {
   const images = await listImages(parts, { all: true })
-  const all = await diskSizes(
-    parts,
-    images.map((image) => image.digest),
-  )
-  const used = await diskSizes(
-    parts,
-    images.filter((image) => image.containers > 0).map((image) => image.digest),
-  )
-  const sum = (sizes: ReadonlyMap<Digest, number>): number => [...sizes.values()].reduce((a, b) => a + b, 0)
-  return {
-    type: 'Images',
-    total: images.length,
-    active: images.filter((image) => image.containers > 0).length,
-    size: sum(all),
-    reclaimable: sum(all) - sum(used),
-  }
+  const active = images.filter((image) => image.containers > 0)
+  const size = total(await diskSizes(parts, images))
+  const reclaimable = size - total(await diskSizes(parts, active))
+  return { type: 'Images', total: images.length, active: active.length, size, reclaimable }
 }
 
-/** What images keep on disk: their layers' files and their blobs, each once. */
-async function diskSizes(parts: Parts, roots: readonly Digest[]): Promise<Map<Digest, number>> {
-  const [store, layers, names] = await Promise.all([parts.store(), parts.layers(), parts.names()])
-  const sizes = new Map<Digest, number>()
-  for (const digest of roots) {
-    const root = names.withDigest(digest)[0]?.root ?? parts.containers.usingManifest(digest)[0]?.config.manifest
-    if (!root) continue
-    const image = await openImage(store, root)
-    for (const blob of [root, image.descriptor, image.manifest.config, ...image.manifest.layers])
-      sizes.set(blob.digest, store.stat(blob.digest)?.size ?? 0)
-    for (const { diffId } of image.layers) sizes.set(diffId, layers.stat(diffId)?.diskSize ?? 0)
-  }
-  return sizes
+function total(sizes: ReadonlyMap<Digest, number>): number {
+  return [...sizes.values()].reduce((a, b) => a + b, 0)
 }
 
 async function containerRow(parts: Parts): Promise<UsageRow> {
@@ -86,23 +63,14 @@ async function cacheRow(parts: Parts): Promise<UsageRow> {
   return { type: 'Build Cache', total: entries.length, active, size: total, reclaimable }
 }
 
-/** What all images keep on disk, by digest. */
-export async function imageSizes(parts: Parts): Promise<ReadonlyMap<Digest, number>> {
-  const images = await listImages(parts, { all: true })
-  return await diskSizes(
-    parts,
-    images.map((image) => image.digest),
-  )
-}
-
+/** What each image, container and volume takes. */
 export async function details(parts: Parts): Promise<UsageDetails> {
   const images = await listImages(parts, { all: true })
-  const sizes = await Promise.all(images.map((image) => diskSizes(parts, [image.digest])))
+  const sizes = await Promise.all(images.map((image) => diskSizes(parts, [image])))
   const holders = new Map<Digest, number>()
   for (const one of sizes) for (const digest of one.keys()) holders.set(digest, (holders.get(digest) ?? 0) + 1)
   const shared = (one: ReadonlyMap<Digest, number>): number =>
     [...one].reduce((sum, [digest, bytes]) => sum + ((holders.get(digest) ?? 0) > 1 ? bytes : 0), 0)
-  const total = (one: ReadonlyMap<Digest, number>): number => [...one.values()].reduce((a, b) => a + b, 0)
   const users = usersByVolume(parts.containers.list())
   return {
     images: images.map((image, i) => ({ ...image, size: total(sizes[i]!), shared: shared(sizes[i]!) })),

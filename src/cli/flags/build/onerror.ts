@@ -2,7 +2,7 @@ import { fail } from '#base'
 import type { BuildRequest } from '#engine'
 import type { Values } from '../../command.ts'
 import { write } from '../../output.ts'
-import type { Renderer } from '../../progress/renderer.ts'
+import type { Renderer } from '../../progress/types.ts'
 import { isTerminal } from '../../terminal.ts'
 
 /** What is done when a step fails. */

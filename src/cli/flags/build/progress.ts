@@ -1,6 +1,7 @@
 import { fail } from '#base'
 import type { Values } from '../../command.ts'
-import { renderer, type Renderer, type RendererName } from '../../progress/renderer.ts'
+import { renderer, type RendererName } from '../../progress/renderer.ts'
+import type { Renderer } from '../../progress/types.ts'
 import { isTerminal } from '../../terminal.ts'
 
 /** How the build is shown. */
