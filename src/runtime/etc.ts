@@ -138,7 +138,7 @@ const STUB_ONLY = ['127.0.0.53']
 const BEHIND_STUB = '/run/systemd/resolve/resolv.conf'
 
 /** The host's own files; absent ones are empty. */
-export function hostFiles(): HostFiles {
+function hostFiles(): HostFiles {
   const listed = readText('/etc/resolv.conf')
   const stub = parseResolvConf(listed).nameservers.join() === STUB_ONLY.join()
   return { hosts: readText('/etc/hosts'), resolvConf: (stub && readText(BEHIND_STUB)) || listed }

@@ -2,8 +2,8 @@ import { closeSync, openSync } from 'node:fs'
 import { cstring, syscall, trySyscall } from './syscall.ts'
 import { MS_REC, MS_SLAVE } from './mount.ts'
 
-export const CLONE_NEWNS = 0x00020000
-export const CLONE_NEWNET = 0x40000000
+const CLONE_NEWNS = 0x00020000
+const CLONE_NEWNET = 0x40000000
 
 /** unshare(2) for the calling thread; `CLONE_NEWUSER` is refused in a process with threads, and Bun has them. */
 export function unshare(flags: number): void {

@@ -16,7 +16,7 @@ export function isTerminal(fd: number): boolean {
   return trySyscall('ioctl', fd, TCGETS, new Uint8Array(TERMIOS_BYTES)) === 0
 }
 
-export function getTerminal(fd: number): TerminalState {
+function getTerminal(fd: number): TerminalState {
   const state = new Uint8Array(TERMIOS_BYTES)
   syscall('ioctl', `TCGETS fd ${fd}`, fd, TCGETS, state)
   return state

@@ -24,7 +24,7 @@ import {
 
 // Eight clients of registries, each as it does what all of them do.
 
-export const PASSWORDS = { alice: 'wonder', bob: 'builder' } as const
+const PASSWORDS = { alice: 'wonder', bob: 'builder' } as const
 export type User = keyof typeof PASSWORDS
 export interface ClientWorld extends AsyncDisposable {
   readonly dir: TempDir

@@ -30,7 +30,7 @@ export function merged(first: Tree, second: Tree, path: string, inside: readonly
   return second
 }
 
-export function mergedMaps(first: TreeMap, second: TreeMap, path: string, inside?: readonly string[]): TreeMap {
+function mergedMaps(first: TreeMap, second: TreeMap, path: string, inside?: readonly string[]): TreeMap {
   const out = new Map(Object.entries(first))
   for (const [key, value] of Object.entries(second)) {
     const before = out.get(key)

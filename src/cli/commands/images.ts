@@ -61,7 +61,7 @@ export const images: Command = command({
 })
 
 /** `name`, `name:tag`, or a glob of one (`deb*`, `*:12`). */
-export function matchesReference(name: string, wanted: string): boolean {
+function matchesReference(name: string, wanted: string): boolean {
   if (name === wanted || name.slice(0, name.lastIndexOf(':')) === wanted) return true
   return (
     wanted.includes('*') &&

@@ -17,7 +17,7 @@ const NANOS = 1_000_000_000n
 const MAX_ID = 0xffffffff
 
 /** The kind of member by type flag; undefined for flags that are no member of their own. */
-export function entryTypeOf(header: Header, path: string, place: Place): EntryType {
+function entryTypeOf(header: Header, path: string, place: Place): EntryType {
   switch (String.fromCharCode(header.typeflag)) {
     case '\0':
       // v7 had no type for directories: the slash said it.

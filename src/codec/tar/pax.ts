@@ -52,7 +52,7 @@ export function parsePax(bytes: Buffer, start: number, end: number, place: Place
 }
 
 /** Decimal seconds with any number of digits behind the point; what is finer than a nanosecond is cut off. */
-export function parsePaxTime(value: string): Nanoseconds | undefined {
+function parsePaxTime(value: string): Nanoseconds | undefined {
   const match = /^(-?)(\d{1,19})(?:\.(\d*))?$/.exec(value)
   if (!match) return undefined
   const nanos = BigInt(match[2]!) * 1_000_000_000n + BigInt((match[3] ?? '').slice(0, 9).padEnd(9, '0'))

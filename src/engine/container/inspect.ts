@@ -15,7 +15,7 @@ export async function inspect(parts: Parts, ref: string, options: { readonly siz
 }
 
 /** A container in the shape of Docker's `inspect`: the members that people and programs read. */
-export function inspectContainer(container: Container, paths: Paths, size?: ContainerSize): object {
+function inspectContainer(container: Container, paths: Paths, size?: ContainerSize): object {
   const { config, id } = container
   const { options } = config
   const [path = '', ...args] = config.args

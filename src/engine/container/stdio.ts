@@ -74,7 +74,7 @@ async function carryOut(from: number, to: number, onChunk: () => void): Promise<
 }
 
 /** Copies the caller's input to a container until either ends. */
-export async function carryIn(from: number, to: number): Promise<void> {
+async function carryIn(from: number, to: number): Promise<void> {
   setNonBlocking(to, true)
   for await (const chunk of Bun.file(from).stream() as unknown as AsyncIterable<Uint8Array>) {
     if (!(await writeAll(to, chunk))) break

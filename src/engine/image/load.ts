@@ -69,7 +69,7 @@ async function loadOne(
 }
 
 /** Converts layers, several at once; a compressed blob is kept beside its layer. */
-export async function addLayers(parts: Parts, layers: readonly Layer[], lease: Lease, call?: Call): Promise<void> {
+async function addLayers(parts: Parts, layers: readonly Layer[], lease: Lease, call?: Call): Promise<void> {
   const [store, layerStore] = await Promise.all([parts.store(), parts.layers()])
   const leased = store.leased(lease)
   const add = async (layer: Layer, inner: Call): Promise<void> => {

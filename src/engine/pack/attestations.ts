@@ -4,8 +4,8 @@ import { Annotation, hexOf, isDigest, MediaType, parseManifest, type Descriptor,
 import type { Packing } from './pack.ts'
 
 /** Bytes of one statement: an SBOM of a large image has some. */
-export const STATEMENT_LIMIT: number = 64 << 20
-export const STATEMENT_TYPE = 'application/vnd.in-toto+json'
+const STATEMENT_LIMIT: number = 64 << 20
+const STATEMENT_TYPE = 'application/vnd.in-toto+json'
 
 /**
  * An index's entry that is about one of its images, made to be about that image as it leaves: its manifest's

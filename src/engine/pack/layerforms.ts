@@ -20,8 +20,6 @@ export interface LayerForm {
   readonly level: number
 }
 
-export const GZIP: LayerForm = { compression: 'gzip', level: 1 }
-
 /** Levels as the formats know them. */
 export const LEVELS: Readonly<Record<LayerForm['compression'], readonly [number, number, number]>> = {
   gzip: [0, 9, 1],

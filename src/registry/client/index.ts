@@ -13,13 +13,7 @@ export { withAuth } from './auth/authorize.ts'
 export type { AuthOptions } from './auth/authorize.ts'
 export { parseChallenges } from './auth/challenge.ts'
 export type { Challenge } from './auth/challenge.ts'
-export {
-  authFilePaths,
-  dockerConfigPath,
-  firstCredential,
-  fixedCredential,
-  hostCredentials,
-} from './auth/credentials.ts'
+export { authFilePaths, dockerConfigPath, hostCredentials } from './auth/credentials.ts'
 export { login, logout, logoutAll } from './auth/login.ts'
 export type { LoginOptions, StoredLogin } from './auth/login.ts'
 export { openRegistryClient, openRepository } from './client.ts'

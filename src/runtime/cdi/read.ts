@@ -44,14 +44,7 @@ export interface CdiDevice {
   readonly edits: readonly ContainerEdits[]
 }
 
-export const HOOKS = [
-  'prestart',
-  'createRuntime',
-  'createContainer',
-  'startContainer',
-  'poststart',
-  'poststop',
-] as const
+const HOOKS = ['prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart', 'poststop'] as const
 
 const KIND = /^[A-Za-z][\w.-]*\/[A-Za-z][\w-]*$/
 const NAME = /^[A-Za-z0-9](?:[\w.:-]*[A-Za-z0-9])?$/

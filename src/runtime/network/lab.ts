@@ -146,7 +146,7 @@ export function openLab(networks: readonly NetworkConfig[], nameOf?: (id: string
   }
 }
 
-export function withSocket<T>(protocol: number, work: (socket: NetlinkConnection) => T): T {
+function withSocket<T>(protocol: number, work: (socket: NetlinkConnection) => T): T {
   using socket = openNetlink(protocol)
   return work(socket)
 }

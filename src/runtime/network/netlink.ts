@@ -6,7 +6,7 @@ import { kernelError, netlinkSocket, recv, send, setSocketOption } from '#sys'
 
 export const NLM_F_REQUEST = 0x1
 export const NLM_F_ACK = 0x4
-export const NLM_F_DUMP = 0x300
+const NLM_F_DUMP = 0x300
 export const NLM_F_REPLACE = 0x100
 export const NLM_F_EXCL = 0x200
 export const NLM_F_CREATE = 0x400

@@ -24,7 +24,7 @@ export function createNetns(): Netns {
   return { fd, path: `/proc/${process.pid}/fd/${fd}`, [Symbol.dispose]: () => closeSync(fd) }
 }
 
-export function raiseLoopback(socket: NetlinkConnection): void {
+function raiseLoopback(socket: NetlinkConnection): void {
   for (const answer of socket.transact([setUp(LOOPBACK_INDEX)])) refuse(answer, 'raising the loopback interface')
 }
 

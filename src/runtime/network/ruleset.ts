@@ -55,7 +55,7 @@ export function networkIsLoaded(socket: NetlinkConnection, ref: TableRef, networ
 }
 
 /** What a network adds, by set. */
-export function networkElements(network: NetworkConfig): [set: string, elements: Element[]][] {
+function networkElements(network: NetworkConfig): [set: string, elements: Element[]][] {
   const bridge = nameKey(network.bridge)
   const pair = new Uint8Array([...bridge, ...bridge])
   const list: [string, Element[]][] = [

@@ -12,7 +12,7 @@ export interface CheckOptions {
 const NONE: CheckOptions = { skip: new Set(), experimental: new Set(), error: false }
 
 /** `invalid_argument` for an option or a truth that is none. Names of checks that there are not are nobody's. */
-export function parseCheckOptions(text: string): CheckOptions {
+function parseCheckOptions(text: string): CheckOptions {
   let options = NONE
   for (const part of text.trim() === '' ? [] : text.split(';')) {
     const equals = part.indexOf('=')

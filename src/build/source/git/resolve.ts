@@ -14,7 +14,7 @@ export interface ResolvedGit {
 
 const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/
 
-export function isCommit(text: string): boolean {
+function isCommit(text: string): boolean {
   return COMMIT.test(text)
 }
 

@@ -44,7 +44,7 @@ function isImageLike(
 const TYPES = ['image', 'registry', 'oci', 'docker', 'local', 'tar', 'cacheonly', 'none'] as const
 
 /** One `--output`: `type=oci,dest=x.tar`, `DIRECTORY`, or `-` for a tar on standard output. */
-export function parseOutput(text: string): BuildOutput {
+function parseOutput(text: string): BuildOutput {
   const fields = csvFields(text)
   if (fields.length === 1 && !fields[0]!.includes('=')) {
     if (fields[0] === '') fail('invalid_argument', '--output needs a value')

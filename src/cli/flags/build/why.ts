@@ -46,7 +46,7 @@ function nothingRan(reasons: readonly StepReason[], asked: string): string {
 }
 
 /** A step with what made it run, a line each. */
-export function reasonText({ name, cached, changes }: StepReason): string {
+function reasonText({ name, cached, changes }: StepReason): string {
   const lines = cached ? ['nothing changed: it was cached'] : changes.map(changeText)
   return `${name}\n${lines.map((line) => `  ${line}\n`).join('')}`
 }

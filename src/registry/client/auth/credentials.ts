@@ -45,22 +45,7 @@ export function hostCredentials(host: RegistryHost, paths: readonly string[] = a
   }
 }
 
-/** The first source that knows wins. */
-export function firstCredential(...sources: readonly CredentialSource[]): CredentialSource {
-  return async (repository, call) => {
-    for (const source of sources) {
-      const found = await source(repository, call)
-      if (found) return found
-    }
-    return undefined
-  }
-}
-
-/** One credential for one host and everything on it: `--creds`. */
-export function fixedCredential(domain: string, credential: Credential): CredentialSource {
-  return async (repository) => (repository === domain || repository.startsWith(`${domain}/`) ? credential : undefined)
-}
-
+/** What a file says; undefined when it is not there or empty. */
 export async function readAuthFile(host: Pick<RegistryHost, 'readFile'>, path: string): Promise<AuthFile | undefined> {
   const text = await host.readFile(path)
   return text === undefined || text.trim() === '' ? undefined : parseAuthFile(text, path)

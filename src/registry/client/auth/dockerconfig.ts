@@ -5,7 +5,7 @@ import type { Credential } from '../types.ts'
 import { fromBase64 } from './basic.ts'
 
 /** Docker Hub's key in Docker's files, for historical reasons a URL. */
-export const HUB_KEY = 'https://index.docker.io/v1/'
+const HUB_KEY = 'https://index.docker.io/v1/'
 const HUB_NAMES = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io'])
 
 /** `~/.docker/config.json` or podman's `auth.json`: what concerns credentials. */

@@ -79,7 +79,7 @@ export function nextLink(header: string | null): string | undefined {
 }
 
 /** A page as JSON. Larger than a manifest may be, so without the bound of those; only lists come out of it. */
-export function jsonOf({ bytes }: Pick<Page, 'bytes'>, what: string): Readonly<Record<string, unknown>> {
+function jsonOf({ bytes }: Pick<Page, 'bytes'>, what: string): Readonly<Record<string, unknown>> {
   let value: unknown
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))

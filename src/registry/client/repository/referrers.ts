@@ -70,7 +70,7 @@ export async function addToFallback(place: Place, document: RemoteDocument, call
 }
 
 /** Before a manifest with a subject is deleted where there is no API: takes it out of the fallback index. */
-export async function removeFromFallback(place: Place, document: RemoteDocument, call?: Call): Promise<void> {
+async function removeFromFallback(place: Place, document: RemoteDocument, call?: Call): Promise<void> {
   const entry = referrerOf(document.descriptor, document.bytes)
   if (!entry || (await hasReferrersApi(place, entry.subject, call))) return
   await editFallback(place, entry.subject, call, (known) => {

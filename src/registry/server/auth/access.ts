@@ -3,7 +3,7 @@ import type { Rule } from '../configtypes.ts'
 import type { Action } from '../http/handler.ts'
 
 /** The name under which rules speak of callers that have not logged in. */
-export const ANONYMOUS = 'anonymous'
+const ANONYMOUS = 'anonymous'
 
 /** What a caller may do. */
 export type Access = (action: Action, repository: string) => boolean

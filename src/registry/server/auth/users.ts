@@ -56,7 +56,7 @@ export function htpasswdUsers(path: string): Users {
 }
 
 /** Name to hash. `invalid_argument` names the line that is not `name:bcrypt`. */
-export function parseHtpasswd(text: string, file: string): Map<string, string> {
+function parseHtpasswd(text: string, file: string): Map<string, string> {
   const hashes = new Map<string, string>()
   for (const [i, line] of text.split(/\r?\n/).entries()) {
     if (line.trim() === '' || line.startsWith('#')) continue

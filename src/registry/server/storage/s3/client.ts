@@ -178,7 +178,7 @@ function etagOf(response: Response): string {
 }
 
 /** The answer to ListObjectsV2. */
-export function pageIn(xml: string): S3Page {
+function pageIn(xml: string): S3Page {
   const entries = [...xml.matchAll(/<Contents>(.*?)<\/Contents>/gs)].map(([, content = '']) => {
     const member = (name: string): string =>
       unescapeXml(new RegExp(`<${name}>([^<]*)</${name}>`).exec(content)?.[1] ?? '')
