@@ -42,7 +42,7 @@ export interface Node extends AsyncDisposable {
   leave(): Promise<void>
 }
 
-export type { Exit, LogRecord, PortMapping, PortRequest } from '#runtime'
+export type { Exit, LogRecord, PortMapping, PortRequest, ResourceOptions, Rlimit } from '#runtime'
 export type {
   Attached,
   CallerIo,
@@ -60,9 +60,7 @@ export type {
   MountRequest,
   PullPolicy,
   RemoveOptions,
-  Resources,
   StartOptions,
-  Ulimit,
 } from './container/types.ts'
 export type { Chosen, Prunable, Pruned } from './pruned.ts'
 export type {

@@ -1,5 +1,5 @@
 import { fail } from '#base'
-import { parsePublish, type ContainerOptions, type PullPolicy, type DeviceRequest, type Resources } from '#engine'
+import { parsePublish, type ContainerOptions, type PullPolicy, type DeviceRequest, type ResourceOptions } from '#engine'
 import type { Values } from '../command.ts'
 import { environment, pairs } from './environment.ts'
 import { parseUlimit } from './limits.ts'
@@ -232,7 +232,7 @@ function security(values: Given): Part {
 
 function limits(values: Given): Part {
   const swap = values['memory-swap']
-  const resources: Resources = present({
+  const resources: ResourceOptions = present({
     memory: bytes(values.memory, '--memory'),
     memoryReservation: bytes(values['memory-reservation'], '--memory-reservation'),
     memorySwap: swap === undefined ? undefined : swap === '-1' ? -1 : parseBytes(swap, '--memory-swap'),

@@ -1,8 +1,8 @@
 import { fail } from '#base'
-import type { Ulimit } from '#engine'
+import type { Rlimit } from '#engine'
 
 /** `--ulimit name=soft[:hard]`. */
-export function parseUlimit(text: string): Ulimit {
+export function parseUlimit(text: string): Rlimit {
   const [, name, soft, hard = soft] = /^([a-z]+)=(-?\d+)(?::(-?\d+))?$/.exec(text) ?? []
   if (name === undefined)
     fail('invalid_argument', `invalid ulimit argument: ${text}`, { hint: 'name=soft[:hard] is meant' })

@@ -1,6 +1,6 @@
 import type { ByteStream, Call } from '#base'
 import type { Descriptor, Digest } from '#oci'
-import type { Exit, LogRecord, PortMapping, PortRequest } from '#runtime'
+import type { Exit, LogRecord, PortMapping, PortRequest, ResourceOptions, Rlimit } from '#runtime'
 import type { Pruned } from '../pruned.ts'
 
 /** `missing`: pulled when it is not here; `always`: the registry says what the name means now; `never`. */
@@ -63,8 +63,8 @@ export interface ContainerOptions {
   /** Devices by their CDI names: `vendor.com/class=name`. */
   readonly cdiDevices?: readonly string[]
   readonly sysctls?: Readonly<Record<string, string>>
-  readonly ulimits?: readonly Ulimit[]
-  readonly resources?: Resources
+  readonly ulimits?: readonly Rlimit[]
+  readonly resources?: ResourceOptions
   /** Bytes. */
   readonly shmSize?: number
   /** `host` or absent. */
@@ -78,29 +78,6 @@ export interface ContainerOptions {
   readonly stopTimeout?: number
   readonly logDriver?: 'k8s-file' | 'none'
   readonly runtime?: string
-}
-
-/** Limits of a container's control group; absent means none. */
-export interface Resources {
-  /** Bytes. */
-  readonly memory?: number
-  readonly memoryReservation?: number
-  /** Memory and swap together, bytes; -1 for no limit. */
-  readonly memorySwap?: number
-  readonly cpus?: number
-  readonly cpuShares?: number
-  readonly cpuPeriod?: number
-  readonly cpuQuota?: number
-  readonly cpusetCpus?: string
-  readonly cpusetMems?: string
-  readonly pidsLimit?: number
-}
-
-/** A resource limit of the container's processes; -1 is no limit. */
-export interface Ulimit {
-  readonly name: string
-  readonly soft: number
-  readonly hard: number
 }
 
 /** A device of the host, and its place in the container. */

@@ -79,6 +79,7 @@ export interface TmpfsOption {
   readonly options?: string
 }
 
+/** Limits of a container's control group; absent means none. */
 export interface ResourceOptions {
   /** Bytes; at least 6 MiB. */
   readonly memory?: number
