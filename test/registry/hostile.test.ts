@@ -278,6 +278,18 @@ describe('names', () => {
     expect((await fetch(`${url}/v2/`)).status).toBe(200)
   })
 
+  test('a request without a host, or with one that is none, is no failure of the server', async () => {
+    await using registry = await startRegistry({ log: 'json' })
+    const status = async (head: string): Promise<string> => (await raw(registry.url, `${head}\r\n\r\n`)).slice(9, 12)
+    // As haproxy asks whether a server is well.
+    for (const path of ['/readyz', '/healthz', '/v2/']) expect(await status(`GET ${path} HTTP/1.0`)).toBe('200')
+    for (const host of ['a b', '[', 'a/b', ':::', '\u00e9'])
+      expect([host, await status(`GET /v2/ HTTP/1.1\r\nHost: ${host}\r\nConnection: close`)]).toEqual([
+        host,
+        expect.stringMatching(/^[24]/),
+      ])
+  })
+
   test('tags at the edges of the grammar', async () => {
     await using registry = await startRegistry()
     const image = await makeImage('tags')

@@ -169,6 +169,11 @@ async function answer(state: State, request: Request, server: Server): Promise<R
   return response
 }
 
+/** The address that was asked; a probe by HTTP/1.0 names no host. */
+function urlOf({ url }: Request): URL | undefined {
+  return URL.parse(url, 'http://localhost') ?? undefined
+}
+
 /** What came to light about a request while it was answered. */
 interface Seen {
   kind: string
@@ -177,7 +182,7 @@ interface Seen {
 }
 
 async function respond(state: State, request: Request, server: Server, seen: Seen): Promise<Response> {
-  const url = new URL(request.url)
+  const url = urlOf(request) ?? refuse('UNSUPPORTED', 'ill-formed Host or path', { status: 400 })
   const own = await ownPage(state, request, url, seen)
   if (own) return own
   const route = routeOf(url.pathname) ?? refuse('UNSUPPORTED', 'there is nothing at this path', { status: 404 })
@@ -258,7 +263,7 @@ function logLine(request: Request, server: Server, response: Response, seen: See
     remote: server.requestIP(request)?.address,
     ...(seen.user === undefined ? {} : { user: seen.user }),
     method: request.method,
-    path: new URL(request.url).pathname,
+    path: urlOf(request)?.pathname,
     status: response.status,
     bytes: Number(response.headers.get('content-length') ?? 0),
     ms: Math.round(ms * 10) / 10,
