@@ -35,6 +35,34 @@ describe.skipIf(cannotRun).each(runtimes)('%s in the foreground', (runtime) => {
       err: 'problem\n',
     })
   })
+  describe('with a spec that comes later', () => {
+    const later = async (args: readonly string[], pending: 'made' | 'refused', env: readonly string[] = []) =>
+      lab.perform(runtime, { args, env: ['PATH=/bin', ...env] }, [['run', { pending }]])
+
+    test('runs like any other', async () => {
+      const { results, stdout, stderr } = await later(['sh', '-c', 'echo in; echo problem >&2; exit 7'], 'made')
+      expect({ results, stdout, stderr }).toEqual({ results: [{ code: 7 }], stdout: 'in\n', stderr: 'problem\n' })
+    })
+    test('of more bytes than a pipe holds', async () => {
+      const env = Array.from({ length: 300 }, (_, i) => `V${i}=${'x'.repeat(1000)}`)
+      const { results, stdout } = await later(['sh', '-c', 'env | grep -c xxx'], 'made', env)
+      expect({ results, stdout }).toEqual({ results: [{ code: 0 }], stdout: '300\n' })
+    })
+    test('that never comes: nothing is started, and the runtime says nothing', async () => {
+      const { results, stderr } = await later(['true'], 'refused')
+      expect({ results, stderr }).toEqual({
+        results: [{ error: 'refused', code: 'unavailable', exitCode: 125 }],
+        stderr: '',
+      })
+      lab.check()
+    })
+    test('of a command that is not there', async () => {
+      const { results, stderr } = await later(['nosuch'], 'made')
+      expect(results).toMatchObject([{ exitCode: 127 }])
+      expect(stderr).toBe('')
+      lab.check()
+    })
+  })
   test('SIGPIPE and SIGXFSZ, which this process ignores, are not ignored inside', async () => {
     const mask = /SigIgn:\s+(\S+)/.exec((await sh('grep SigIgn /proc/self/status')).out)?.[1] ?? ''
     expect(BigInt(`0x${mask}`) & ((1n << 12n) | (1n << 24n))).toBe(0n)

@@ -7,6 +7,7 @@ import { hideUnifiedCgroups } from './cgroup/hide.ts'
 import { containerGroup } from './cgroup/mode.ts'
 import { removeCgroups } from './cgroup/tree.ts'
 import { commandOf, startFailure } from './failure.ts'
+import { pendingConfig, type PendingConfig } from './pendingconfig.ts'
 import { preflight } from './preflight.ts'
 import type { Bundle, Exit, ProcessSpec, Runtime, RuntimeSpec, RuntimeState, Stdio, Stream } from './types.ts'
 
@@ -64,23 +65,36 @@ export function createDriver(options: DriverOptions): RuntimeDriver {
 
     async run(id, bundle, io, call): Promise<Exit> {
       checkCanceled(call)
-      const early = preflight(bundle.spec)
-      if (early) throw early
-      await prepare(bundle)
+      let spec: RuntimeSpec | undefined
+      const write = async (): Promise<void> => {
+        const made = typeof bundle.spec === 'function' ? await bundle.spec() : bundle.spec
+        const early = preflight(made)
+        if (early) throw early
+        await prepare({ dir: bundle.dir, spec: made })
+        spec = made
+      }
+      using config = kind === 'crun' && typeof bundle.spec === 'function' ? pendingConfig() : undefined
+      if (!config) await write()
       const log = processFile(undefined)
-      const argv = logged('/proc/self/fd/3', ['run', '--bundle', bundle.dir, id])
+      const from = config ? ['--config', config.path] : []
+      const argv = logged('/proc/self/fd/3', ['run', '--bundle', bundle.dir, ...from, id])
       const stop = async (): Promise<boolean> => (await command('kill', id, '9')).code === 0
+      const deliver = async (to: PendingConfig): Promise<void> => {
+        await write()
+        await to.deliver(join(bundle.dir, 'config.json'))
+      }
+      const feed = config && { feed: () => deliver(config) }
+      const told = (): string => (spec ? commandOf(spec.process) : '')
       let killed = false
       try {
-        const what = { kind, argv, io, log, extra: [log], command: commandOf(bundle.spec.process), stop }
-        const ended = await attend(what, call)
+        const ended = await attend({ kind, argv, io, log, extra: [log], command: told, stop, ...feed }, call)
         killed = ended.killed
         return { code: ended.code }
       } finally {
         closeSync(log)
         // Killed, the runtime cannot clean up after itself: not while it creates, nor while its container runs.
-        if (killed || call?.signal?.aborted) await abandon(id, bundle.spec)
-        else await removeOuterGroup(bundle.spec)
+        if (spec && (killed || call?.signal?.aborted)) await abandon(id, spec)
+        else if (spec) await removeOuterGroup(spec)
       }
     },
 
@@ -102,7 +116,10 @@ export function createDriver(options: DriverOptions): RuntimeDriver {
       try {
         // Extra descriptors are numbered from 3 on, in the order given; the runtime closes them for the process.
         const argv = logged('/proc/self/fd/4', ['exec', '--process', '/proc/self/fd/3', id])
-        const { code } = await attend({ kind, argv, io, log, extra: [spec, log], command: commandOf(process) }, call)
+        const { code } = await attend(
+          { kind, argv, io, log, extra: [spec, log], command: () => commandOf(process) },
+          call,
+        )
         return { code }
       } finally {
         closeSync(spec)
@@ -151,9 +168,11 @@ interface Attended {
   readonly log: number
   /** Descriptors that the runtime gets, from 3 on. */
   readonly extra: readonly number[]
-  readonly command: string
+  readonly command: () => string
   /** Ends the container when the caller gives up; false when there is none yet. Then the runtime process is killed. */
   readonly stop?: () => Promise<boolean>
+  /** Gives the runtime the config.json that it waits for. */
+  readonly feed?: () => Promise<void>
 }
 
 /**
@@ -177,15 +196,27 @@ async function attend(what: Attended, call?: Call): Promise<{ code: number; kill
   call?.signal?.addEventListener('abort', abort, { once: true })
   if (call?.signal?.aborted) abort()
   try {
+    if (what.feed) await fed(child, what.feed)
     const code = await child.exited
     await stopping
     checkCanceled(call)
     const said = code === 0 ? undefined : complaintIn(what.log)
     if (said !== undefined)
-      throw isUnknown(said) ? unknown(what.kind, what.argv.at(-1)) : startFailure(what.kind, said, what.command)
+      throw isUnknown(said) ? unknown(what.kind, what.argv.at(-1)) : startFailure(what.kind, said, what.command())
     return { code, killed: child.signalCode !== null }
   } finally {
     call?.signal?.removeEventListener('abort', abort)
+  }
+}
+
+/** A runtime that waits in vain for its config.json has made nothing yet. */
+async function fed(child: Bun.Subprocess, feed: () => Promise<void>): Promise<void> {
+  try {
+    await feed()
+  } catch (error) {
+    child.kill(9)
+    await child.exited
+    throw error
   }
 }
 
@@ -201,7 +232,7 @@ const CREATE_MS = 10_000
  */
 async function end(child: Bun.Subprocess, stop: Attended['stop']): Promise<void> {
   const deadline = stop ? Date.now() + CREATE_MS : 0
-  while (stop && child.exitCode === null && Date.now() < deadline) {
+  while (stop && child.exitCode === null && child.signalCode === null && Date.now() < deadline) {
     if (await stop()) return
     await new Promise((resolve) => setTimeout(resolve, 2))
   }

@@ -2,6 +2,7 @@ export type {
   AttachOptions,
   Attachment,
   Bundle,
+  PendingBundle,
   ExecSession,
   Exit,
   LinuxSpec,

@@ -2,7 +2,7 @@
  * What tests do with real containers, done in a process of its own: entering a private mount
  * namespace is for life. Called by {@link lab}; as a test file it holds no test.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { CairnError, type Call } from '#base'
 import { enterPrivateMounts, kill, pipe, processEnd, processStartTime } from '#sys'
 import { cgroupProcesses } from './cgroup/tree.ts'
@@ -20,7 +20,7 @@ import {
 
 /** One thing done to the container; its answer, or `{ error }`, is in the results at the same place. */
 export type Step =
-  | readonly ['run', { readonly abortAfterMs?: number }?]
+  | readonly ['run', { readonly abortAfterMs?: number; readonly pending?: 'made' | 'refused' }?]
   | readonly ['create', { readonly exitCommand?: readonly string[]; readonly abortAfterMs?: number }?]
   | readonly ['attach']
   | readonly [
@@ -76,7 +76,11 @@ async function perform(scenario: Scenario): Promise<unknown[]> {
   const act = async (step: Step): Promise<unknown> => {
     switch (step[0]) {
       case 'run': {
-        return await runtime.run(id, { dir, spec }, own, giveUp(step[1]?.abortAfterMs))
+        const { pending, abortAfterMs } = step[1] ?? {}
+        if (pending) mkdirSync(dir)
+        const made =
+          pending === 'refused' ? () => Promise.reject(new CairnError('unavailable', 'refused')) : async () => spec
+        return await runtime.run(id, pending ? { dir, spec: made } : { dir, spec }, own, giveUp(abortAfterMs))
       }
       case 'create': {
         const { abortAfterMs, ...options } = step[1] ?? {}

@@ -21,6 +21,13 @@ export interface Bundle {
   readonly spec: RuntimeSpec
 }
 
+/** A bundle whose config.json is still to be made: asked for once, when the runtime is starting already. */
+export interface PendingBundle {
+  /** It exists. */
+  readonly dir: string
+  readonly spec: () => Promise<RuntimeSpec>
+}
+
 /** runtime-spec config.md, the members that Cairn writes. */
 export interface RuntimeSpec {
   readonly ociVersion: string
@@ -99,8 +106,11 @@ export interface Runtime {
   readonly path: string
   /** Where it remembers its containers, their config.json included. */
   readonly stateDir: string
-  /** Create, start, wait and delete in one, stdio passed on: no monitor. 127/126 when the command cannot be run. */
-  run(id: string, bundle: Bundle, io: Stdio, call?: Call): Promise<Exit>
+  /**
+   * Create, start, wait and delete in one, stdio passed on: no monitor. 127/126 when the command cannot be run. The root of
+   * a pending bundle is mounted when its spec is there.
+   */
+  run(id: string, bundle: Bundle | PendingBundle, io: Stdio, call?: Call): Promise<Exit>
   /** Starts what a monitor created. */
   start(id: string): Promise<void>
   state(id: string): Promise<RuntimeState | undefined>

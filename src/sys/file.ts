@@ -24,6 +24,11 @@ export function pipe(): { readonly read: number; readonly write: number } {
   return { read: fds[0] as number, write: fds[1] as number }
 }
 
+/** Makes the descriptor `to` another of `from`'s file, in one step: whoever opens `to` by its number finds the old or the new. */
+export function redirect(from: number, to: number): void {
+  syscall('dup3', `fd ${from} to ${to}`, from, to, O_CLOEXEC)
+}
+
 /** An anonymous file in memory, closed on exec. */
 export function memfd(name: string): number {
   return syscall('memfd_create', name, cstring(name), 1)

@@ -1,5 +1,5 @@
 export { errnoOf, isErrno, kernelError } from './errno.ts'
-export { close, fileSystem, FileSystemMagic, memfd, pipe, setNonBlocking, startWriteback } from './file.ts'
+export { close, fileSystem, FileSystemMagic, memfd, pipe, redirect, setNonBlocking, startWriteback } from './file.ts'
 export { recordingKernel } from './kernel.ts'
 export { lock, tryLock } from './lock.ts'
 export type { FileLock } from './lock.ts'

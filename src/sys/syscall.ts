@@ -45,6 +45,7 @@ const NUMBERS = {
   unshare: [272, 97],
   sync_file_range: [277, 84],
   utimensat: [280, 88],
+  dup3: [292, 24],
   pipe2: [293, 59],
   prlimit64: [302, 261],
   setns: [308, 268],

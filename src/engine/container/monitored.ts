@@ -3,7 +3,7 @@ import type { Parts } from '../parts.ts'
 import type { Ended, StartOptions } from '../types.ts'
 import { attachTo, attendContainer } from './attach.ts'
 import { identityOf } from './identity.ts'
-import type { Prepared } from './start.ts'
+import type { Prepared } from './prepare.ts'
 import { containerOf } from './table.ts'
 
 /**

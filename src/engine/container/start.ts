@@ -1,19 +1,14 @@
-import { mkdirSync } from 'node:fs'
-import { checkCanceled, fail, type Call } from '#base'
-import { networkFiles, writeNetworkFiles, type Bundle, type NetworkFileOptions, type Runtime } from '#runtime'
+import { fail, type Call } from '#base'
 import { bootId } from '#sys'
-import { connectNetwork, type Connected } from '../network/connect.ts'
 import type { Parts } from '../parts.ts'
 import type { Ended, StartOptions } from '../types.ts'
-import { fillVolumes, makeSources } from '../volume/fill.ts'
 import { attach } from './attach.ts'
 import { runDirect } from './direct.ts'
 import { finish, finishLocked, isUnfinished } from './finish.ts'
 import { identityOf, monitorGone } from './identity.ts'
 import { lockContainer } from './lock.ts'
 import { startMonitored } from './monitored.ts'
-import { mountRoot } from './rootfs.ts'
-import { specOf } from './spec.ts'
+import { prepare } from './prepare.ts'
 import type { ContainerRecord } from './table.ts'
 
 /**
@@ -50,8 +45,8 @@ export async function start(
     error: undefined,
   })
   try {
+    if (direct) return await runDirect(parts, record, options, lock, call)
     using prepared = await prepare(parts, record, options, call)
-    if (direct) return await runDirect(parts, prepared, options, lock, call)
     const { ended } = await startMonitored(parts, prepared, options, call)
     lock.release()
     return await ended
@@ -64,62 +59,6 @@ export async function start(
 function isDirect({ config }: ContainerRecord, { io }: StartOptions): boolean {
   const { autoRemove, tty, detach } = config.options
   return io !== undefined && autoRemove === true && !tty && !detach
-}
-
-/** A container with its root mounted and its network connected, about to be handed to the runtime. */
-export interface Prepared extends Disposable {
-  readonly record: ContainerRecord
-  readonly bundle: Bundle
-  readonly runtime: Runtime
-  /** Ends the container's network when its last holder has ended. */
-  readonly keep?: number
-}
-
-async function prepare(parts: Parts, record: ContainerRecord, options: StartOptions, call?: Call): Promise<Prepared> {
-  const { id, config } = record
-  const runtime = await parts.runtime(config.options.runtime)
-  const dir = parts.paths.running(id)
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
-  const root = await mountRoot(parts, record, call)
-  checkCanceled(call)
-  makeSources(config.mounts)
-  await fillVolumes(parts, config.mounts, root.path, call)
-  const bridged = config.network !== 'none' && config.network !== 'host'
-  const connected = bridged ? await connectNetwork(parts, record) : undefined
-  try {
-    const files = writeNetworkFiles(dir, networkFiles(fileOptions(record, connected)))
-    const network = connected ? { path: connected.path } : config.network === 'host' ? 'host' : 'none'
-    const spec = specOf(record, { rootfs: root.path, network, files, io: options.io })
-    const keep = connected?.lifeline
-    return {
-      record,
-      runtime,
-      bundle: { dir, spec },
-      ...(keep !== undefined && { keep }),
-      [Symbol.dispose]: () => connected?.[Symbol.dispose](),
-    }
-  } catch (error) {
-    connected?.[Symbol.dispose]()
-    throw error
-  }
-}
-
-function fileOptions({ config, name }: ContainerRecord, connected: Connected | undefined): NetworkFileOptions {
-  const { options } = config
-  const attached = connected?.attached
-  const dns = options.dns ?? connected?.nameservers
-  return {
-    hostname: config.hostname,
-    hostNetwork: config.network === 'host',
-    addresses: [attached?.ipv4, attached?.ipv6].filter((address) => address !== undefined),
-    aliases: attached ? [name, ...(options.aliases ?? [])] : [],
-    ...(options.domainname !== undefined && { domainname: options.domainname }),
-    ...(attached?.gateway !== undefined && { gateway: attached.gateway }),
-    ...(options.extraHosts && { extraHosts: options.extraHosts }),
-    ...(dns && { dns }),
-    ...(options.dnsSearch && { dnsSearch: options.dnsSearch }),
-    ...(options.dnsOptions && { dnsOptions: options.dnsOptions }),
-  }
 }
 
 /** A start that failed leaves the container as it was, with the reason; an auto-removed one goes. */
