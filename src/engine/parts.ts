@@ -3,6 +3,7 @@ import type { Database, ImageNames, LocalStore } from '#content'
 import { openDatabase } from '#content'
 import type { Monitor, NetworkDriver, Runtime } from '#runtime'
 import type { Differ, DiskLayers, Snapshotter } from '#snapshot'
+import { exitNow } from '#sys'
 import { openContainers, type ContainerTable } from './container/table.ts'
 import type { MachineRegistries } from './open/registries.ts'
 import { pathsOf, type Paths } from './paths.ts'
@@ -68,7 +69,6 @@ export function openParts(options: NodeOptions): Parts {
     leave: async () => {
       if (!db) return
       if (isLarge(`${db.path}-wal`)) db.close()
-      const { exitNow } = await import('#sys')
       // The engine's destructors would close it. Registered last, so every other handler has run.
       process.on('exit', exitNow)
     },

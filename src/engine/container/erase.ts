@@ -1,4 +1,4 @@
-import { rm, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { unmount } from '#sys'
 import type { Parts } from '../parts.ts'
@@ -6,29 +6,21 @@ import { usersByVolume } from '../volume/users.ts'
 import { forgetLock } from './lock.ts'
 import type { ContainerRecord } from './table.ts'
 
-/**
- * Everything on disk, the record aside. Safe to repeat. Every directory that goes may wait for the disk (for a discard
- * of its block, for one), so threads share the work; that they see the host's mounts makes no difference here.
- */
-export async function removeFiles(
-  parts: Parts,
-  record: ContainerRecord,
-  options: { readonly volumes: boolean },
-): Promise<void> {
+/** Everything on disk, the record aside. Safe to repeat. On threads the first removal alone takes 1 to 2 ms longer. */
+export function removeFiles(parts: Parts, record: ContainerRecord, options: { readonly volumes: boolean }): void {
   const { id, config } = record
   const dir = parts.paths.container(id)
   // Mounted only in the container's own mount namespace, when this process is in it.
   unmount(join(dir, 'rootfs'), { lazy: true })
-  await Promise.all([parts.paths.running(id), join(dir, 'upper'), join(dir, 'work')].map(removeTree))
-  rmSync(dir, { recursive: true, force: true })
+  for (const tree of [parts.paths.running(id), dir]) rmSync(tree, { recursive: true, force: true })
   if (options.volumes) removeAnonymousVolumes(parts, record, config.mounts)
   forgetLock(parts, id)
 }
 
 /** Finishes a removal whose process died. */
-export async function completeRemoval(parts: Parts, record: ContainerRecord): Promise<void> {
+export function completeRemoval(parts: Parts, record: ContainerRecord): void {
   const { autoRemove } = record.config.options
-  await removeFiles(parts, record, { volumes: autoRemove === true })
+  removeFiles(parts, record, { volumes: autoRemove === true })
   if (autoRemove && record.exitCode !== undefined) parts.containers.bury(record.id)
   else parts.containers.delete(record.id)
 }
@@ -43,10 +35,4 @@ function removeAnonymousVolumes(
   const users = usersByVolume(parts.containers.list())
   for (const name of names)
     if ((users.get(name) ?? []).every((user) => user.id === record.id)) parts.volumes.remove(name)
-}
-
-function removeTree(path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    rm(path, { recursive: true, force: true }, (error) => (error ? reject(error) : resolve()))
-  })
 }

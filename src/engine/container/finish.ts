@@ -50,7 +50,7 @@ export async function finishLocked(parts: Parts, record: ContainerRecord, outcom
   }
   if (config.options.autoRemove) {
     parts.containers.update(id, { ...changes, state: 'removing' })
-    await removeFiles(parts, record, { volumes: true })
+    removeFiles(parts, record, { volumes: true })
     parts.containers.bury(id)
     return
   }

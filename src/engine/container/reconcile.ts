@@ -52,7 +52,7 @@ async function settle(parts: Parts, id: string): Promise<void> {
   // Looked at again under the lock: the work may have been done a moment ago.
   if (!record || record.state === 'removed') return forgetLock(parts, id)
   if (await isAnsweredFor(parts, record)) return
-  if (record.state === 'removing') return await completeRemoval(parts, record)
+  if (record.state === 'removing') return completeRemoval(parts, record)
   if (record.state === 'starting')
     return (await hasStarted(parts, record)) ? undefined : await abandonStart(parts, record)
   if (record.state !== 'running' && record.state !== 'paused') return

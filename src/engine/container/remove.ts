@@ -51,6 +51,6 @@ async function removeStopped(
   if (!record || record.state === 'removed') return forgetLock(parts, id)
   if (isUnfinished(record)) fail('failed_precondition', `cannot remove container "${name}": it has been started again`)
   parts.containers.update(id, { state: 'removing' })
-  await removeFiles(parts, record, { volumes: options.volumes === true })
+  removeFiles(parts, record, { volumes: options.volumes === true })
   parts.containers.delete(id)
 }
