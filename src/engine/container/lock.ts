@@ -9,9 +9,19 @@ import type { Parts } from '../parts.ts'
  * it runs. The kernel lets go of it when its holder dies, however that dies.
  */
 export async function lockContainer(parts: Parts, id: string, call?: Call): Promise<FileLock> {
+  return lock(lockPath(parts, id), {}, call)
+}
+
+/** {@link lockContainer}, or undefined when another holds it. */
+export function tryLockContainer(parts: Parts, id: string): FileLock | undefined {
+  return tryLock(lockPath(parts, id))
+}
+
+/** In a directory that is there: every boot takes it away, and leaves the records of containers. */
+function lockPath(parts: Parts, id: string): string {
   const path = parts.paths.lock(id)
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  return lock(path, {}, call)
+  return path
 }
 
 /** Takes the lock's file away, under the lock: the container is gone, so whoever still waits for it finds no record. */

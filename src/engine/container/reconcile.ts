@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { kill, processAlive, tryLock } from '#sys'
+import { kill, processAlive } from '#sys'
 import type { Parts } from '../parts.ts'
 import { finishLocked, recordedExit } from './finish.ts'
 import { fromEarlierBoot, identityOf, processLives } from './identity.ts'
 import { completeRemoval } from './erase.ts'
-import { forgetLock } from './lock.ts'
+import { forgetLock, tryLockContainer } from './lock.ts'
 import type { ContainerRecord } from './table.ts'
 
 /** 128 + SIGKILL. */
@@ -46,7 +46,7 @@ async function directRuns(parts: Parts, record: ContainerRecord): Promise<boolea
 
 /** Does what is left to do, unless somebody else is at it. */
 async function settle(parts: Parts, id: string): Promise<void> {
-  using lock = tryLock(parts.paths.lock(id))
+  using lock = tryLockContainer(parts, id)
   if (!lock) return
   const record = parts.containers.get(id)
   // Looked at again under the lock: the work may have been done a moment ago.
