@@ -1,8 +1,10 @@
-import { beforeAll, afterAll, expect, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { Glob } from 'bun'
 import { cp, mkdir, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { lacking, must, skipReason, tempDir, type TempDir } from '#testkit'
+import { openRepository } from '#registry/client'
+import { lacking, must, sampleImage, setUp, skipReason, tempDir, type TempDir } from '#testkit'
+import { startRegistry } from './registry/server.ts'
 
 // What another project gets when it installs the package: the files that package.json lists, imported
 // by their public names in Node and Bun, with types that resolve in each way TypeScript has.
@@ -12,11 +14,10 @@ const modules = join(root, 'node_modules')
 const skip = skipReason('the package in another project', lacking('node'))
 
 let project: TempDir
-beforeAll(async () => {
-  project = tempDir()
-  if (!skip) await install(project.path)
+setUp(skip, async (use) => {
+  project = use(tempDir())
+  await install(project.path)
 })
-afterAll(() => project[Symbol.dispose]())
 
 /** As `npm install` would, without a registry and without the binary, which takes npm 20 s to compress. */
 async function install(path: string): Promise<void> {
@@ -53,11 +54,30 @@ try {
 }
 `
 
-for (const runtime of ['node', process.execPath])
-  test.skipIf(skip)(`its rooms work together in ${runtime === 'node' ? 'Node' : 'Bun'}`, async () => {
+for (const runtime of ['node', process.execPath]) {
+  const named = runtime === 'node' ? 'Node' : 'Bun'
+
+  test.skipIf(skip)(`its rooms work together in ${named}`, async () => {
     await Bun.write(join(project.path, 'program.mjs'), program)
     expect(await must([runtime, 'program.mjs'], { cwd: project.path })).toBe('1 invalid_argument\n')
   })
+
+  test.skipIf(skip)(`the README's program runs in ${named}`, async () => {
+    await using registry = await startRegistry()
+    const repository = openRepository(`${registry.host}/library/debian`)
+    await repository.tag(await sampleImage(repository), '12')
+    const text = (await examples())[0]!.replace('docker.io/', `${registry.host}/`)
+    await Bun.write(join(project.path, 'readme.mjs'), text)
+    using dir = tempDir()
+    expect(await must([runtime, join(project.path, 'readme.mjs')], { cwd: dir.path })).toBe('ID=sample\n\n')
+  })
+}
+
+/** The README's blocks of TypeScript. */
+async function examples(): Promise<readonly string[]> {
+  const readme = await Bun.file(join(root, 'README.md')).text()
+  return [...readme.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, example]) => example!)
+}
 
 for (const [resolution, module] of [
   ['node16', 'node16'],
@@ -75,11 +95,10 @@ for (const [resolution, module] of [
   })
 
   test.skipIf(skip)(`the README's TypeScript compiles with moduleResolution ${resolution}`, async () => {
-    const readme = await Bun.file(join(root, 'README.md')).text()
-    const examples = [...readme.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, example]) => example!)
-    expect(examples.length).toBeGreaterThan(1)
-    const files = examples.map((_, i) => `example${i}.mts`)
-    for (const [i, file] of files.entries()) await Bun.write(join(project.path, file), examples[i]!)
+    const texts = await examples()
+    expect(texts.length).toBeGreaterThan(1)
+    const files = texts.map((_, i) => `example${i}.mts`)
+    for (const [i, file] of files.entries()) await Bun.write(join(project.path, file), texts[i]!)
     // Bun's own declarations do not pass.
     await check(files, '--types', 'bun', '--skipLibCheck')
   })
