@@ -6,20 +6,23 @@ import type { Descriptor, Digest } from '#oci'
 import { readRange } from './blobread.ts'
 import { checkWritten } from './blobwrite.ts'
 import type { FileSink } from './filesink.ts'
-import type { Ingest } from './types.ts'
+import type { PausableIngest } from './types.ts'
 
 /** The store's part in a write: what happens at its end. */
 export interface IngestPlace {
+  /** `unavailable` while another process has it. */
+  claim(): void
   release(): void
   publish(digest: Digest): void
 }
 
 /** A write into a file of the ingest directory. */
-export class FileIngest implements Ingest {
+export class FileIngest implements PausableIngest {
   readonly #sink: FileSink
   readonly #path: string
   readonly #place: IngestPlace
   #open = true
+  #paused = false
 
   constructor(sink: FileSink, path: string, place: IngestPlace) {
     this.#sink = sink
@@ -33,6 +36,21 @@ export class FileIngest implements Ingest {
 
   kept(call?: Call): ByteStream {
     return readRange({ path: this.#path, start: 0 }, this.offset, 0, call)
+  }
+
+  async pause(): Promise<void> {
+    if (!this.#open || this.#paused) return
+    await this.#sink.flush()
+    this.#paused = true
+    this.#place.release()
+  }
+
+  resume(): boolean {
+    if (!this.#open) return false
+    if (!this.#paused) return true
+    this.#place.claim()
+    this.#paused = false
+    return this.#sink.isUnchanged()
   }
 
   async write(chunk: Uint8Array): Promise<void> {
@@ -62,6 +80,7 @@ export class FileIngest implements Ingest {
   }
 
   async abort(): Promise<void> {
+    if (this.#paused) this.resume()
     await this.#end().catch(() => undefined)
     rmSync(this.#path, { force: true })
   }
@@ -76,7 +95,7 @@ export class FileIngest implements Ingest {
     try {
       await this.#sink.close()
     } finally {
-      this.#place.release()
+      if (!this.#paused) this.#place.release()
     }
   }
 }

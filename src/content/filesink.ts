@@ -1,4 +1,4 @@
-import { closeSync, constants, fchmodSync, futimesSync, openSync } from 'node:fs'
+import { closeSync, constants, fchmodSync, fstatSync, futimesSync, openSync, statSync } from 'node:fs'
 import { createHasher } from '#codec'
 import type { Hasher } from '#codec'
 import type { Digest } from '#oci'
@@ -14,6 +14,10 @@ export interface FileSink {
   /** Bytes so far, those of a resumed file included. */
   readonly size: number
   write(chunk: Uint8Array): Promise<void>
+  /** What was gathered is in the file, where others may read it. */
+  flush(): Promise<void>
+  /** True while the file is the one under its name, and nobody else wrote to it. */
+  isUnchanged(): boolean
   /** Everything on the disk, read-only; the bytes' digest. The file stays open until `close`. */
   finish(algorithm: 'sha256' | 'sha512'): Promise<Digest>
   close(): Promise<void>
@@ -69,7 +73,7 @@ class HashingSink implements FileSink {
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    if (this.#filled + chunk.length > GATHER) await this.#flush()
+    if (this.#filled + chunk.length > GATHER) await this.flush()
     if (chunk.length < GATHER) {
       this.#sha256.update(chunk)
       this.#pending.set(chunk, this.#filled)
@@ -83,7 +87,7 @@ class HashingSink implements FileSink {
   }
 
   async finish(algorithm: 'sha256' | 'sha512'): Promise<Digest> {
-    await this.#flush()
+    await this.flush()
     try {
       await syncData(this.#fd)
       fchmodSync(this.#fd, 0o444)
@@ -100,13 +104,19 @@ class HashingSink implements FileSink {
     }
   }
 
+  isUnchanged(): boolean {
+    const own = fstatSync(this.#fd)
+    const there = statSync(this.#path, { throwIfNoEntry: false })
+    return there?.ino === own.ino && there.dev === own.dev && own.size === this.size
+  }
+
   /** What was gathered stays resumable. */
   async close(): Promise<void> {
     // A descriptor's number may be another file's by the second time.
     if (this.#closed) return
     this.#closed = true
     try {
-      await this.#flush()
+      await this.flush()
     } finally {
       this.#large.close()
       closeSync(this.#fd)
@@ -128,7 +138,7 @@ class HashingSink implements FileSink {
     }
   }
 
-  async #flush(): Promise<void> {
+  async flush(): Promise<void> {
     if (this.#filled === 0) return
     const bytes = this.#pending.subarray(0, this.#filled)
     this.#filled = 0

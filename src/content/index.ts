@@ -3,6 +3,7 @@ export type {
   ContentStore,
   Ingest,
   IngestOptions,
+  PausableIngest,
   Lease,
   OpenOptions,
   ReadOnlyTarget,

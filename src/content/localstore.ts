@@ -12,7 +12,7 @@ import { FileIngest } from './fileingest.ts'
 import { openFileSink } from './filesink.ts'
 import { claimIngest, oneShotName, openIngestTable, releaseIngest, removeStaleIngests } from './ingesttable.ts'
 import { letGo } from './letgo.ts'
-import type { ContentStore, Ingest, IngestOptions, Lease, OpenOptions } from './types.ts'
+import type { ContentStore, IngestOptions, Lease, OpenOptions, PausableIngest } from './types.ts'
 
 /** A blob as it lies on disk. */
 export interface StoredBlob {
@@ -39,6 +39,7 @@ export interface LocalStore extends ContentStore {
   stat(digest: Digest): StoredBlob | undefined
   /** A manifest, index or config in one synchronous, verified read; undefined when it is not here. At most 4 MiB. */
   document(d: Pick<Descriptor, 'digest' | 'size'>): Uint8Array | undefined
+  ingest(ref: string, call?: Call & IngestOptions): Promise<PausableIngest>
   /** The same store; whatever is put or committed through this view is added to the lease before it is visible. */
   leased(lease: Lease): LocalStore
   /** Every blob. Synchronous, for gc under its lock. */
@@ -114,15 +115,17 @@ class DirectoryStore implements LocalStore {
     return writeBlob({ temporary, path }, d, bytes, call)
   }
 
-  async ingest(ref: string, { pastCache = false }: IngestOptions = {}): Promise<Ingest> {
+  async ingest(ref: string, { pastCache = false }: IngestOptions = {}): Promise<PausableIngest> {
     const name = claimIngest(this.#db, ref)
     const path = join(this.spool, name)
     const release = (): void => releaseIngest(this.#db, name)
+    const claim = (): void => void claimIngest(this.#db, ref)
     const sink = await openFileSink(path, { resume: true, pastCache }).catch((error: unknown) => {
       release()
       throw error
     })
     return new FileIngest(sink, path, {
+      claim,
       release,
       publish: (digest) => {
         this.#lease?.add(digest)

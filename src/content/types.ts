@@ -55,6 +55,14 @@ export interface Ingest extends AsyncDisposable {
   abort(): Promise<void>
 }
 
+/** A write that other processes may go on with in between. */
+export interface PausableIngest extends Ingest {
+  /** Lets others have it. What was learned of its bytes is kept. */
+  pause(): Promise<void>
+  /** Takes it back. False when somebody else has gone on with it or ended it: then it has to be begun again. */
+  resume(): boolean
+}
+
 /** Content with names: something that can be copied from. */
 export interface ReadOnlyTarget extends ContentProvider {
   /** The root descriptor behind a tag or digest; `not_found` otherwise. */

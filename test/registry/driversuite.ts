@@ -115,6 +115,40 @@ export function driverSuite(name: string, make: (now: () => number) => Promise<S
       expect(await subject.storage.blobs.document(digest)).toEqual(bytes)
     })
 
+    test('two servers take turns at an upload, and neither overlooks what the other wrote', async () => {
+      const { subject } = await opened()
+      await using _ = subject
+      await using other = await subject.again()
+      const bytes = patterned(12_000_000)
+      const { digest } = await blobOf(bytes)
+      const first = await subject.storage.blobs.upload('turns')
+      await first.write(bytes.subarray(0, 3_000_000))
+      await first.pause()
+      const second = await other.blobs.upload('turns')
+      expect(second.offset).toBe(3_000_000)
+      await second.write(bytes.subarray(3_000_000, 3_000_100))
+      await second.pause()
+      expect(await first.resume()).toBe(false)
+      await first.close()
+      expect(await second.resume()).toBe(true)
+      await second.write(bytes.subarray(3_000_100, 11_000_000))
+      await second.pause()
+      const third = await subject.storage.blobs.upload('turns')
+      expect(third.offset).toBe(11_000_000)
+      await third.pause()
+      expect(await third.resume()).toBe(true)
+      await third.write(bytes.subarray(11_000_000))
+      await third.commit(digest)
+      // What has ended is not gone on with, and letting go of it harms nobody.
+      expect(await second.resume()).toBe(false)
+      await second.close()
+      const blob = await subject.storage.blobs.stat(digest)
+      expect(blob).toEqual({ digest, size: bytes.length })
+      const again = await other.blobs.upload('turns')
+      expect(again.offset).toBe(0)
+      await again.abort()
+    })
+
     test('bytes with another digest are refused and nothing is kept', async () => {
       const { subject } = await opened()
       await using _ = subject

@@ -109,6 +109,10 @@ describe('crashes', () => {
       const [name, tag] = at.split(' ')
       expect(await pullImage(last.url, name!, tag!)).toBe(true)
     }
+    // Half-written documents go with the next gc; uploads wait a day for whoever goes on with them.
+    await using sweeping = await startRegistry({}, { root: dir.path })
+    await sweeping.running.collect()
+    expect(readdirSync(join(dir.path, 'content/ingest')).filter((name) => name.startsWith('put-'))).toEqual([])
   })
 })
 

@@ -7,6 +7,7 @@ import { openDirectoryStorage, openStorage, registryRoots, resolveConfig, serveR
 import { tempDir } from '#testkit'
 import { makeImage, pullImage, pushImage } from './images.ts'
 import { startRegistry } from './server.ts'
+import { uploadInTurns } from './turns.ts'
 
 test('a configuration that makes no sense is refused with the member that is wrong', () => {
   const wrong = (config: unknown, message: string): void => expect(() => resolveConfig(config)).toThrow(message)
@@ -67,6 +68,13 @@ test('a signal stops it', async () => {
   controller.abort()
   await running.stop()
   expect(fetch(`${running.url}/v2/`)).rejects.toThrow()
+})
+
+test('one upload, each request at another server over the same directory', async () => {
+  await using one = await startRegistry()
+  await using two = await startRegistry({}, { root: one.root })
+  await uploadInTurns([one.url, two.url], 2_000_000, 1)
+  await uploadInTurns([one.url, two.url], 10_000_001, 7)
 })
 
 test('two servers over one directory see each other at once', async () => {

@@ -9,6 +9,7 @@ import { makeImage, pullImage, pushImage } from './images.ts'
 import { raceOver } from './races.ts'
 import { radosgw, seaweedfs, startS3, versitygw } from './s3server.ts'
 import type { S3Server } from './s3server.ts'
+import { uploadInTurns } from './turns.ts'
 
 const lacksGo = skipReason('storage in an object store', lacking('go'))
 
@@ -91,6 +92,14 @@ function storageSuite(program: string, server: S3Server): void {
       expect(await digestOf(await (await fetch(blob)).bytes())).toBe(digest)
       const range = await fetch(blob, { headers: { range: 'bytes=19999990-20000009' } })
       expect(await range.bytes()).toEqual(bytes.slice(19_999_990, 20_000_010))
+    }, 60_000)
+
+    test('one upload, each request at another server', async () => {
+      const at = place()
+      await using one = await serve(at)
+      await using two = await serve(at)
+      await uploadInTurns([one.url, two.url], 2_000_000, 1)
+      await uploadInTurns([one.url, two.url], 30_000_001, 7)
     }, 60_000)
 
     test('clients may be sent to the store', async () => {

@@ -57,11 +57,17 @@ export interface BlobStorage {
   list(call?: Call): AsyncIterable<BlobInfo>
 }
 
-/** A blob being written; unseen until commit. `close` keeps the bytes for a later {@link BlobStorage.upload}. */
+/**
+ * A blob being written; unseen until commit. Between two requests it is paused: another server over the same storage may
+ * take it up. `close` keeps the bytes for a later {@link BlobStorage.upload}. */
 export interface BlobUpload {
   /** Bytes so far. */
   readonly offset: number
   write(chunk: Uint8Array): Promise<void>
+  /** Everything that came is where other servers find it. */
+  pause(): Promise<void>
+  /** False when another server has gone on with it meanwhile: then it has to be opened again. */
+  resume(): Promise<boolean>
   /** Makes the bytes visible as a young blob; `data_loss`, with nothing kept, if they have another digest. */
   commit(digest: Digest): Promise<BlobInfo>
   abort(): Promise<void>

@@ -32,6 +32,8 @@ export async function nodeStorage(parts: Parts, lease: Lease): Promise<RegistryS
           return upload.offset
         },
         write: (chunk) => upload.write(chunk),
+        pause: () => upload.pause(),
+        resume: () => upload.resume(),
         commit: (digest) => {
           // Before it can be seen: gc takes what nobody holds.
           lease.add(digest)

@@ -71,9 +71,17 @@ export function openUploads(storage: RegistryStorage): Uploads {
     return turn(id, async (session) => {
       // It may have ended while this request stood in line.
       await exists(name, id)
-      session.upload ??= await storage.blobs.upload(id)
       try {
-        return await work(session.upload)
+        // Another server may have gone on with it between two requests.
+        if (session.upload && !(await session.upload.resume())) {
+          await session.upload.close()
+          session.upload = undefined
+        }
+        session.upload ??= await storage.blobs.upload(id)
+        const done = await work(session.upload)
+        // It may have ended.
+        await session.upload?.pause()
+        return done
       } catch (error) {
         // A write that failed has closed the upload: the next request opens what is on the disk.
         const broken = session.upload

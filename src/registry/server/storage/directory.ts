@@ -86,6 +86,8 @@ class DirectoryBlobs implements BlobStorage {
         return ingest.offset
       },
       write: (chunk) => ingest.write(chunk),
+      pause: () => ingest.pause(),
+      resume: async () => ingest.resume(),
       commit,
       abort: () => ingest.abort(),
       close: async () => ingest[Symbol.asyncDispose](),
@@ -108,6 +110,8 @@ class DirectoryBlobs implements BlobStorage {
 
   async *list(): AsyncGenerator<BlobInfo, void, void> {
     if (this.#shared) return
+    // What servers that were killed were writing.
+    this.#store.removeStale()
     for (const { digest, size } of this.#store.entries()) yield { digest, size }
   }
 

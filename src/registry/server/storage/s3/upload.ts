@@ -27,45 +27,53 @@ export async function openS3Upload(
   publish: (digest: Digest, place: (key: string) => Promise<void>) => Promise<void>,
 ): Promise<BlobUpload> {
   const parts: Part[] = []
-  const sha256 = createHasher('sha256')
   let pending = new Uint8Array(0)
   let filled = 0
+  /** What is pending, as it lies in the store. */
+  let tail: Part | undefined
   const room = (): Uint8Array<ArrayBuffer> => new Uint8Array(partBytes(parts.length))
-  const flush = async (): Promise<void> => {
-    if (filled === 0) return
+  const stored = async (): Promise<Part> => {
     const key = `${at}${String(parts.length + 1).padStart(5, '0')}`
     // Not a copy: nobody writes to it before the store has answered.
-    const part = pending.subarray(0, filled)
-    const etag = (await client.put(key, part)) ?? fail('unavailable', 'the object store refuses a part')
-    parts.push({ key, etag, size: filled })
+    const etag =
+      (await client.put(key, pending.subarray(0, filled))) ?? fail('unavailable', 'the object store refuses a part')
+    return { key, etag, size: filled }
+  }
+  const flush = async (): Promise<void> => {
+    if (filled === 0) return
+    parts.push(tail ?? (await stored()))
+    tail = undefined
     filled = 0
   }
   const drop = async (): Promise<void> => {
     for (const { key } of await partsAt(client, at)) await client.delete(key)
   }
-  for (const { key, etag, size } of await partsAt(client, at)) {
-    const object = (await client.get(key)) ?? fail('unavailable', 'a part of an upload vanished')
-    if (size < PART_LEAST) {
-      const bytes = await collect(object.body, PART_LEAST)
-      sha256.update(bytes)
-      pending = room()
-      pending.set(bytes)
-      filled = bytes.length
-      break
+  for (const part of await partsAt(client, at)) {
+    if (part.size >= PART_LEAST) {
+      parts.push(part)
+      continue
     }
-    for await (const chunk of object.body) sha256.update(chunk)
-    parts.push({ key, etag, size })
+    const object = (await client.get(part.key)) ?? fail('unavailable', 'a part of an upload vanished')
+    const bytes = await collect(object.body, PART_LEAST)
+    pending = room()
+    pending.set(bytes)
+    filled = bytes.length
+    tail = part
+    break
   }
+  // What another server took is read again at the end, once.
+  const sha256 = parts.length === 0 ? createHasher('sha256') : undefined
+  sha256?.update(pending.subarray(0, filled))
   const digestBy = async (algorithm: 'sha256' | 'sha512'): Promise<Digest> => {
-    if (algorithm === 'sha256') return sha256.digest()
+    if (algorithm === 'sha256' && sha256) return sha256.digest()
     // Rare enough that reading again is cheaper than hashing everything twice.
-    const sha512 = createHasher('sha512')
+    const hasher = createHasher(algorithm)
     for (const { key } of parts) {
       const object = (await client.get(key)) ?? fail('unavailable', 'a part of an upload vanished')
-      for await (const chunk of object.body) sha512.update(chunk)
+      for await (const chunk of object.body) hasher.update(chunk)
     }
-    sha512.update(pending.subarray(0, filled))
-    return sha512.digest()
+    hasher.update(pending.subarray(0, filled))
+    return hasher.digest()
   }
   const written = (): number => parts.reduce((sum, { size }) => sum + size, 0) + filled
   return {
@@ -73,7 +81,8 @@ export async function openS3Upload(
       return written()
     },
     write: async (chunk) => {
-      sha256.update(chunk)
+      sha256?.update(chunk)
+      if (chunk.length > 0) tail = undefined
       for (let from = 0; from < chunk.length;) {
         if (filled === 0 && pending.length !== partBytes(parts.length)) pending = room()
         const count = Math.min(chunk.length - from, pending.length - filled)
@@ -82,6 +91,14 @@ export async function openS3Upload(
         from += count
         if (filled === pending.length) await flush()
       }
+    },
+    pause: async () => {
+      if (filled > 0) tail ??= await stored()
+    },
+    resume: async () => {
+      const there = await partsAt(client, at)
+      const own = tail ? [...parts, tail] : parts
+      return there.length === own.length && there.every(({ etag }, i) => unquoted(etag) === unquoted(own[i]!.etag))
     },
     commit: async (digest): Promise<BlobInfo> => {
       const size = written()
@@ -105,6 +122,8 @@ export async function openS3Upload(
     close: flush,
   }
 }
+
+const unquoted = (etag: string): string => etag.replaceAll('"', '')
 
 async function partsAt(client: S3Client, at: string): Promise<readonly Part[]> {
   const parts: Part[] = []
