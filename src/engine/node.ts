@@ -87,7 +87,7 @@ function containers(parts: Parts): Containers {
     size: async (ref) => (await ready(() => import('./container/size.ts'))).size(parts, ref),
     export: async (ref, call) => (await ready(() => import('./container/export.ts'))).exportRoot(parts, ref, call),
     prune: async (filter, call) => (await ready(() => import('./container/prune.ts'))).prune(parts, filter, call),
-    exited: async (id) => (await import('./container/finish.ts')).finish(parts, id),
+    exited: async (id, monitor) => (await import('./container/finish.ts')).finishOf(parts, id, monitor),
   }
 }
 

@@ -94,6 +94,15 @@ describe.skipIf(skip)('a container’s life', () => {
     await node.must(['stop', '-t', '0', 'cold'])
   })
 
+  test('an exit command of an earlier run leaves the next alone', async () => {
+    await background('--name', 'again', 'busybox', 'sleep', '1000')
+    const id = (await node.must(['ps', '-q', '--no-trunc', '-f', 'name=again'])).trim()
+    // Like one that was slow: its parent is not the monitor of what runs now.
+    await node.must(['_exit', id])
+    expect(await node.must(['inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'again'])).toBe('running 0\n')
+    await node.must(['rm', '-f', 'again'])
+  })
+
   test('names are unique, can be changed, and are checked', async () => {
     await background('--name', 'first', 'busybox', 'sleep', '1000')
     const taken = await node.cairn(['run', '-d', '--name', 'first', 'busybox', 'true'])

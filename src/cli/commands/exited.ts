@@ -7,5 +7,5 @@ export const exited: Command = command({
   options: {},
   min: 1,
   max: 1,
-  run: async (context, _, words) => (await context.node()).containers.exited(words[0]!),
+  run: async (context, _, words) => (await context.node()).containers.exited(words[0]!, process.ppid),
 })

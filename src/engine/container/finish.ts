@@ -23,6 +23,17 @@ export async function finish(parts: Parts, id: string, outcome: Outcome = {}, ca
   else if (!record || record.state === 'removed') forgetLock(parts, id)
 }
 
+/**
+ * {@link finish} for the exit command of the monitor that is `monitor`. One that comes late, when the container has been
+ * started again, would end that run, which is not its own.
+ */
+export async function finishOf(parts: Parts, id: string, monitor: number): Promise<void> {
+  using _ = await lockContainer(parts, id)
+  const record = parts.containers.get(id)
+  if (record && isUnfinished(record) && record.monitor?.pid === monitor) await finishLocked(parts, record)
+  else if (!record || record.state === 'removed') forgetLock(parts, id)
+}
+
 /** What is known of an end. */
 export interface Outcome {
   /** Absent: what the monitor wrote, if it did. */

@@ -1,11 +1,11 @@
 import { fail, type Call } from '#base'
-import { bootId } from '#sys'
+import { bootId, type FileLock } from '#sys'
 import type { Parts } from '../parts.ts'
 import type { Ended, StartOptions } from '../types.ts'
 import { attach } from './attach.ts'
 import { runDirect } from './direct.ts'
 import { finish, finishLocked, isUnfinished } from './finish.ts'
-import { identityOf, monitorGone } from './identity.ts'
+import { identityOf, monitorGone, processLives } from './identity.ts'
 import { lockContainer } from './lock.ts'
 import { startMonitored } from './monitored.ts'
 import { prepare } from './prepare.ts'
@@ -25,7 +25,7 @@ export async function start(
   call?: Call,
 ): Promise<Ended | undefined> {
   const { id } = parts.containers.find(ref)
-  using lock = await lockContainer(parts, id, call)
+  using lock = await lockWithoutMonitor(parts, id, call)
   const record = parts.containers.get(id) ?? fail('not_found', `no such container: ${ref}`)
   if (record.state === 'paused') fail('failed_precondition', `cannot start a paused container, try unpause instead`)
   if (isUnfinished(record)) {
@@ -34,7 +34,6 @@ export async function start(
   }
   if (record.state !== 'created' && record.state !== 'exited')
     fail('failed_precondition', `container ${record.name} is being removed and cannot be started`)
-  if (record.state === 'exited') await monitorGone(record)
   const direct = isDirect(record, options)
   parts.containers.update(id, {
     state: 'starting',
@@ -53,6 +52,20 @@ export async function start(
   } catch (error) {
     await undo(parts, record, error, lock)
     throw error
+  }
+}
+
+/**
+ * The lock of a container whose last monitor has left. It is waited for without the lock, which its exit command
+ * wants as well: with it, each would wait for the other.
+ */
+async function lockWithoutMonitor(parts: Parts, id: string, call?: Call): Promise<FileLock> {
+  for (let waited = false; ; waited = true) {
+    const lock = await lockContainer(parts, id, call)
+    const record = parts.containers.get(id)
+    if (waited || record?.state !== 'exited' || !processLives(record.monitor)) return lock
+    lock.release()
+    await monitorGone(record)
   }
 }
 

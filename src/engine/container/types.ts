@@ -259,6 +259,6 @@ export interface Containers {
   /** The merged file system as a tar. */
   export(ref: string, call?: Call): Promise<ByteStream>
   prune(filter?: (container: Container) => boolean, call?: Call): Promise<Pruned>
-  /** What a monitor calls when its container has exited. */
-  exited(id: string): Promise<void>
+  /** What a monitor, given by its process ID, has done when its container has exited. */
+  exited(id: string, monitor: number): Promise<void>
 }
