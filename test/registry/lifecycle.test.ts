@@ -28,6 +28,11 @@ test('the configuration in the operators’ page is one', async () => {
   // Every setting there is has its line, but those that are told apart by kind.
   expect(Object.keys(config).toSorted()).toEqual(Object.keys(resolved).toSorted())
   await using _ = openStorage(storage, { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' })
+  // So is the one of the walk-through.
+  const [, other] = [...page.matchAll(/```yaml\n([\s\S]*?storage:[\s\S]*?)```/g)]
+  const { storage: bucket, ...walk } = Bun.YAML.parse(other![1]!) as Record<string, unknown>
+  expect(resolveConfig(walk).auth?.rules).toHaveLength(4)
+  await using __ = openStorage(bucket, { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' })
 })
 
 test('a port that is taken is said', async () => {

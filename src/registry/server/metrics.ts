@@ -4,7 +4,7 @@ export interface Metrics {
   answered(kind: string, method: string, status: number, seconds: number): void
   add(name: CounterName, amount: number, labels?: string): void
   /** `extra` are gauges measured at the time of asking. */
-  text(extra: Readonly<Record<string, number>>): string
+  text(extra: Readonly<Record<GaugeName, number>>): string
 }
 
 const COUNTERS = {
@@ -17,6 +17,13 @@ const COUNTERS = {
 } as const
 
 export type CounterName = keyof typeof COUNTERS
+
+const GAUGES = {
+  cairn_registry_requests_active: 'Requests worked on',
+  process_resident_memory_bytes: 'Memory that the process has',
+} as const
+
+export type GaugeName = keyof typeof GAUGES
 
 /** Upper bounds of the histogram's buckets, in seconds. */
 const BUCKETS = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60] as const
@@ -49,7 +56,8 @@ export function createMetrics(): Metrics {
         lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} counter`)
         for (const [key, value] of counters) if (key.split('{', 1)[0] === name) lines.push(`${key} ${value}`)
       }
-      for (const [name, value] of Object.entries(extra)) lines.push(`# TYPE ${name} gauge`, `${name} ${value}`)
+      for (const [name, help] of Object.entries(GAUGES))
+        lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, `${name} ${extra[name as GaugeName]}`)
       return `${lines.join('\n')}\n`
     },
   }
