@@ -1,6 +1,5 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import process from 'node:process'
 import type { StatementSync } from 'node:sqlite'
 import { fail } from '#base'
 import { databaseError } from './diskerror.ts'

@@ -1,5 +1,4 @@
 import { readFileSync, readlinkSync } from 'node:fs'
-import process from 'node:process'
 import { utf8 } from '#base'
 import { createHasher } from '#codec'
 import { hexOf } from '#oci'

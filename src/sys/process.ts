@@ -60,8 +60,10 @@ export async function processEnd(pid: number, startTime?: number, call?: Call): 
 
 /** Changes with every boot: tells stale run state from live. */
 export function bootId(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  return (boot ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim())
 }
+
+let boot: string | undefined
 
 /** setrlimit(2) resource numbers. */
 export const Resource = {
