@@ -41,6 +41,7 @@ describe.skipIf(skip)('the command line', () => {
       expect(stderr).toStartWith(`cairn: ${said}`)
     }
     expect((await cairn('run', '--gpus', 'all', 'busybox')).stderr).toContain('--gpus is not supported')
+    expect((await cairn('run', '--restart', 'always', 'busybox')).stderr).toContain('hint: a systemd unit does it')
     expect((await cairn('tag', 'one')).stderr).toContain('requires 2 arguments')
   })
 

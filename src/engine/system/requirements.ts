@@ -120,7 +120,7 @@ async function layers(parts: Parts): Promise<Requirement> {
         ? 'run it as root: the kernel mounts layer files for nobody else'
         : format === 'directory'
           ? 'modprobe erofs loop'
-          : 'a kernel of at least 6.12, and a store on ext4, xfs or btrfs',
+          : 'a kernel of at least 6.12 (Debian 12: bookworm-backports), and a store on ext4, xfs or btrfs',
     }
   } catch (error) {
     return {
