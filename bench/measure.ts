@@ -53,33 +53,32 @@ async function sample(contestant: Contestant): Promise<number | undefined> {
 
 /**
  * Runs every contestant `rounds` times in turn, the order rotated each round, so that a slow
- * spell of the machine falls on all of them. One warm-up round is thrown away.
+ * spell of the machine falls on all of them. The times of a warm-up round are thrown away; its memory is what counts.
  */
 export async function race(contestants: readonly Contestant[], rounds: number): Promise<readonly Result[]> {
   const samples = contestants.map((): (number | undefined)[] => [])
-  for (let round = -1; round < rounds; round++) {
+  const peaks: (number | undefined)[] = []
+  for (const contestant of contestants) peaks.push(await peakRss(contestant))
+  for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < contestants.length; turn++) {
-      const index = (turn + Math.max(round, 0)) % contestants.length
-      const taken = await sample(contestants[index]!)
-      if (round >= 0) samples[index]!.push(taken)
+      const index = (turn + round) % contestants.length
+      samples[index]!.push(await sample(contestants[index]!))
     }
   }
-  const results: Result[] = []
-  for (const [index, contestant] of contestants.entries())
-    results.push(summary(contestant, samples[index]!, await peakRss(contestant)))
-  return results
+  return contestants.map((contestant, index) =>
+    summary(contestant, samples[index]!, contestant.server === undefined ? peaks[index] : serverRss(contestant.server)),
+  )
 }
 
 /**
- * One more run, untimed, under GNU time: what `wait4` reports here would count this process's own
+ * A run, untimed, under GNU time: what `wait4` reports here would count this process's own
  * memory at the fork.
  */
 async function peakRss(contestant: Contestant): Promise<number | undefined> {
-  if (contestant.server !== undefined) {
-    const status = readFileSync(`/proc/${contestant.server}/status`, 'utf8')
-    return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1000
+  if (contestant.server !== undefined || !Bun.which('time')) {
+    await sample(contestant)
+    return undefined
   }
-  if (!Bun.which('time')) return undefined
   const dir = mkdtempSync(join(tmpdir(), 'cairn-bench-rss-'))
   try {
     const report = join(dir, 'rss')
@@ -89,6 +88,12 @@ async function peakRss(contestant: Contestant): Promise<number | undefined> {
   } finally {
     rmSync(dir, { recursive: true, force: true })
   }
+}
+
+/** The most that a server has had so far. */
+function serverRss(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1000
 }
 
 function summary(

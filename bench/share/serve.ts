@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { MediaType } from '#oci'
@@ -6,6 +6,7 @@ import { lacking } from '#testkit'
 import type { Contestant } from '../measure.ts'
 import type { Row } from '../row.ts'
 import type { Stage } from '../stage.ts'
+import { digestOf, finalPut, putBlob } from './blobs.ts'
 import type { Registries, Served } from './registries.ts'
 
 const MB = 1 << 20
@@ -35,29 +36,12 @@ function load(served: Served, name: string, path: string, count: number): Contes
   }
 }
 
-async function putBlob(host: string, bytes: Uint8Array): Promise<string> {
-  const digest = digestOf(bytes)
-  const answer = await fetch(await finalPut(host, digest), { method: 'PUT', body: bytes as Uint8Array<ArrayBuffer> })
-  if (answer.status !== 201) throw new Error(`${host} answers ${answer.status} to a blob`)
-  return digest
-}
-
-const digestOf = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`
-
-/** Begins an upload; where its bytes go. */
-async function finalPut(host: string, digest: string): Promise<string> {
-  const begun = await fetch(`http://${host}/v2/bench/blobs/uploads/`, { method: 'POST' })
-  const url = new URL(begun.headers.get('location') ?? '', `http://${host}`)
-  url.searchParams.set('digest', digest)
-  return url.href
-}
-
 /** Blobs sent to a client that drops them in the kernel: the server's own speed. */
 async function dropped(stage: Stage, bytes: number, count: number): Promise<readonly Contestant[]> {
   const content = randomBytes(bytes)
   const program = join(import.meta.dir, 'drop.ts')
   return servers(stage, async (served, name) => {
-    const path = `/v2/bench/blobs/${await putBlob(served.host, content)}`
+    const path = `/v2/bench/blobs/${await putBlob(served.host, 'bench', content)}`
     const argv = [process.execPath, program, served.host, path, String(count)]
     return { name, argv, measure: (printed) => Number(printed), server: served.pid }
   })
@@ -66,7 +50,7 @@ async function dropped(stage: Stage, bytes: number, count: number): Promise<read
 async function blobs(stage: Stage, bytes: number, count: number): Promise<readonly Contestant[]> {
   const content = randomBytes(bytes)
   return servers(stage, async (served, name) =>
-    load(served, name, `/v2/bench/blobs/${await putBlob(served.host, content)}`, count),
+    load(served, name, `/v2/bench/blobs/${await putBlob(served.host, 'bench', content)}`, count),
   )
 }
 
@@ -83,7 +67,7 @@ async function uploads(stage: Stage): Promise<readonly Contestant[]> {
     return {
       name,
       argv: ['curl', '-sf', '-o', '/dev/null', '-X', 'PUT', '-H', type, '-T', path, '-K', config],
-      before: async () => writeFileSync(config, `url = "${await finalPut(served.host, digest)}"\n`),
+      before: async () => writeFileSync(config, `url = "${await finalPut(served.host, 'bench', digest)}"\n`),
       server: served.pid,
     }
   })
