@@ -90,7 +90,7 @@ export const pullRows: readonly Row[] = [
   },
   {
     title: '`pull` five layers (390 MB) and `run`',
-    rounds: 5,
+    rounds: 3,
     contestants: (stage) => pullAndRun(stage, 'multi'),
   },
 ]
