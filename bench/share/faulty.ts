@@ -5,6 +5,7 @@ import { cairnIn } from '../cairn.ts'
 import type { Contestant } from '../measure.ts'
 import type { Row } from '../row.ts'
 import type { Stage } from '../stage.ts'
+import { freshImages } from './fresh.ts'
 
 /** One request in four goes wrong. */
 const RATE = 0.25
@@ -49,11 +50,14 @@ interface Words {
   readonly prepare?: (place: string, last: string | undefined) => Promise<unknown>
 }
 
+/** Where a contestant's image is, or goes, in a run. */
+type Path = (run: number, name: string) => string | Promise<string>
+
 /**
  * Each run of a contestant has a link of its own, at an address of its own, under a repository of its own where it
  * pushes: no engine knows of anything to mount from there. The runs of one number meet the same faults.
  */
-async function overFaults(stage: Stage, path: string, of: readonly Words[]): Promise<readonly Contestant[]> {
+async function overFaults(stage: Stage, path: Path, of: readonly Words[]): Promise<readonly Contestant[]> {
   const { cairn } = await stage.registries()
   return of.map(({ name, words, env, prepare }) => {
     const file = join(stage.dir, `faulty-${name.split(',')[0]}`)
@@ -70,7 +74,7 @@ async function overFaults(stage: Stage, path: string, of: readonly Words[]): Pro
         const fault = faultsOf(++runs)
         proxy = await faultProxy(cairn, fault)
         const last = place
-        place = `${proxy.host}/${path.replace('RUN', `${name.split(',')[0]}${runs}`)}`
+        place = `${proxy.host}/${await path(runs, name.split(',')[0]!)}`
         writeFileSync(file, place)
         await prepare?.(place, last)
       },
@@ -90,17 +94,17 @@ async function pulls(stage: Stage): Promise<readonly Contestant[]> {
       await must(cairn(['system', 'prune', '-f']))
     },
   }
-  if (!storage) return overFaults(stage, 'multi', [own])
+  const fresh = freshImages((await stage.registries()).cairn, 'multi')
+  if (!storage) return overFaults(stage, fresh, [own])
   const { env } = storage
-  const { host } = (await stage.registries()).cairn
   const layout = join(dir, 'faulty')
-  return overFaults(stage, 'multi', [
+  return overFaults(stage, fresh, [
     own,
     {
       name: 'podman',
       words: (place) => storage.command('podman', ['pull', '-q', '--tls-verify=false', place]),
       env,
-      prepare: (_, last) => storage.podman(['rmi', '-f', `${host}/multi`, ...(last ? [last] : [])]),
+      prepare: async (_, last) => last && storage.podman(['rmi', '-f', last]),
     },
     {
       name: 'skopeo, blobs alone',
@@ -121,12 +125,12 @@ async function pushes(stage: Stage): Promise<readonly Contestant[]> {
     words: (place) => cairn(['push', '-q', place]),
     prepare: (place) => must(cairn(['tag', image, place])),
   }
-  if (!storage) return overFaults(stage, 'faulty/RUN', [own])
+  if (!storage) return overFaults(stage, target, [own])
   const { env } = storage
   const layout = `oci:${join(dir, 'pushed')}:x`
   await must(storage.command('podman', ['pull', '-q', '--tls-verify=false', image]), { env })
   await must(storage.command('skopeo', copy(`docker://${image}`, layout)), { env })
-  return overFaults(stage, 'faulty/RUN', [
+  return overFaults(stage, target, [
     own,
     {
       name: 'podman',
@@ -140,6 +144,9 @@ async function pushes(stage: Stage): Promise<readonly Contestant[]> {
     },
   ])
 }
+
+/** A repository of its own. */
+const target: Path = (run, name) => `faulty/${name}${run}`
 
 /** With as many retries as Podman makes by itself. */
 const copy = (from: string, to: string): readonly string[] =>
