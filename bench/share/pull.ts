@@ -27,7 +27,7 @@ async function pullAndRun(stage: Stage, image: string): Promise<readonly Contest
       name: engine,
       argv: ['sh', '-c', `${pull} && ${start}`],
       env,
-      before: round.next,
+      before: () => round.next(),
       after: async () => {
         await run(command(['rmi', '-f', round.place()]), { env })
         if (engine === 'cairn') await must(command(['system', 'prune', '-f']))
@@ -77,7 +77,7 @@ function transfer({ dir, storage }: Stage, round: Rounds): Contestant {
     name: 'skopeo, blobs alone',
     argv: ['sh', '-c', `exec ${round.words(storage!.command('skopeo', copy))}`],
     env: storage!.env,
-    before: round.next,
+    before: () => round.next(),
     after: async () => void (await must(['rm', '-rf', layout])),
   }
 }
