@@ -10,7 +10,7 @@ function ignored(rules: IgnoreRules, path: string): boolean {
   let parent: ParentMatch | undefined
   let result = false
   parts.forEach((_, i) => {
-    const match = rules.match(parts.slice(0, i + 1).join('/'), parent)
+    const match = rules.match(parts.slice(0, i + 1).join('/'), parent, i < parts.length - 1)
     parent = match.here
     result = match.ignored
   })
@@ -35,6 +35,8 @@ describe('what is ignored', () => {
     ['[\\-x]', '- x', '\\'],
     ['a\\*b', 'a*b', 'axb'],
     ['!a a', 'a', 'b'],
+    ['* !a/**/*.txt a/skip', 'a/skip a/skip/x.txt a/z', 'a/x.txt a/y/x.txt'],
+    ['* !a a/b !a/b/c', 'a/b a/b/x', 'a a/x a/b/c a/b/c/d'],
     ['a !a', 'b/none', 'a'],
     ['a/*/c', 'a/b/c', 'a/c a/b/b/c'],
     ['**foo', 'foo xfoo d/foo', 'foox'],
@@ -103,6 +105,26 @@ test('any pattern compiles or is refused, and matches itself when it has nothing
       if (!/[*?[\]\\]/.test(pattern)) expect(globMatcher(parseGlob(pattern, true))(pattern)).toBe(true)
     }),
     { numRuns: 2000 },
+  )
+})
+
+test('the last rule that matches a path or a directory above it decides', () => {
+  const name = fc.constantFrom('a', 'b', '*', '**', 'a*', '?')
+  const pattern = fc
+    .tuple(fc.constantFrom('', '!'), fc.array(name, { minLength: 1, maxLength: 3 }))
+    .map(([bang, parts]) => `${bang}${parts.join('/')}`)
+  const path = fc.array(fc.constantFrom('a', 'b', 'ab'), { minLength: 1, maxLength: 4 })
+  fc.assert(
+    fc.property(fc.array(pattern, { maxLength: 5 }), path, (patterns, parts) => {
+      const above = parts.map((_, i) => parts.slice(0, i + 1).join('/'))
+      const last = patterns.findLast((one) => {
+        const alone = new IgnoreRules(parseIgnoreFile(one.replace('!', '')))
+        return above.some((at) => alone.match(at, undefined).ignored)
+      })
+      const rules = new IgnoreRules(parseIgnoreFile(patterns.join('\n')))
+      expect(ignored(rules, parts.join('/'))).toBe(last !== undefined && !last.startsWith('!'))
+    }),
+    { numRuns: 3000 },
   )
 })
 

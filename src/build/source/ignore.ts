@@ -57,11 +57,19 @@ export class IgnoreRules {
     return this.hasNegations && this.rules.some((rule) => rule.negated && mayMatch(rule))
   }
 
-  /** `path` is relative, without a slash at either end; `parent` comes from its directory (nothing at the root). */
-  match(path: string, parent: ParentMatch | undefined): { readonly ignored: boolean; readonly here: ParentMatch } {
+  /**
+   * `path` is relative, without a slash at either end; `parent` comes from its directory (nothing at the root). With
+   * `isDirectory` rules that change nothing for it are asked too: they may for what is below it.
+   */
+  match(
+    path: string,
+    parent: ParentMatch | undefined,
+    isDirectory = false,
+  ): { readonly ignored: boolean; readonly here: ParentMatch } {
     let ignored = false
     const here = this.rules.map((rule, i) => {
-      if (!parent?.[i] && (rule.negated !== ignored || !rule.matches(path))) return false
+      const isNeeded = isDirectory || rule.negated === ignored
+      if (!parent?.[i] && !(isNeeded && rule.matches(path))) return false
       ignored = !rule.negated
       return true
     })

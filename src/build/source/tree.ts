@@ -147,7 +147,7 @@ export class SourceTree implements Disposable {
     const known = this.matches.get(path)
     if (known) return known
     const parent = parentOf(path)
-    const match = this.rules.match(path, parent === '' ? undefined : this.match(parent).here)
+    const match = this.rules.match(path, parent === '' ? undefined : this.match(parent).here, isDirectory)
     if (isDirectory) this.matches.set(path, match)
     return match
   }
