@@ -33,7 +33,7 @@ export function preflightExec(rootfs: string, process: ProcessSpec): StartFailur
 
 function look(rootfs: string, process: ProcessSpec, mounts: readonly string[]): StartFailure | undefined {
   const command = commandOf(process)
-  if (!command) return undefined
+  if (command === '') return process.args.length > 0 ? commandNotFound(command) : undefined
   const root = openPath(rootfs, O.PATH | O.DIRECTORY)
   try {
     const paths = candidates(command, process.env, process.cwd)

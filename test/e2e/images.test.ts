@@ -184,6 +184,7 @@ describe.skipIf(skip)('images', () => {
     const id = await node.must(['images', '-q', '--no-trunc', 'app'])
     const file = join(dir.path, 'saved.tar')
     await node.must(['save', '-o', file, 'app', 'app:again', 'busybox'])
+    expect(statSync(file).mode & 0o777).toBe(0o600)
     await node.must(['rmi', 'app', 'app:again'])
     expect((await node.must(['load', '-i', file])).split('\n').toSorted().filter(Boolean)).toEqual([
       'Loaded image: app:again',

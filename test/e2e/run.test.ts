@@ -44,6 +44,7 @@ describe.skipIf(skip)('run in the foreground', () => {
       const ran = async (command: string): Promise<number> =>
         (await node.cairn(['run', ...flags, '--network', 'none', 'busybox', command])).code
       expect(await ran('nowhere')).toBe(127)
+      expect(await ran('')).toBe(127)
       expect(await ran('/no/where')).toBe(127)
       expect(await ran('/etc')).toBe(126)
       expect(await ran('/etc/passwd')).toBe(126)

@@ -26,8 +26,8 @@ export const save: Command = command({
   },
 })
 
-/** Writes to standard output, or to a file that appears only when it is whole. */
+/** Writes to standard output, or to a file that appears only when it is whole: its owner's alone, as Docker has it. */
 export async function toFile(stream: AsyncIterable<Uint8Array>, path: string | undefined): Promise<void> {
   if (path === undefined || path === '-') return drain(stream, 1)
-  await (await import('#engine')).writeWhole(path, stream)
+  await (await import('#engine')).writeWhole(path, stream, 0o600)
 }

@@ -57,7 +57,7 @@ function commandOf(options: ContainerOptions, image: ImageFacts): readonly strin
   const entrypoint = options.entrypoint ?? Entrypoint ?? []
   const command = options.command ?? (options.entrypoint === undefined ? (Cmd ?? []) : [])
   const args = [...entrypoint, ...command]
-  if (args.length === 0 || args[0] === '')
+  if (args.length === 0)
     fail('invalid_argument', `no command specified: ${options.image} has none of its own`, {
       hint: `cairn run ${options.image} COMMAND`,
     })

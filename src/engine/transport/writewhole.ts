@@ -2,13 +2,16 @@ import { closeSync, openSync, renameSync, rmSync, statSync, writeSync } from 'no
 import type { ByteStream } from '#base'
 import { diskError } from '#content'
 
-/** Writes a file that appears only when it is whole. A device or a pipe is written to as it is, never replaced. */
-export async function writeWhole(path: string, bytes: ByteStream): Promise<void> {
+/**
+ * Writes a file that appears only when it is whole, with the permissions `mode`, the umask's aside. A device or a pipe
+ * is written to as it is, never replaced.
+ */
+export async function writeWhole(path: string, bytes: ByteStream, mode: number = 0o644): Promise<void> {
   const there = statSync(path, { throwIfNoEntry: false })
   const isReplaced = there === undefined || there.isFile()
   const partial = isReplaced ? `${path}.partial-${process.pid}` : path
   try {
-    const fd = openSync(partial, isReplaced ? 'wx' : 'w', 0o644)
+    const fd = openSync(partial, isReplaced ? 'wx' : 'w', mode)
     try {
       for await (const chunk of bytes) for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at)
     } finally {
