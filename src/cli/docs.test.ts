@@ -19,7 +19,7 @@ interface Line {
 function* commandLines(markdown: string): Generator<Line> {
   for (const [, block] of markdown.matchAll(/^```\w*\n([\s\S]*?)^```/gm))
     for (const line of drawn(block!) ? [] : block!.replaceAll('\\\n', ' ').split('\n'))
-      for (const text of line.replace(/ #.*$/, '').split(/;| \| | && /))
+      for (const text of line.replace(/ #.*$/, '').split(/;| \|| &/))
         if (/^cairn\s/.test(text.trim())) yield { text: text.trim(), whole: true }
   for (const [, text] of markdown.replace(/^```[\s\S]*?^```/gm, '').matchAll(/`(cairn\s[^`]+)`/g))
     yield { text: text!, whole: false }
