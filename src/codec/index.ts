@@ -25,6 +25,8 @@ export type { ErofsWriter } from './erofs/writer.ts'
 export { writeErofs } from './erofs/build.ts'
 export { openErofs } from './erofs/read.ts'
 export { fileSink, fileSource } from './erofs/filesink.ts'
+export { NONE } from './erofs/nametree.ts'
+export { PathTree } from './erofs/pathtree.ts'
 export { EROFS_TAR_OFFSET } from './erofs/format.ts'
 export type {
   AbsentLink,

@@ -1,5 +1,5 @@
 import { fail } from '#base'
-import { encodeName } from '../names.ts'
+import { decodeName, encodeName } from '../names.ts'
 
 /** Many short byte strings in one growing array, each known by where it begins. */
 export class Arena {
@@ -29,6 +29,11 @@ export class Arena {
     const start = this.length
     this.length += length
     return start
+  }
+
+  /** What was staged as a string of these bytes. */
+  text(start: number, length: number): string {
+    return decodeName(this.bytes, start, start + length)
   }
 
   /** Counts bytes that are held elsewhere against the limit. */

@@ -1,4 +1,3 @@
-import { compareBytes } from './arena.ts'
 import { BLOCK, INODE_SIZE, S_IFDIR, S_IFLNK, S_IFMT, SLOT, ROOT_NID } from './format.ts'
 import { Flag } from './inodes.ts'
 import type { LayerTree } from './layer.ts'
@@ -166,15 +165,8 @@ function groupByDirectory({ tree, absent }: LayerTree): Children {
 function sortDirectory(tree: Tree, children: Children, directory: number): number {
   const first = children.first[directory]!
   const entries = children.nodes.subarray(first, first + children.count[directory]!)
-  const { name, nameLength } = tree
-  const { bytes } = tree.arena
-  const compare = (a: number, b: number): number =>
-    compareBytes(bytes, name[a]!, nameLength[a]!, name[b]!, nameLength[b]!)
-  for (let i = 1; i < entries.length; i++) {
-    if (compare(entries[i - 1]!, entries[i]!) < 0) continue
-    entries.sort(compare)
-    break
-  }
+  const { nameLength } = tree
+  tree.sort(entries)
   let full = 0
   let used = 0
   for (let i = 0; i < entries.length; i++) {

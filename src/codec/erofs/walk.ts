@@ -1,5 +1,4 @@
 import { fail } from '#base'
-import { decodeName } from '../names.ts'
 import { S_IFLNK, S_IFMT } from './format.ts'
 import { NONE, ROOT } from './tree.ts'
 import type { Tree } from './tree.ts'
@@ -55,25 +54,16 @@ export function isReachable(tree: Tree, node: number): boolean {
 /** The path of a node from the root down, without symlinks. */
 export function pathOf(tree: Tree, node: number): string {
   const names: string[] = []
-  for (let at = node; at !== ROOT; at = tree.parent[at]!) names.push(nameOf(tree, at))
+  for (let at = node; at !== ROOT; at = tree.parent[at]!) names.push(tree.nameOf(at))
   return names.reverse().join('/')
 }
 
-export function nameOf(tree: Tree, node: number): string {
-  const start = tree.name[node]!
-  return textAt(tree, start, tree.nameLength[node]!)
-}
-
 function symlinkTarget(tree: Tree, inode: number): string {
-  return textAt(tree, tree.inodes.data[inode]!, tree.inodes.size[inode]!)
+  return tree.arena.text(tree.inodes.data[inode]!, tree.inodes.size[inode]!)
 }
 
 function isSymlink(tree: Tree, node: number): boolean {
   return (tree.inodes.mode[tree.inode[node]!]! & S_IFMT) === S_IFLNK
-}
-
-function textAt(tree: Tree, start: number, length: number): string {
-  return decodeName(tree.arena.bytes, start, start + length)
 }
 
 function refuse(path: string, why: string): never {

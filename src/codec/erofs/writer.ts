@@ -41,7 +41,7 @@ export interface ErofsWriter {
  */
 export function createErofsWriter(sink: ErofsSink, limits: ErofsLimits = {}): ErofsWriter {
   const bounds = { ...DEFAULTS, ...limits }
-  const layer = new LayerTree(bounds)
+  let layer = new LayerTree(bounds)
   const copies = new Copies(bounds.copiedBytes)
   const hasher = createHasher('sha256')
   const output = new Output(sink, EROFS_TAR_OFFSET, hasher)
@@ -76,7 +76,10 @@ export function createErofsWriter(sink: ErofsSink, limits: ErofsLimits = {}): Er
       const diffId = hasher.digest()
       if (expected !== undefined && diffId !== expected)
         fail('data_loss', `layer is ${diffId} where ${expected} was expected`)
-      return finishImage(layer, copies, sink, diffId, output.position - EROFS_TAR_OFFSET)
+      const finished = layer
+      // Whoever still holds the writer holds none of its columns.
+      layer = new LayerTree(bounds)
+      return finishImage(finished, copies, sink, diffId, output.position - EROFS_TAR_OFFSET)
     },
   }
 }
