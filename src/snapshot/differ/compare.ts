@@ -67,9 +67,10 @@ interface Named {
 
 /** Whiteouts before their siblings (image-spec layer.md asks for it), the rest in bytewise order. */
 function* contentsOf(directory: number, path: string, walk: Walk): Generator<TarInput, void, void> {
-  const entries: Named[] = []
-  for (const name of namesIn(directory)) {
-    const child = path === '' ? name : `${path}/${name}`
+  const names = namesIn(directory)
+  const entries: (Named | string)[] = []
+  for (const name of names) {
+    const child = joined(path, name)
     const stat = walk.exclude.has(child) ? undefined : statAt(directory, name)
     if (!stat) continue
     if (parseWhiteout(child))
@@ -77,9 +78,24 @@ function* contentsOf(directory: number, path: string, walk: Walk): Generator<Tar
         hint: 'rename or remove it',
       })
     if (isWhiteout(stat)) yield { entry: marker(whiteoutPath(child), walk) }
-    else entries.push({ name, path: child, stat })
+    else entries.push(names.length > FEW ? name : { name, path: child, stat })
   }
-  for (const entry of entries) yield* entryOf(directory, entry, walk)
+  for (const entry of entries) {
+    const named = typeof entry === 'string' ? namedIn(directory, path, entry) : entry
+    if (named) yield* entryOf(directory, named, walk)
+  }
+}
+
+/** What is known of the entries of larger directories is not kept between the two looks at them. */
+const FEW = 1024
+
+function namedIn(directory: number, path: string, name: string): Named | undefined {
+  const stat = statAt(directory, name)
+  return stat && !isWhiteout(stat) ? { name, path: joined(path, name), stat } : undefined
+}
+
+function joined(path: string, name: string): string {
+  return path === '' ? name : `${path}/${name}`
 }
 
 function* entryOf(parent: number, { name, path, stat }: Named, walk: Walk): Generator<TarInput, void, void> {

@@ -9,8 +9,12 @@ export function openDirectory(parent: number, name: string): number {
 
 /** The names in an open directory, in bytewise order, decoded as every name here. */
 export function namesIn(directory: number): string[] {
-  const names = readdirSync(`/proc/self/fd/${directory}`, { encoding: 'buffer' })
-  return names.sort((a, b) => Buffer.compare(a, b)).map((name) => decodeName(name))
+  const path = `/proc/self/fd/${directory}`
+  const names = readdirSync(path)
+  // Beyond this, strings may have another order than their bytes, or have lost some.
+  if (!names.some((name) => /[\ud800-\uffff]/.test(name))) return names.sort()
+  const bytes = readdirSync(path, { encoding: 'buffer' })
+  return bytes.sort((a, b) => Buffer.compare(a, b)).map((name) => decodeName(name))
 }
 
 /** A path by which calls without an `at` form reach an entry; its last component is not followed by `l…` calls. */

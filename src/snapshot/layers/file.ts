@@ -29,6 +29,9 @@ export interface LayerFile extends AsyncDisposable {
   publish(path: string): void
 }
 
+/** Of a layer with more inodes than this the columns are given back at once: the collector thinks little of typed arrays. */
+const MANY = 10_000
+
 /** Six bytes tell every compression. */
 const MAGIC = 6
 
@@ -64,6 +67,7 @@ export function createLayerFile(
   const synced = async (make: () => Promise<ErofsSummary>): Promise<ErofsSummary> => {
     const summary = await explained(temporary, make)
     await syncData(fd).catch((error: unknown) => refuse(temporary, error))
+    if (summary.inodes > MANY) Bun.gc(true)
     return summary
   }
   return {
