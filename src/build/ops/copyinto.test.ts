@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { ByteStream } from '#base'
 import { openDatabase } from '#content'
 import { tempDir } from '#testkit'
 import { LocalTrees, type LocalDirectory } from '../source/localtrees.ts'
@@ -18,7 +19,12 @@ test('a context that changed since its key was made gives no layer', async () =>
   writeFileSync(join(context, 'a'), 'a')
   using db = openDatabase(join(dir.path, 'cairn.db'))
   using trees = new LocalTrees(db, new Map<string, LocalDirectory>([['', { path: context }]]))
-  const layers = { create: () => Promise.reject(new Error('a layer was made')) }
+  const layers = {
+    create: async (tar: ByteStream) => {
+      for await (const _ of tar) continue
+      throw new Error('a layer was made')
+    },
+  }
   const environment = { trees, host: { layers } } as unknown as StepEnvironment
   const def: CopyDefinition = {
     op: 'copy',

@@ -3,11 +3,13 @@ import type { Digest } from '#oci'
 import { ContentHasher, together } from '../source/contentdigest.ts'
 import type { SourceTree } from '../source/tree.ts'
 import type { CopyDefinition, CopyItem, FileSource, Stack } from './definition.ts'
+import { LayerEntries } from './entries.ts'
 import { copySteps, localContent, localOrigin, stackOrigin, type CopyStep, type Origin } from './origin.ts'
 import { resolveOwner } from './owner.ts'
-import { Placement } from './place.ts'
+import { Placement, type OnEntry, type PlaceOptions } from './place.ts'
 import { addLayer, withViews, type StepEnvironment } from './step.ts'
-import { LayerTarget } from './target.ts'
+import { StreamedEntries } from './streamedentries.ts'
+import { LayerTarget, type LayerEntry } from './target.ts'
 import { hasArchive, unpackLayer } from './unpack.ts'
 import { layerTar } from './writelayer.ts'
 
@@ -38,34 +40,48 @@ export async function copyInto(
     def.chown === undefined ? undefined : resolveOwner(stack.length > 0 ? view!.root : undefined, def.chown, call)
   const options = { def, ...(owner ? { owner } : {}) }
   if (await hasArchive(steps)) return await unpackLayer({ ...options, host, stack, steps }, call)
-  const target = new LayerTarget(view!)
-  const placement = new Placement(target, options)
-  if (placeAll(def, steps, placement, call) !== content)
-    fail('failed_precondition', 'the build context changed while it was built', { hint: 'build again' })
-  return await addLayer(host, stack, layerTar(target.entries, call), call)
+  return await addLayer(host, stack, layerTar(entriesOf({ options, view: view!, steps, content }, call), call), call)
 }
 
-/** Places everything; what was read of this machine for that, as {@link localDigest} has it. */
-function placeAll(
-  def: CopyDefinition,
-  steps: readonly CopyStep[],
-  placement: Placement,
+interface Placing {
+  readonly options: PlaceOptions
+  readonly view: SourceTree
+  readonly steps: readonly CopyStep[]
+  readonly content: Digest | undefined
+}
+
+/**
+ * Everything that is copied, in order. The files of one source come so already, and are written as they are found; those
+ * of several may come in between or instead of each other, and are gathered first.
+ */
+function* entriesOf(
+  { options, view, steps, content }: Placing,
   call?: Call,
-): Digest | undefined {
-  const isLocal = (item: CopyItem): boolean => item.kind === 'path' && 'tree' in item.from
-  const contents = def.sources.map((item) => (isLocal(item) ? new ContentHasher() : undefined))
+): Generator<readonly [path: string, entry: LayerEntry], void, void> {
+  const isStream = steps.length === 1
+  const entries = isStream ? new StreamedEntries() : new LayerEntries()
+  const placement = new Placement(new LayerTarget(view, entries), options)
+  const contents = options.def.sources.map((item) => (isLocal(item) ? new ContentHasher() : undefined))
   for (const step of steps) {
-    const content = step.kind === 'path' ? contents[step.source] : undefined
-    if (step.kind === 'inline' || !content) {
-      placement.place(step, undefined, call)
-      continue
-    }
-    const { tree } = step.origin
-    const options = localContent(step.origin)
-    content.begin(step.path)
-    placement.place(step, (walked) => content.add(tree, walked, options), call)
+    const onEntry = step.kind === 'path' ? hashing(step, contents[step.source]) : undefined
+    for (const _ of placement.place(step, onEntry, call)) if (isStream) yield* entries
   }
-  return together(contents.flatMap((content) => content?.digest() ?? []))
+  // As `localDigest` has it.
+  if (together(contents.flatMap((read) => read?.digest() ?? [])) !== content)
+    fail('failed_precondition', 'the build context changed while it was built', { hint: 'build again' })
+  yield* entries
+}
+
+function isLocal(item: CopyItem): boolean {
+  return item.kind === 'path' && 'tree' in item.from
+}
+
+/** Adds what a step reads of this machine to what was read. */
+function hashing({ path, origin }: Extract<CopyStep, { kind: 'path' }>, read?: ContentHasher): OnEntry | undefined {
+  if (!read) return undefined
+  read.begin(path)
+  const options = localContent(origin)
+  return (walked) => read.add(origin.tree, walked, options)
 }
 
 /** Each tree once. */

@@ -11,7 +11,7 @@ import { walk } from '../source/walk.ts'
 import type { Op } from '../types.ts'
 import type { GitDefinition, Stack } from './definition.ts'
 import { stackOrigin } from './origin.ts'
-import { FileContent } from './place.ts'
+import { contentOf } from './filecontent.ts'
 import { ROOT } from './owner.ts'
 import { addLayer, madeTime, type StepEnvironment } from './step.ts'
 import type { LayerEntry } from './target.ts'
@@ -73,7 +73,11 @@ async function withGit<T>(
 }
 
 /** As git knows modes, files are 644 or 755; everything is root's. */
-function entries(tree: SourceTree, { source }: GitDefinition, mtime: bigint): ReadonlyMap<string, LayerEntry> {
+function* entries(
+  tree: SourceTree,
+  { source }: GitDefinition,
+  mtime: bigint,
+): Generator<readonly [path: string, entry: LayerEntry], void, void> {
   const { subdir = '' } = source
   // Not `resolve`: no symlink leads out of the part that was asked for.
   const root = tree.node(subdir)
@@ -81,17 +85,14 @@ function entries(tree: SourceTree, { source }: GitDefinition, mtime: bigint): Re
     fail('not_found', `${withoutCredentials(source.remote)} has no directory ${JSON.stringify(subdir)}`)
   const origin = stackOrigin(tree, true)
   const keep = keepsGitDir(source)
-  const all = new Map<string, LayerEntry>()
   for (const { node, below } of walk(tree, root)) {
     // A submodule's link to its repository, which is gone.
     const isDangling = !keep && node.type === 'file' && baseOf(below) === '.git'
     if (below === '' || isDangling) continue
     const common = { ...ROOT, mtime }
     const mode = node.type === 'file' && !(node.stat.mode & 0o100) ? 0o644 : 0o755
-    if (node.type === 'directory') all.set(below, { type: 'directory', mode, ...common })
-    else if (node.target !== undefined) all.set(below, { type: 'symlink', mode: 0o777, target: node.target, ...common })
-    else if (node.type === 'file')
-      all.set(below, { type: 'file', mode, content: new FileContent(origin, node), ...common })
+    if (node.type === 'directory') yield [below, { type: 'directory', mode, ...common }]
+    else if (node.target !== undefined) yield [below, { type: 'symlink', mode: 0o777, target: node.target, ...common }]
+    else if (node.type === 'file') yield [below, { type: 'file', mode, content: contentOf(origin, node), ...common }]
   }
-  return all
 }

@@ -3,14 +3,17 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { CairnError } from '#base'
+import { digestText } from '../digest.ts'
 import { IgnoreRules } from '../source/ignore.ts'
 import { SourceTree } from '../source/tree.ts'
 import { parseChmod } from './chmod.ts'
 import type { CopyDefinition, CopyPath } from './definition.ts'
+import { LayerEntries } from './entries.ts'
 import { selectItem, type Origin } from './origin.ts'
 import { resolveOwner } from './owner.ts'
 import { Placement } from './place.ts'
-import { LayerTarget } from './target.ts'
+import { StreamedEntries } from './streamedentries.ts'
+import { LayerTarget, type EntryTable } from './target.ts'
 
 /** A tree as text: `dir/`, `file`, `link -> target`; modes after a blank. */
 function make(root: string, entries: readonly string[]): void {
@@ -47,7 +50,6 @@ function copy(
     make(join(dir, 'from'), setup.from)
     using below = new SourceTree(join(dir, 'below'))
     using tree = new SourceTree(join(dir, 'from'), new IgnoreRules(setup.ignore ?? []))
-    const target = new LayerTarget(below)
     const def: CopyDefinition = {
       op: 'copy',
       below: true,
@@ -56,14 +58,25 @@ function copy(
       ...more,
     }
     const owner = def.chown === undefined ? {} : { owner: resolveOwner(below.root, def.chown) }
-    const placement = new Placement(target, { def, ...owner })
-    const origin: Origin = { tree, where: 'context', digest: () => 'sha256:0', isLocal: true, isContext: true }
-    for (const path of sources) {
-      const item = { kind: 'path', from: { tree: '' }, unpack: false, path, ...setup.item } as const
-      for (const found of selectItem(def, item, origin)) placement.copy(origin, found)
+    const origin: Origin = { tree, where: 'context', digest: () => digestText(''), isLocal: true, isContext: true }
+    const all = sources.flatMap((path) =>
+      selectItem(def, { kind: 'path', from: { tree: '' }, unpack: false, path, ...setup.item }, origin),
+    )
+    const place = (entries: EntryTable, take: () => void): void => {
+      const placement = new Placement(new LayerTarget(below, entries), { def, ...owner })
+      for (const found of all) for (const _ of placement.copy(origin, found)) take()
+      for (const item of def.sources) if (item.kind === 'inline') placement.inline(item.name, item.text)
+      take()
     }
-    for (const item of def.sources) if (item.kind === 'inline') placement.inline(item.name, item.text)
-    return [...target.entries]
+    const gathered = new LayerEntries()
+    place(gathered, () => undefined)
+    if (all.length === 1) {
+      const streamed = new StreamedEntries()
+      const taken: unknown[] = []
+      place(streamed, () => taken.push(...streamed))
+      expect(taken).toEqual([...gathered])
+    }
+    return [...gathered]
       .map(([path, { type, mode, uid, gid, target: link }]) => {
         const who = uid || gid ? ` ${uid}:${gid}` : ''
         return `${path} ${type === 'directory' ? 'd' : type === 'file' ? 'f' : `-> ${link}`} ${mode.toString(8)}${who}`

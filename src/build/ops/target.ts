@@ -2,6 +2,7 @@ import { readXattrs } from '#sys'
 import { fail } from '#base'
 import type { EntryType, Nanoseconds } from '#codec'
 import { joinPath, parentOf, SourceTree, type TreeNode } from '../source/tree.ts'
+import { LayerEntries } from './entries.ts'
 import type { Owner } from './owner.ts'
 
 /** What a layer in the making says of one path. */
@@ -25,6 +26,13 @@ export interface LayerContent {
   readonly open: () => Iterable<Uint8Array> | AsyncIterable<Uint8Array>
 }
 
+/** What has been put into a layer. */
+export interface EntryTable extends Iterable<readonly [path: string, entry: LayerEntry]> {
+  has(path: string): boolean
+  get(path: string): LayerEntry | undefined
+  set(path: string, entry: LayerEntry): void
+}
+
 /** Attributes of directories that are made on the way. */
 export interface MadeDirectory extends Owner {
   readonly mode: number
@@ -35,15 +43,16 @@ const LINK_LIMIT = 40
 
 /**
  * A layer in the making over the stack below it: paths are resolved inside that root, what is written is kept in
- * memory as metadata, and the directories on the way are repeated as they are below, so that the layer changes nothing
+ * memory as metadata (LayerEntries), and the directories on the way are repeated as they are below, so that the layer changes nothing
  * that it does not mean to.
  */
 export class LayerTarget {
-  readonly entries: Map<string, LayerEntry> = new Map()
+  readonly entries: EntryTable
   private readonly below: SourceTree
 
-  constructor(below: SourceTree) {
+  constructor(below: SourceTree, entries: EntryTable = new LayerEntries()) {
     this.below = below
+    this.entries = entries
   }
 
   /** What is at a path whose parents are real directories: made here, or below. */

@@ -47,7 +47,7 @@ export async function unpackLayer(unpacking: Unpacking, call?: Call): Promise<St
       const placement = new Placement(target, { def, ...(owner ? { owner } : {}) })
       const archive = await archiveOf(step)
       const into = archive ? placement.directory() : ''
-      if (!archive) placement.place(step, undefined, call)
+      if (!archive) for (const _ of placement.place(step, undefined, call)) continue
       await host.differ.apply(layerTar(target.entries, call), root.path, call)
       if (archive) await host.differ.apply(rewritten(archive(), def, owner, call), `${root.path}/${into}`, call)
     }

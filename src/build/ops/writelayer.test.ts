@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { encodeName, readTar } from '#codec'
+import { LayerEntries } from './entries.ts'
 import type { LayerEntry } from './target.ts'
 import { layerTar } from './writelayer.ts'
 
@@ -23,8 +24,9 @@ test('entries come in order of their bytes, what is in a directory right after i
     fc.asyncProperty(fc.uniqueArray(path, { maxLength: 12 }), async (paths) => {
       const entry: LayerEntry = { type: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: 0n }
       const found: string[] = []
-      for await (const member of readTar(layerTar(new Map(paths.map((each) => [each, entry])))))
-        found.push(member.entry.path)
+      const entries = new LayerEntries()
+      for (const each of paths) entries.set(each, entry)
+      for await (const member of readTar(layerTar(entries))) found.push(member.entry.path)
       expect(found).toEqual(paths.toSorted((a, b) => Buffer.compare(bytesOf(a), bytesOf(b))))
     }),
     { numRuns: 500 },

@@ -9,7 +9,10 @@ import { SourceTree, type TreeNode } from './tree.ts'
 const above = join(import.meta.dir, '..')
 
 function files(tree: SourceTree, path = ''): TreeNode[] {
-  return tree.list(path).flatMap((node) => (node.type === 'directory' ? files(tree, node.path) : [node]))
+  return tree
+    .list(path)
+    .flatMap((node) => (node.type === 'directory' ? files(tree, node.path) : [node]))
+    .toArray()
 }
 
 test('what a build read is not read by the next', () => {

@@ -2,35 +2,36 @@ import { readSync } from 'node:fs'
 import { fail } from '#base'
 import type { Database } from '#content'
 import type { Digest } from '#oci'
-import { close, type Stat } from '#sys'
+import { close } from '#sys'
+import { DirectoryDigests } from './directorydigests.ts'
 import { baseOf, parentOf, type SourceTree, type TreeNode } from './tree.ts'
 
+/** The table that goes held the same as text. */
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS build_context (
   path TEXT PRIMARY KEY,
   used INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS build_context_directory (
+DROP TABLE IF EXISTS build_context_directory;
+CREATE TABLE IF NOT EXISTS build_context_digests (
   context TEXT NOT NULL REFERENCES build_context (path) ON DELETE CASCADE,
   directory TEXT NOT NULL,
-  files TEXT NOT NULL,
+  files BLOB NOT NULL,
   PRIMARY KEY (context, directory)
 ) WITHOUT ROWID`
 
 /** Contexts that are remembered; the longest unused one goes first. */
 const CONTEXTS = 64
 
-/** A file changed this shortly (ns) before it was read may change again within one tick of the file system's clock. */
+/**
+ * A file changed this shortly (ns) before it was read may change again within one tick of the file system's clock: it is
+ * read again whenever it is asked for, and a build that has then seen two versions of it fails.
+ */
 const RACY = 20_000_000n
-
-/** What makes us believe that a file's bytes are still the same, and their digest. */
-type Known = readonly [mark: string, digest: Digest]
 
 interface Directory {
   readonly path: string
-  /** By name. */
-  readonly files: Map<string, Known>
-  changed: boolean
+  readonly files: DirectoryDigests
 }
 
 /**
@@ -43,8 +44,6 @@ export class FileDigests {
   private readonly tree: SourceTree
   private readonly context: string
   private readonly open: Directory[] = []
-  /** Of files too young to be remembered: a build sees each as it was at first. */
-  private readonly young = new Map<string, Known>()
   private changed = false
 
   constructor(db: Database, context: string, tree: SourceTree) {
@@ -55,17 +54,13 @@ export class FileDigests {
   }
 
   digest(node: TreeNode): Digest {
-    const directory = this.directory(parentOf(node.path))
+    const { files } = this.directory(parentOf(node.path))
     const name = baseOf(node.path)
-    const mark = markOf(node.stat)
-    const known = directory.files.get(name) ?? this.young.get(node.path)
-    if (known?.[0] === mark) return known[1]
+    const known = files.get(name, node.stat)
+    if (known !== undefined) return known
     const now = BigInt(Date.now()) * 1_000_000n
     const digest = hashFile(this.tree, node)
-    if (node.stat.ctime + RACY < now) {
-      directory.files.set(name, [mark, digest])
-      directory.changed = true
-    } else this.young.set(node.path, [mark, digest])
+    if (node.stat.ctime + RACY < now) files.set(name, node.stat, digest)
     return digest
   }
 
@@ -86,22 +81,22 @@ export class FileDigests {
     }
     const last = this.open.at(-1)
     if (last?.path === path) return last
-    const directory = { path, files: this.load(path), changed: false }
+    const directory = { path, files: this.load(path) }
     this.open.push(directory)
     return directory
   }
 
-  private load(directory: string): Map<string, Known> {
-    const row = this.db.get<{ files: string }>(
-      'SELECT files FROM build_context_directory WHERE context = ? AND directory = ?',
+  private load(directory: string): DirectoryDigests {
+    const row = this.db.get<{ files: Uint8Array }>(
+      'SELECT files FROM build_context_digests WHERE context = ? AND directory = ?',
       this.context,
       directory,
     )
-    return new Map(row && (JSON.parse(row.files) as [string, Known][]))
+    return new DirectoryDigests(row?.files)
   }
 
-  private store({ path, files, changed }: Directory): void {
-    if (!changed) return
+  private store({ path, files }: Directory): void {
+    if (!files.changed) return
     this.db.immediate(() => {
       if (!this.changed)
         this.db.run(
@@ -110,18 +105,14 @@ export class FileDigests {
           Date.now(),
         )
       this.db.run(
-        'INSERT INTO build_context_directory (context, directory, files) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET files = ?3',
+        'INSERT INTO build_context_digests (context, directory, files) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET files = ?3',
         this.context,
         path,
-        JSON.stringify([...files]),
+        files.bytes(),
       )
     })
     this.changed = true
   }
-}
-
-function markOf({ size, mtime, ctime, ino }: Stat): string {
-  return `${size} ${mtime} ${ctime} ${ino}`
 }
 
 function isWithin(path: string, directory: string): boolean {

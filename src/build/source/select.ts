@@ -3,7 +3,7 @@ import { nearest } from '../dockerfile/nearest.ts'
 import { cleanPath, pathInRoot } from './cleanpath.ts'
 import { globMatcher, hasWildcards, parseGlob } from './glob.ts'
 import { IgnoreRules } from './ignore.ts'
-import { joinPath, type SourceTree, type TreeNode } from './tree.ts'
+import { baseOf, joinPath, type SourceTree, type TreeNode } from './tree.ts'
 import type { Filter } from './walk.ts'
 
 /** One thing that a copy reads: the entry (symlinks followed) and the path by which it was asked for. */
@@ -76,10 +76,11 @@ function cleanPattern(pattern: string): string {
 function matching(tree: SourceTree, directory: TreeNode, matchers: readonly ((name: string) => boolean)[]): string[] {
   const [matches, ...rest] = matchers
   if (!matches || directory.type !== 'directory') return []
-  return tree.list(directory.path).flatMap((node) => {
-    if (!matches(node.path.slice(joinPath(directory.path, '').length))) return []
+  const inside = (node: TreeNode): string[] => {
+    if (!matches(baseOf(node.path))) return []
     return rest.length === 0 ? [node.path] : matching(tree, node, rest)
-  })
+  }
+  return tree.list(directory.path).flatMap(inside).toArray()
 }
 
 function missing(tree: SourceTree, path: string, source: string, where: string): never {
@@ -100,7 +101,10 @@ function closeTo(tree: SourceTree, parts: readonly string[]): string | undefined
   const at = parts.findIndex((_, i) => !tree.resolve(parts.slice(0, i + 1).join('/')))
   const directory = tree.resolve(parts.slice(0, at).join('/'))
   if (at < 0 || directory?.type !== 'directory') return undefined
-  const names = tree.list(directory.path).map(({ path }) => path.slice(joinPath(directory.path, '').length))
+  const names = tree
+    .list(directory.path)
+    .map(({ path }) => baseOf(path))
+    .toArray()
   const close = nearest(parts[at]!, names)
   return close === undefined ? undefined : [...parts.slice(0, at), close, ...parts.slice(at + 1)].join('/')
 }

@@ -24,7 +24,8 @@ const LINK_LIMIT = 40
 export class SourceTree implements Disposable {
   readonly root: number
   private readonly rules: IgnoreRules
-  private readonly lists = new Map<string, readonly TreeNode[]>()
+  /** Of ignored directories: whether something in them is not. */
+  private readonly holding = new Map<string, boolean>()
   /** Directories that were looked for and are not there. */
   private readonly absent = new Set<string>()
   private readonly matches = new Map<string, { readonly ignored: boolean; readonly here: ParentMatch }>()
@@ -45,13 +46,12 @@ export class SourceTree implements Disposable {
     return undefined
   }
 
-  /** The entries of a directory in bytewise order. */
-  list(path: string): readonly TreeNode[] {
-    // Whether an ignored directory is there depends on all below it, which is asked for on every level.
-    if (!this.rules.hasNegations) return this.read(path)
-    let list = this.lists.get(path)
-    if (!list) this.lists.set(path, (list = this.read(path)))
-    return list
+  /** The entries of a directory in bytewise order, some at a time: a directory may have any number. */
+  *list(path: string): Generator<TreeNode, void, void> {
+    const names = this.inDirectory(path, namesIn)
+    for (let at = 0; at < names.length; at += BATCH)
+      for (const node of this.inDirectory(path, (fd) => nodesAt(fd, path, names.slice(at, at + BATCH))))
+        if (!this.isHidden(node)) yield node
   }
 
   /** The path with every symlink followed inside the root; undefined when it leads nowhere. */
@@ -116,12 +116,10 @@ export class SourceTree implements Disposable {
     }
   }
 
-  private read(path: string): readonly TreeNode[] {
+  private inDirectory<T>(path: string, work: (directory: number) => T): T {
     const directory = this.openDirectory(path, O.RDONLY)
     try {
-      return namesIn(directory)
-        .flatMap((name) => nodeAt(directory, path, name) ?? [])
-        .filter((node) => !this.isHidden(node))
+      return work(directory)
     } finally {
       close(directory)
     }
@@ -139,7 +137,16 @@ export class SourceTree implements Disposable {
   private isHidden(node: TreeNode): boolean {
     if (this.rules.isEmpty || node.path === '' || !this.match(node.path, node.type === 'directory').ignored)
       return false
-    return !(node.type === 'directory' && this.rules.mayTakeBack(node.path) && this.list(node.path).length > 0)
+    return !(node.type === 'directory' && this.rules.mayTakeBack(node.path) && this.holds(node.path))
+  }
+
+  /** Asked for on every level above, so it is remembered. */
+  private holds(path: string): boolean {
+    const known = this.holding.get(path)
+    if (known !== undefined) return known
+    const holds = !this.list(path).next().done
+    this.holding.set(path, holds)
+    return holds
   }
 
   /** Remembered of directories: all that is in them asks. */
@@ -182,6 +189,13 @@ function namesIn(directory: number): string[] {
   if (!names.some((name) => /[\ud800-\uffff]/.test(name))) return names.sort()
   const bytes = readdirSync(path, { encoding: 'buffer' })
   return bytes.sort((a, b) => Buffer.compare(a, b)).map((name) => decodeName(name))
+}
+
+/** Entries that are looked at together. */
+const BATCH = 256
+
+function nodesAt(directory: number, parent: string, names: readonly string[]): TreeNode[] {
+  return names.flatMap((name) => nodeAt(directory, parent, name) ?? [])
 }
 
 function nodeAt(directory: number, parent: string, name: string): TreeNode | undefined {

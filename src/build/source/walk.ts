@@ -29,12 +29,17 @@ export function walk(tree: SourceTree, node: TreeNode, filter?: Filter): Generat
 }
 
 function* everything(tree: SourceTree, root: TreeNode): Generator<Walked, void, void> {
-  const rest: Walked[] = [{ node: root, below: '', onTheWay: false }]
-  for (let at = rest.pop(); at; at = rest.pop()) {
-    yield at
-    if (at.node.type !== 'directory') continue
-    for (const node of tree.list(at.node.path).toReversed())
-      rest.push({ node, below: joinPath(at.below, baseOf(node.path)), onTheWay: false })
+  yield { node: root, below: '', onTheWay: false }
+  const levels = root.type === 'directory' ? [{ below: '', nodes: tree.list(root.path) }] : []
+  for (let level = levels.at(-1); level; level = levels.at(-1)) {
+    const { done, value: node } = level.nodes.next()
+    if (done) {
+      levels.pop()
+      continue
+    }
+    const below = joinPath(level.below, baseOf(node.path))
+    yield { node, below, onTheWay: false }
+    if (node.type === 'directory') levels.push({ below, nodes: tree.list(node.path) })
   }
 }
 

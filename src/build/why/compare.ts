@@ -1,5 +1,7 @@
 import type { KeyParts, StepChange } from './types.ts'
 
+type FileChange = Extract<StepChange, { readonly kind: 'file' }>
+
 /** Files that are named one by one. */
 const NAMED = 10
 
@@ -30,17 +32,19 @@ function readable(name: 'before' | 'after', value: string | undefined): object {
 }
 
 function fileChanges(before: KeyParts['files'], after: KeyParts['files']): StepChange[] {
-  const paths = differing(before, after)
   // That something in a directory changed is said by what changed in it.
-  const told = paths.filter(
-    (path) => !isDirectory(before[path] ?? after[path]!) || before[path] === undefined || after[path] === undefined,
-  )
-  const named = (told.length > 0 ? told : paths).toSorted()
-  const changed = named.slice(0, NAMED).map((path): StepChange => {
-    const change = before[path] === undefined ? 'added' : after[path] === undefined ? 'removed' : 'changed'
-    return { kind: 'file', path, change }
-  })
-  return named.length > NAMED ? [...changed, { kind: 'files', count: named.length - NAMED }] : changed
+  const told: FileChange[] = []
+  const directories: FileChange[] = []
+  const note = (path: string, old: string | undefined, now: string | undefined): void => {
+    if (old === now) return
+    if (old === undefined) told.push({ kind: 'file', path, change: 'added' })
+    else if (now === undefined) told.push({ kind: 'file', path, change: 'removed' })
+    else (isDirectory(old) ? directories : told).push({ kind: 'file', path, change: 'changed' })
+  }
+  for (const [path, text] of before) note(path, text, after.get(path))
+  for (const [path, text] of after) if (before.get(path) === undefined) note(path, undefined, text)
+  const named = (told.length > 0 ? told : directories).toSorted((a, b) => (a.path < b.path ? -1 : 1))
+  return named.length > NAMED ? [...named.slice(0, NAMED), { kind: 'files', count: named.length - NAMED }] : named
 }
 
 function isDirectory(text: string): boolean {

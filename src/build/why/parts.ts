@@ -5,6 +5,7 @@ import { find } from '../ops/mounts/find.ts'
 import type { Selected } from '../source/select.ts'
 import type { LocalTree, LocalTrees } from '../source/localtrees.ts'
 import { walk } from '../source/walk.ts'
+import { FileList } from './filelist.ts'
 import type { KeyInput, KeyParts } from './types.ts'
 
 /** Values up to this length are remembered as they are. */
@@ -55,15 +56,15 @@ function short(text: string): string {
   return `#${digestText(text).slice(7, 7 + SHORT)}`
 }
 
-function files(def: Definition, trees: LocalTrees): Record<string, string> {
-  const out: Record<string, string> = {}
+function files(def: Definition, trees: LocalTrees): FileList {
+  const out = new FileList()
   for (const { tree, selected } of selections(def, trees))
     for (const { path, node, filter } of selected)
       for (const walked of walk(tree.tree, node, filter)) {
         const name = walked.below === '' ? path : path === '' ? walked.below : `${path}/${walked.below}`
-        out[name || '.'] = describe(walked.node, tree)
+        out.set(name || '.', describe(walked.node, tree))
       }
-  return Object.keys(out).length <= FILES ? out : byDirectory(out)
+  return out.count <= FILES ? out : byDirectory(out)
 }
 
 interface Selection {
@@ -98,15 +99,15 @@ function describe(node: Selected['node'], { digests }: LocalTree): string {
   return `${type[0]}${mode} ${content}`
 }
 
-function byDirectory(all: Readonly<Record<string, string>>): Record<string, string> {
+function byDirectory(all: FileList): FileList {
   const hashers = new Map<string, Bun.CryptoHasher>()
-  for (const [path, text] of Object.entries(all)) {
+  for (const [path, text] of all) {
     const directory = path.slice(0, Math.max(0, path.lastIndexOf('/')))
     let hasher = hashers.get(directory)
     if (!hasher) hashers.set(directory, (hasher = new Bun.CryptoHasher('sha256')))
     hasher.update(`${path} ${text}\n`)
   }
-  return Object.fromEntries(
-    [...hashers].map(([directory, hasher]) => [`${directory}/`, hasher.digest('hex').slice(0, SHORT)]),
-  )
+  const out = new FileList()
+  for (const [directory, hasher] of hashers) out.set(`${directory || '.'}/`, `#${hasher.digest('hex').slice(0, SHORT)}`)
+  return out
 }

@@ -1,10 +1,11 @@
-import { text, utf8 } from '#base'
+import { text } from '#base'
 import type { Database } from '#content'
 import type { Digest } from '#oci'
 import type { StepPlace } from '../types.ts'
+import { FileList } from './filelist.ts'
 import type { KeyParts } from './types.ts'
 
-/** `parts` is zstd of JSON: read only of steps whose key is another one now. */
+/** `parts` is zstd of JSON, a NUL and the files' list: read only of steps whose key is another one now. */
 const SCHEMA = `CREATE TABLE IF NOT EXISTS build_step (
   project TEXT NOT NULL,
   stage TEXT NOT NULL,
@@ -48,7 +49,7 @@ export class StepTable {
       stage,
       step,
     )
-    return row && (JSON.parse(text(Bun.zstdDecompressSync(row.parts))) as KeyParts)
+    return row && readParts(Bun.zstdDecompressSync(row.parts))
   }
 
   save(steps: readonly { readonly place: StepPlace; readonly key: Digest; readonly parts: KeyParts }[]): void {
@@ -62,7 +63,7 @@ export class StepTable {
           place.index,
           place.text,
           key,
-          Bun.zstdCompressSync(utf8(JSON.stringify(parts)), { level: 1 }),
+          Bun.zstdCompressSync(partsBytes(parts), { level: 1 }),
           now,
         )
       this.db.run(
@@ -71,6 +72,18 @@ export class StepTable {
       )
     })
   }
+}
+
+function partsBytes({ files, ...rest }: KeyParts): Uint8Array {
+  return files.bytes(JSON.stringify(rest))
+}
+
+/** Undefined for what an older version wrote: the files were members of the JSON. */
+function readParts(bytes: Uint8Array): KeyParts | undefined {
+  const end = bytes.indexOf(0)
+  if (end < 0) return undefined
+  const rest = JSON.parse(text(bytes.subarray(0, end))) as Omit<KeyParts, 'files'>
+  return { ...rest, files: FileList.of(bytes.subarray(end + 1)) }
 }
 
 /** Forgets what every build was made of. */

@@ -1,4 +1,5 @@
 import type { StepPlace } from '../types.ts'
+import type { FileList } from './filelist.ts'
 
 /** Why a step was run, or that it was not: what `--why` tells. */
 export interface StepReason {
@@ -28,8 +29,8 @@ export type StepChange =
 export interface KeyParts {
   /** Members of the definition: short ones as they are, others by a digest. */
   readonly members: Readonly<Record<string, string>>
-  /** Files of contexts: path and the beginning of a digest of what counts of each. */
-  readonly files: Readonly<Record<string, string>>
+  /** Files of contexts, and what counts of each. */
+  readonly files: FileList
   /** What it reads, in order. */
   readonly inputs: readonly KeyInput[]
 }

@@ -2,7 +2,9 @@ import { describe, expect, test } from 'bun:test'
 import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildLab, lacking, needsRoot, skipReason, type LabBuild } from '#testkit'
+import fc from 'fast-check'
 import { changes } from './compare.ts'
+import { FileList } from './filelist.ts'
 import type { KeyParts, StepReason } from './types.ts'
 
 const isMissing = skipReason('why steps run', needsRoot(), lacking('crun'))
@@ -79,11 +81,31 @@ RUN id`
   })
 })
 
+function listOf(files: Iterable<readonly [string, string]>): FileList {
+  const list = new FileList()
+  for (const [path, text] of files) list.set(path, text)
+  return list
+}
+
+test('a list of files is what was put into it, also when it is read again', () => {
+  const part = fc.constantFrom('a', 'b\n', 'é', '\udc80', '.')
+  const path = fc.array(part, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('/'))
+  fc.assert(
+    fc.property(fc.array(fc.tuple(path, fc.constantFrom('', 'd755 ', 'f644 1', 'l 😀'))), (files) => {
+      const list = FileList.of(listOf(files).bytes('head').subarray(5))
+      expect(new Map(list)).toEqual(new Map(files))
+      expect(list.count).toBe(new Map(files).size)
+      for (const [name, text] of new Map(files)) expect(list.get(name)).toBe(text)
+      expect(list.get('c/a')).toBeUndefined()
+    }),
+  )
+})
+
 test('of many files some are named, and the others counted', () => {
   const parts = (version: string): KeyParts => ({
     members: {},
     inputs: [],
-    files: Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`f${i}`, `f644 ${version}`])),
+    files: listOf(Array.from({ length: 30 }, (_, i) => [`f${i}`, `f644 ${version}`])),
   })
   const found = changes(parts('a'), parts('b'))
   expect(found).toHaveLength(11)
