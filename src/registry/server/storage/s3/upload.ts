@@ -6,7 +6,7 @@ import type { BlobInfo, BlobUpload } from '../../types.ts'
 import type { S3Client, S3Part } from './client.ts'
 
 /**
- * Bytes of the part after so many others; an upload has some in memory, until Bun lets go of what was sent.
+ * Bytes of the part after so many others; several are in memory, until Bun lets go of what was sent (5 GB: 143 MB RSS; in parts of 16 MiB 275).
  * S3 takes 10,000 parts: blobs up to 195 GiB, of which the first 39 go in small parts.
  */
 const partBytes = (before: number): number => (before < 5000 ? 8 : 32) * 1024 * 1024
