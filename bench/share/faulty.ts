@@ -153,6 +153,6 @@ const copy = (from: string, to: string): readonly string[] =>
   `copy -q --retry-times 3 --src-tls-verify=false --dest-tls-verify=false ${from} ${to}`.split(' ')
 
 export const faultyRows: readonly Row[] = [
-  { title: '`pull` five layers over a faulty link', rounds: 7, contestants: pulls },
-  { title: '`push` five layers over a faulty link', rounds: 7, contestants: pushes },
+  { title: '`pull` five layers over a faulty link', rounds: 5, contestants: pulls },
+  { title: '`push` five layers over a faulty link', rounds: 5, contestants: pushes },
 ]
