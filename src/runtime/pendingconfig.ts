@@ -10,7 +10,7 @@ export interface PendingConfig extends Disposable {
 }
 
 /**
- * A runtime needs 3 to 4 ms until it reads its config.json, most of it to link a dozen libraries: they pass while the
+ * A runtime needs 3 to 4 ms until it reads its config.json, most of it to link a dozen libraries. They pass while the
  * root is mounted if config.json is a pipe at first. crun reads it twice, and to its end. So the descriptor becomes the file
  * before anything is written: whoever has opened the pipe by then gets the bytes, whoever comes later opens the file.
  */
