@@ -8,7 +8,7 @@ export const pull: Command = command({
   summary: 'Download an image from a registry, or from another machine: ssh://HOST/NAME',
   options: {
     'all-tags': { type: 'boolean', short: 'a', help: 'Download all tagged images in the repository' },
-    jobs: { type: 'string', short: 'j', value: 'int', help: 'Layers under way at once' },
+    jobs: { type: 'string', short: 'j', value: 'int', help: 'Layers under way at once (default: 3 or 4)' },
     platform: { type: 'string', help: 'Set platform if the image has several (default: that of this host)' },
     quiet: { type: 'boolean', short: 'q', help: 'Suppress verbose output' },
     referrers: { type: 'boolean', help: 'Signatures, SBOMs and attestations, too' },
