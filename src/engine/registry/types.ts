@@ -19,7 +19,7 @@ export interface PullOptions {
   readonly all?: boolean
   /** What refers to the image comes with it: signatures, SBOMs, attestations. */
   readonly referrers?: boolean
-  /** Layers under way at once. Default 2 to 4, as the machine has processors. */
+  /** Layers under way at once. Default 3, or 4 where the machine has as many processors. */
   readonly jobs?: number
 }
 
