@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import type { Call } from '#base'
 import type { Layer } from '#image'
 
-/** On two processors three are a tenth quicker than two: one waits for the disk or the network while two are worked on. */
+/** On two processors, too: one waits for the disk or the network while two are worked on. */
 const FEWEST = 3
 const MOST = 4
 
