@@ -14,7 +14,7 @@ const SHOWN = 200
 /** Digits of a digest that tell one version of a file from another. */
 const SHORT = 12
 
-/** Files of one step that are remembered one by one (50,000: 420 KB, 15 ms); of more, each directory's as one. */
+/** Files of one step that are remembered one by one (80 bytes each in memory); of more, each directory's as one. */
 const FILES = 100_000
 
 /** What a step's key is made of, for people. Nothing secret is in a definition; variables are kept by their digests all the same. */
