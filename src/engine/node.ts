@@ -155,6 +155,7 @@ function registries(parts: Parts): Registries {
     tags: async function* (repository, call) {
       yield* (await verbs()).tags(repository, call)
     },
+    delete: async (name, options, call) => (await verbs()).delete(name, options, call),
     manifest: async (name, options, call) => (await verbs()).manifest(name, options, call),
     serve: async (request, call) => (await verbs()).serve(request, call),
     collect: async (request, call) => (await verbs()).collect(request, call),

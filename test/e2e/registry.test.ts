@@ -117,6 +117,13 @@ describe.skipIf(skip)('registries', () => {
     expect(await fresh.must(['pull', '-q', '-a', `${open.host}/team/app`])).toBe(
       `${open.host}/team/app:v1\n${open.host}/team/app:v3\n`,
     )
+    // Deleting a tag leaves the others; deleting a manifest takes them along.
+    expect(await fresh.must(['delete', `${open.host}/team/app:v3`])).toBe(`${open.host}/team/app:v3\n`)
+    expect(await fresh.must(['tags', `${open.host}/team/app`])).toBe('v1\n')
+    await fresh.must(['delete', `docker://${open.host}/team/app@${digest}`])
+    const gone = await fresh.cairn(['delete', name, `${open.host}/team/app`, 'oci:layout:v1'])
+    expect([gone.code, gone.stdout]).toEqual([1, ''])
+    expect(gone.stderr).toMatch(/404[^]*give a tag or digest[^]*oci:layout:v1 is in no registry/)
   }, 60_000)
 
   test('skopeo finds the digest that push told, and its copy is whole', async () => {

@@ -38,6 +38,12 @@ export const registries: readonly Entry[] = [
     load: async () => (await import('../commands/tags.ts')).tags,
   },
   {
+    name: 'delete',
+    summary: 'Delete a tag, or a manifest by its digest, from its registry',
+    unprivileged: true,
+    load: async () => (await import('../commands/delete.ts')).deleteImage,
+  },
+  {
     name: 'discover',
     summary: 'Show the tree of what refers to an image',
     load: async () => (await import('../commands/discover.ts')).discover,

@@ -97,6 +97,11 @@ export interface Registries {
   /** Forgets every login; answers the servers. */
   logoutAll(call?: Call): Promise<readonly string[]>
   tags(repository: string, call?: Call): AsyncIterable<string>
+  /**
+   * Removes a tag from its registry (distribution-spec, Content Management), or by digest a manifest with every tag
+   * that names it. `unimplemented` where the registry deletes no tags.
+   */
+  delete(name: string, options?: { readonly insecure?: boolean }, call?: Call): Promise<void>
   /** The manifest or index behind a name, as its registry (or a layout, an archive, the store) has it. */
   manifest(name: string, options?: ManifestOptions, call?: Call): Promise<RemoteDocument>
   /** Serves until it is stopped. */

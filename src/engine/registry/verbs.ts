@@ -1,9 +1,9 @@
-import { fail } from '#base'
+import { fail, isCode } from '#base'
 import { readDocument } from '#content'
 import { parseReference } from '#oci'
 import { login, logout, logoutAll, registryEndpoint } from '#registry/client'
 import type { Parts } from '../parts.ts'
-import { hasTransport } from '../transport/location.ts'
+import { hasTransport, parseLocation } from '../transport/location.ts'
 import type { Registries } from '../types.ts'
 
 /** What is asked of registries besides pull and push. */
@@ -33,6 +33,23 @@ export function registryVerbs(parts: Parts): Registries {
       await using source = await openSource(parts, name, { plain: 'registry' }, call)
       yield* source.tags?.(call) ?? fail('invalid_argument', `${name} is one image, not a repository`)
     },
+    async delete(name, options, call) {
+      const { repositoryOf } = await import('../transport/registry.ts')
+      const location = parseLocation(name, 'registry')
+      if (location.kind !== 'registry')
+        fail('invalid_argument', `${name} is in no registry`, { hint: "'cairn rmi' removes images that are here" })
+      const { reference } = location
+      const ref = reference.digest ?? reference.tag ?? fail('invalid_argument', `${name}: give a tag or digest`)
+      const repository = await repositoryOf(parts, reference, options ?? {})
+      await repository.delete(ref, call).catch((error: unknown) => {
+        if (reference.digest === undefined && NO_TAG_DELETION.some((code) => isCode(error, code)))
+          fail('unimplemented', `the registry of ${name} deletes no tags`, {
+            cause: error,
+            hint: `delete the manifest, with all its tags: ${repository.name}@sha256:...`,
+          })
+        throw error
+      })
+    },
     async manifest(name, options, call) {
       const { openSource } = await import('../transport/open.ts')
       const insecure = options?.insecure ? { insecure: true } : {}
@@ -47,6 +64,9 @@ export function registryVerbs(parts: Parts): Registries {
     check: async (request, onResult, call) => (await import('./check.ts')).check(parts, request, onResult, call),
   }
 }
+
+/** Older registries and those that have it switched off: 405, or 400 since a tag is not a digest. */
+const NO_TAG_DELETION = ['unimplemented', 'invalid_argument', 'data_loss'] as const
 
 function repositoryAlone(name: string): void {
   const reference = parseReference(name)
