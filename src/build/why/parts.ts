@@ -17,6 +17,9 @@ const SHORT = 12
 /** Files of one step that are remembered one by one (80 bytes each in memory); of more, each directory's as one. */
 const FILES = 100_000
 
+/** Entries described between two collections: what is said of each dies at once, and waits for the collector with all the rest. */
+const SWEEP = 16_384
+
 /** What a step's key is made of, for people. Nothing secret is in a definition; variables are kept by their digests all the same. */
 export function keyParts(vertex: BuildVertex, trees: LocalTrees, inputOf: (input: BuildVertex) => KeyInput): KeyParts {
   return {
@@ -63,6 +66,7 @@ function files(def: Definition, trees: LocalTrees): FileList {
       for (const walked of walk(tree.tree, node, filter)) {
         const name = walked.below === '' ? path : path === '' ? walked.below : `${path}/${walked.below}`
         out.set(name || '.', describe(walked.node, tree))
+        if (out.count % SWEEP === 0) Bun.gc(true)
       }
   return out.count <= FILES ? out : byDirectory(out)
 }
