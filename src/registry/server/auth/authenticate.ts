@@ -105,10 +105,8 @@ async function tokenGate(
     identify: async (request, url) => {
       const header = request.headers.get('authorization')
       const bearer = /^bearer +(.+)$/i.exec(header ?? '')
-      if (!bearer) {
-        // Rules for callers that have not logged in hold without a token too.
-        return header === null ? identify(null) : identify(header)
-      }
+      // Rules for callers that have not logged in hold without a token too.
+      if (!bearer) return identify(header)
       const claims = await tokens.read(bearer[1]!, url.host)
       if (!claims) return refuse('UNAUTHORIZED', 'the token is not valid (any more)', { headers: challenge(url) })
       return { access: accessByGrants(claims.access), ...(claims.sub === '' ? {} : { user: claims.sub }) }

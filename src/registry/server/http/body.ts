@@ -74,17 +74,12 @@ const DRAINED = 64 * 1024 * 1024
 
 /** Drops the rest of a body that nobody wants, unless it is long: then the connection breaks off. */
 export async function drain(request: Request, limits: BodyLimits): Promise<void> {
-  if (!request.body || request.bodyUsed || (contentLengthOf(request) ?? DRAINED) > DRAINED) return
+  if (!request.body || request.bodyUsed) return
   try {
     for await (const _ of bodyOf(request, limits, DRAINED)) continue
   } catch {
     // The answer matters, not this.
   }
-}
-
-function contentLengthOf(request: Request): number | undefined {
-  const length = Number(request.headers.get('content-length') ?? NaN)
-  return Number.isSafeInteger(length) ? length : undefined
 }
 
 function tooLarge(limit: number): never {

@@ -1,6 +1,6 @@
 import { isCode } from '#base'
 import type { Digest } from '#oci'
-import type { BlobUpload } from '../types.ts'
+import type { BlobInfo, BlobUpload } from '../types.ts'
 import { digestParameter, userOf } from './blobs.ts'
 import { bodyOf, contentLength } from './body.ts'
 import { refuse } from './refusal.ts'
@@ -84,20 +84,15 @@ async function finish(
   return created(name, digest)
 }
 
-async function commit(
-  service: Service,
-  upload: BlobUpload,
-  digest: Digest,
-  id: string,
-): Promise<{ readonly digest: Digest; readonly size: number }> {
+/** Committed or not, the upload has ended. */
+async function commit(service: Service, upload: BlobUpload, digest: Digest, id: string): Promise<BlobInfo> {
   try {
-    const blob = await upload.commit(digest)
-    await service.uploads.end(id)
-    return blob
+    return await upload.commit(digest)
   } catch (error) {
-    await service.uploads.end(id)
     if (isCode(error, 'data_loss')) refuse('DIGEST_INVALID', error.message, { detail: { digest } })
     throw error
+  } finally {
+    await service.uploads.end(id)
   }
 }
 

@@ -35,50 +35,30 @@ const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const uploadKey = (id: string): string => `upload/${id}`
 
 export function openUploads(storage: RegistryStorage): Uploads {
-  const sessions = new Map<string, Session>()
-  const exists = async (name: string, id: string): Promise<void> => {
-    const record = ID.test(id) ? await storage.records.get(uploadKey(id)) : undefined
-    if (record?.value !== name) refuse('BLOB_UPLOAD_UNKNOWN', 'no such upload; begin another')
+  return new UploadSessions(storage)
+}
+
+class UploadSessions implements Uploads {
+  readonly #storage: RegistryStorage
+  readonly #sessions = new Map<string, Session>()
+
+  constructor(storage: RegistryStorage) {
+    this.#storage = storage
   }
-  const letGo = async (id: string, session: Session): Promise<void> => {
-    clearTimeout(session.timer)
-    sessions.delete(id)
-    await session.upload?.close()
+
+  async begin(name: string): Promise<string> {
+    const id = crypto.randomUUID()
+    await this.#storage.records.put(uploadKey(id), name)
+    return id
   }
-  const turn = async <T>(id: string, work: (session: Session) => Promise<T>): Promise<T> => {
-    const session = sessions.get(id) ?? { upload: undefined, tail: Promise.resolve(), waiting: 0, timer: undefined }
-    sessions.set(id, session)
-    clearTimeout(session.timer)
-    session.waiting++
-    const before = session.tail
-    const { promise, resolve } = Promise.withResolvers<void>()
-    session.tail = promise
-    await before
-    try {
-      return await work(session)
-    } finally {
-      session.waiting--
-      if (session.waiting === 0 && session.upload === undefined) sessions.delete(id)
-      else if (session.waiting === 0) {
-        session.timer = setTimeout(() => void letGo(id, session).catch(() => undefined), IDLE_MS)
-        session.timer.unref()
-      }
-      resolve()
-    }
-  }
-  const use: Uploads['use'] = async (name, id, work) => {
-    await exists(name, id)
-    return turn(id, async (session) => {
+
+  async use<T>(name: string, id: string, work: (upload: BlobUpload) => Promise<T>): Promise<T> {
+    await this.#checkExists(name, id)
+    return this.#inTurn(id, async (session) => {
       // It may have ended while this request stood in line.
-      await exists(name, id)
+      await this.#checkExists(name, id)
       try {
-        // Another server may have gone on with it between two requests.
-        if (session.upload && !(await session.upload.resume())) {
-          await session.upload.close()
-          session.upload = undefined
-        }
-        session.upload ??= await storage.blobs.upload(id)
-        const done = await work(session.upload)
+        const done = await work(await this.#opened(id, session))
         // It may have ended.
         await session.upload?.pause()
         return done
@@ -91,30 +71,82 @@ export function openUploads(storage: RegistryStorage): Uploads {
       }
     })
   }
-  return {
-    begin: async (name) => {
-      const id = crypto.randomUUID()
-      await storage.records.put(uploadKey(id), name)
-      return id
-    },
-    use,
-    end: async (id) => {
-      const session = sessions.get(id)
-      if (session) session.upload = undefined
-      await storage.records.delete(uploadKey(id))
-    },
-    prune: async (before) => {
-      let pruned = 0
-      for (const { key } of await storage.records.list('upload/', { keys: true })) {
-        const id = key.slice('upload/'.length)
-        if (sessions.has(id) || !(await storage.records.delete(key, { before }))) continue
-        await (await storage.blobs.upload(id)).abort()
-        pruned++
-      }
-      return pruned
-    },
-    close: async () => {
-      await Promise.all([...sessions].map(([id, session]) => letGo(id, session)))
-    },
+
+  async end(id: string): Promise<void> {
+    const session = this.#sessions.get(id)
+    if (session) session.upload = undefined
+    await this.#storage.records.delete(uploadKey(id))
+  }
+
+  async prune(before: number): Promise<number> {
+    const { records, blobs } = this.#storage
+    let pruned = 0
+    for (const { key } of await records.list(uploadKey(''), { keys: true })) {
+      const id = key.slice(uploadKey('').length)
+      if (this.#sessions.has(id) || !(await records.delete(key, { before }))) continue
+      await (await blobs.upload(id)).abort()
+      pruned++
+    }
+    return pruned
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#sessions].map(([id, session]) => this.#letGo(id, session)))
+  }
+
+  async #checkExists(name: string, id: string): Promise<void> {
+    const record = ID.test(id) ? await this.#storage.records.get(uploadKey(id)) : undefined
+    if (record?.value !== name) refuse('BLOB_UPLOAD_UNKNOWN', 'no such upload; begin another')
+  }
+
+  async #opened(id: string, session: Session): Promise<BlobUpload> {
+    // Another server may have gone on with it between two requests.
+    if (session.upload && !(await session.upload.resume())) {
+      await session.upload.close()
+      session.upload = undefined
+    }
+    return (session.upload ??= await this.#storage.blobs.upload(id))
+  }
+
+  /** Runs `work` when the requests before it in line have finished. */
+  async #inTurn<T>(id: string, work: (session: Session) => Promise<T>): Promise<T> {
+    const session = this.#session(id)
+    clearTimeout(session.timer)
+    session.waiting++
+    const before = session.tail
+    const { promise, resolve } = Promise.withResolvers<void>()
+    session.tail = promise
+    await before
+    try {
+      return await work(session)
+    } finally {
+      session.waiting--
+      if (session.waiting === 0) this.#rest(id, session)
+      resolve()
+    }
+  }
+
+  #session(id: string): Session {
+    const session = this.#sessions.get(id) ?? {
+      upload: undefined,
+      tail: Promise.resolve(),
+      waiting: 0,
+      timer: undefined,
+    }
+    this.#sessions.set(id, session)
+    return session
+  }
+
+  /** Nobody is in line: what is open stays so for a while. */
+  #rest(id: string, session: Session): void {
+    if (session.upload === undefined) return void this.#sessions.delete(id)
+    session.timer = setTimeout(() => void this.#letGo(id, session).catch(() => undefined), IDLE_MS)
+    session.timer.unref()
+  }
+
+  async #letGo(id: string, session: Session): Promise<void> {
+    clearTimeout(session.timer)
+    this.#sessions.delete(id)
+    await session.upload?.close()
   }
 }

@@ -31,8 +31,13 @@ export interface S3Part {
 /** Only if nothing is there, or only if this is. */
 export type S3Condition = { readonly ifNoneMatch: '*' } | { readonly ifMatch: string }
 
+/** An object as a listing shows it. */
+export interface S3Entry extends S3Part {
+  readonly size: number
+}
+
 export interface S3Page {
-  readonly entries: readonly { readonly key: string; readonly size: number; readonly etag: string }[]
+  readonly entries: readonly S3Entry[]
   /** There are more after the last entry. */
   readonly more: boolean
 }
@@ -123,6 +128,16 @@ export function s3Client(options: S3ClientOptions): S3Client {
     },
     compose: (key, parts) => compose(send, bucket, key, parts),
     presign: (key, seconds) => presignUrl(endpoint, options, `/${bucket}/${key}`, seconds, new Date()),
+  }
+}
+
+/** Every object whose key starts with `prefix`, in order, page by page. */
+export async function* objectsUnder(client: S3Client, prefix: string): AsyncGenerator<S3Entry, void, void> {
+  for (let after: string | undefined, more = true; more;) {
+    const page = await client.list(prefix, after === undefined ? {} : { after })
+    yield* page.entries
+    after = page.entries.at(-1)?.key
+    more = page.more && after !== undefined
   }
 }
 

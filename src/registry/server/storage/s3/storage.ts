@@ -3,10 +3,11 @@ import { createHasher } from '#codec'
 import { algorithmOf, DOCUMENT_LIMIT, hexOf, isDigest } from '#oci'
 import type { Digest } from '#oci'
 import type { BlobStorage, RecordStorage, RegistryStorage } from '../../types.ts'
-import { s3Client } from './client.ts'
+import { objectsUnder, s3Client } from './client.ts'
 import type { S3Client, S3ClientOptions } from './client.ts'
 import { s3Records } from './records.ts'
 import { openS3Upload } from './upload.ts'
+import type { PublishBlob } from './upload.ts'
 
 export interface S3StorageOptions extends S3ClientOptions {
   /** Before every key; empty, or ending in a slash. */
@@ -55,7 +56,7 @@ function s3Blobs(client: S3Client, records: RecordStorage, { prefix, redirectSec
   const objectOf = (digest: Digest): string =>
     `${prefix}blobs/${algorithmOf(digest)}/${hexOf(digest).slice(0, 2)}/${hexOf(digest)}`
   const liveOf = (digest: Digest): string => `live/${digest}`
-  const publish = async (digest: Digest, place: (key: string) => Promise<void>): Promise<void> => {
+  const publish: PublishBlob = async (digest, place) => {
     await enliven(records, liveOf(digest))
     await place(objectOf(digest))
   }
@@ -95,15 +96,10 @@ function s3Blobs(client: S3Client, records: RecordStorage, { prefix, redirectSec
       return there
     },
     list: async function* () {
-      for (let after: string | undefined, more = true; more;) {
-        const page = await client.list(`${prefix}blobs/`, after === undefined ? {} : { after })
-        for (const { key, size } of page.entries) {
-          const [algorithm, , hex] = key.slice(`${prefix}blobs/`.length).split('/')
-          const digest = `${algorithm}:${hex}`
-          if (isDigest(digest)) yield { digest, size }
-        }
-        after = page.entries.at(-1)?.key
-        more = page.more && after !== undefined
+      for await (const { key, size } of objectsUnder(client, `${prefix}blobs/`)) {
+        const [algorithm, , hex] = key.slice(`${prefix}blobs/`.length).split('/')
+        const digest = `${algorithm}:${hex}`
+        if (isDigest(digest)) yield { digest, size }
       }
     },
   }
