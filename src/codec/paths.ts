@@ -27,6 +27,12 @@ export function safePath(path: string): string {
   return safe
 }
 
+/** The directory that a safe path lies in, and its name there; of the root both are `''`. */
+export function splitPath(path: string): readonly [directory: string, name: string] {
+  const slash = path.lastIndexOf('/')
+  return [path.slice(0, Math.max(0, slash)), path.slice(slash + 1)]
+}
+
 /** True for what `safePath` would return as it is and which is too short to be too long: nearly every path. */
 function isPlain(path: string): boolean {
   // A UTF-16 unit is at most three bytes, so 85 of them fit a name.

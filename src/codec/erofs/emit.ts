@@ -1,6 +1,6 @@
-import { BLOCK, DataLayout, direntType, INODE_SIZE, S_IFDIR, S_IFLNK, S_IFMT, SLOT } from './format.ts'
+import { BLOCK, DataLayout, DIRENT_SIZE, direntType, INODE_SIZE, S_IFDIR, S_IFLNK, S_IFMT, SLOT } from './format.ts'
 import type { LayerTree } from './layer.ts'
-import { DIRENT, parentInode, xattrsOf } from './layout.ts'
+import { parentInode, xattrsOf } from './layout.ts'
 import type { Layout } from './layout.ts'
 import type { Output } from './output.ts'
 import { DOT, DOTDOT, NONE } from './tree.ts'
@@ -76,16 +76,16 @@ function emitDirectory(layer: LayerTree, layout: Layout, output: Output, directo
     let used = 0
     let last = first
     for (; last < end; last++) {
-      const size = DIRENT + nameLength[children.nodes[last]!]!
+      const size = DIRENT_SIZE + nameLength[children.nodes[last]!]!
       if (used + size > BLOCK) break
       used += size
     }
     const at = output.take(last < end ? BLOCK : used)
-    let nameAt = DIRENT * (last - first)
+    let nameAt = DIRENT_SIZE * (last - first)
     for (let i = first; i < last; i++) {
       const node = children.nodes[i]!
       const inode = inodeOf(layer, directory, node)
-      const entry = at + DIRENT * (i - first)
+      const entry = at + DIRENT_SIZE * (i - first)
       view.setUint32(entry, layout.nid[inode]!, true)
       view.setUint16(entry + 8, nameAt, true)
       view.setUint8(entry + 10, direntType(layer.tree.inodes.mode[inode]!))

@@ -13,6 +13,10 @@ export const MAGIC = 0xe0f5e1e2
 /** Inodes are numbered by their place in units of this. */
 export const SLOT = 32
 export const INODE_SIZE = 64
+/** A directory entry without its name. */
+export const DIRENT_SIZE = 12
+/** A symlink's target: PATH_MAX without its NUL. */
+export const MAX_TARGET = 4095
 /** Block addresses have 32 bits: 2 TiB. */
 export const MAX_BLOCKS = 0xffffffff
 

@@ -1,3 +1,4 @@
+import { NANOS } from '../time.ts'
 import type { Nanoseconds } from '../types.ts'
 import { doubled } from './arena.ts'
 
@@ -20,8 +21,6 @@ export const Flag = {
   /** Has whiteouts among its entries. */
   whiteouts: 4,
 } as const
-
-const NANOS = 1_000_000_000n
 
 /**
  * Inodes in columns: a layer may have a million, and an object each would cost five times as much.

@@ -1,8 +1,8 @@
 import { fail, messageOf, CairnError } from '#base'
-import { safePath } from '../paths.ts'
+import { safePath, splitPath } from '../paths.ts'
 import type { TarEntry } from '../types.ts'
 import { parseWhiteout } from '../whiteout.ts'
-import { encodeDevice, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from './format.ts'
+import { encodeDevice, MAX_TARGET, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from './format.ts'
 import { Flag } from './inodes.ts'
 import type { InodeFields } from './inodes.ts'
 import { NONE, ROOT, Tree } from './tree.ts'
@@ -21,8 +21,6 @@ const KIND = {
 
 const IMPLIED: InodeFields = { mode: S_IFDIR | 0o755, uid: 0, gid: 0, mtime: 0n, xattrs: 0 }
 const WHITEOUT: InodeFields = { mode: S_IFCHR, uid: 0, gid: 0, mtime: 0n, xattrs: 0 }
-/** PATH_MAX without its NUL. */
-const MAX_TARGET = 4095
 /** Links into other layers are kept as text until the end. */
 const MAX_ABSENT = 100_000
 
@@ -80,9 +78,8 @@ export class LayerTree {
       return NONE
     }
     if (path === '') return this.#describeRoot(entry)
-    const slash = path.lastIndexOf('/')
-    const directory = this.#directory(slash < 0 ? '' : path.slice(0, slash))
-    const name = path.slice(slash + 1)
+    const [parent, name] = splitPath(path)
+    const directory = this.#directory(parent)
     if (entry.type === 'hardlink') this.#link(directory, name, entry)
     else if (entry.type === 'directory') this.#makeDirectory(directory, name, this.#fields(entry, S_IFDIR))
     else return this.#make(directory, name, entry)
@@ -183,18 +180,17 @@ export class LayerTree {
   /** The node of a path, its last component not followed; NONE if it is not there or is a whiteout. */
   #lookup(path: string): number {
     if (path === '') return ROOT
-    const slash = path.lastIndexOf('/')
-    const directory = walk(this.tree, slash < 0 ? '' : path.slice(0, slash), () => NONE)
+    const [parent, name] = splitPath(path)
+    const directory = walk(this.tree, parent, () => NONE)
     if (directory === NONE) return NONE
-    const node = this.tree.nodeAt(this.tree.slot(directory, path.slice(slash + 1)))
+    const node = this.tree.nodeAt(this.tree.slot(directory, name))
     return node !== NONE && this.tree.inode[node] === this.#whiteout ? NONE : node
   }
 
   #remove(path: string): void {
-    const slash = path.lastIndexOf('/')
-    const directory = this.#directory(slash < 0 ? '' : path.slice(0, slash))
+    const [parent, name] = splitPath(path)
+    const directory = this.#directory(parent)
     const { tree } = this
-    const name = path.slice(slash + 1)
     const old = tree.nodeAt(tree.slot(directory, name))
     // A whiteout speaks of the layers below: what this layer has of that name stays, before or after.
     if (old !== NONE && tree.isDirectory(old)) return this.#setFlag(old, Flag.opaque)

@@ -1,11 +1,8 @@
-import { BLOCK, INODE_SIZE, S_IFDIR, S_IFLNK, S_IFMT, SLOT, ROOT_NID } from './format.ts'
+import { BLOCK, DIRENT_SIZE, INODE_SIZE, S_IFDIR, S_IFLNK, S_IFMT, SLOT, ROOT_NID } from './format.ts'
 import { Flag } from './inodes.ts'
 import type { LayerTree } from './layer.ts'
 import { DOT, DOTDOT, NONE, ROOT } from './tree.ts'
 import type { Tree } from './tree.ts'
-
-/** Bytes of a directory entry without its name. */
-export const DIRENT = 12
 
 /** Where everything in the metadata goes; offsets count from its beginning. */
 export interface Layout {
@@ -170,7 +167,7 @@ function sortDirectory(tree: Tree, children: Children, directory: number): numbe
   let full = 0
   let used = 0
   for (let i = 0; i < entries.length; i++) {
-    const size = DIRENT + nameLength[entries[i]!]!
+    const size = DIRENT_SIZE + nameLength[entries[i]!]!
     if (used + size > BLOCK) {
       full++
       used = 0

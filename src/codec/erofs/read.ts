@@ -1,14 +1,17 @@
 import { fail } from '#base'
 import { decodeName } from '../names.ts'
+import { NANOS } from '../time.ts'
 import type { EntryType } from '../types.ts'
 import {
   BLOCK,
   BLOCK_BITS,
   DataLayout,
   decodeDevice,
+  DIRENT_SIZE,
   EROFS_TAR_OFFSET,
   INODE_SIZE,
   MAGIC,
+  MAX_TARGET,
   S_IFBLK,
   S_IFCHR,
   S_IFDIR,
@@ -31,9 +34,6 @@ const TYPES: ReadonlyMap<number, ErofsNode['type']> = new Map<number, Exclude<En
   [S_IFBLK, 'blockdev'],
   [S_IFIFO, 'fifo'],
 ])
-const DIRENT = 12
-const MAX_TARGET = 4095
-const NANOS = 1_000_000_000n
 
 /** What reading a node's data and xattrs takes, besides what everybody may know of it. */
 interface Inode extends ErofsNode {
@@ -201,17 +201,17 @@ class Image implements ErofsImage {
 
 /** The entries of one block of a directory. */
 function* direntsOf(block: Buffer): Generator<ErofsDirent, void, void> {
-  const count = block.length < DIRENT ? 0 : block.readUInt16LE(8) / DIRENT
-  if (!Number.isInteger(count) || count === 0 || count * DIRENT > block.length) damaged('a directory is malformed')
+  const count = block.length < DIRENT_SIZE ? 0 : block.readUInt16LE(8) / DIRENT_SIZE
+  if (!Number.isInteger(count) || count === 0 || count * DIRENT_SIZE > block.length) damaged('a directory is malformed')
   for (let i = 0; i < count; i++) {
-    const start = block.readUInt16LE(i * DIRENT + 8)
-    const limit = i + 1 < count ? block.readUInt16LE((i + 1) * DIRENT + 8) : block.length
-    if (start < count * DIRENT || limit <= start || limit > block.length) damaged('a directory is malformed')
+    const start = block.readUInt16LE(i * DIRENT_SIZE + 8)
+    const limit = i + 1 < count ? block.readUInt16LE((i + 1) * DIRENT_SIZE + 8) : block.length
+    if (start < count * DIRENT_SIZE || limit <= start || limit > block.length) damaged('a directory is malformed')
     // A block that is not the last is filled up with zeros.
     const zero = i + 1 < count ? -1 : block.subarray(start, limit).indexOf(0)
     const name = decodeName(block, start, zero < 0 ? limit : start + zero)
     if (name === '' || name.includes('/') || name.includes('\0')) damaged('a directory has an impossible name')
-    if (name !== '.' && name !== '..') yield { name, nid: Number(block.readBigUInt64LE(i * DIRENT)) }
+    if (name !== '.' && name !== '..') yield { name, nid: Number(block.readBigUInt64LE(i * DIRENT_SIZE)) }
   }
 }
 

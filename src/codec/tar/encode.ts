@@ -1,5 +1,6 @@
 import { fail } from '#base'
 import { encodeName } from '../names.ts'
+import { NANOS } from '../time.ts'
 import type { EntryType, TarEntry } from '../types.ts'
 import { BLOCK } from './header.ts'
 import { encodePax, paxTime, xattrRecord } from './records.ts'
@@ -15,7 +16,6 @@ const TYPE_FLAGS: Record<EntryType, string> = {
   fifo: '6',
 }
 
-const NANOS = 1_000_000_000n
 const MAX_ID = 0xffffffff
 
 /** The fields of one ustar header; strings as bytes, numbers that do not fit replaced by 0. */

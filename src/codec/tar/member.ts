@@ -1,3 +1,4 @@
+import { NANOS } from '../time.ts'
 import type { EntryType, Nanoseconds, TarMember } from '../types.ts'
 import type { Header } from './header.ts'
 import type { PaxRecords } from './pax.ts'
@@ -13,7 +14,6 @@ export interface GnuNames {
   linkname?: string
 }
 
-const NANOS = 1_000_000_000n
 const MAX_ID = 0xffffffff
 
 /** The kind of member by type flag; undefined for flags that are no member of their own. */

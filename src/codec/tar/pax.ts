@@ -1,4 +1,5 @@
 import { decodeName } from '../names.ts'
+import { NANOS } from '../time.ts'
 import type { Nanoseconds } from '../types.ts'
 import { malformed } from './place.ts'
 import type { Place } from './place.ts'
@@ -55,7 +56,7 @@ export function parsePax(bytes: Buffer, start: number, end: number, place: Place
 function parsePaxTime(value: string): Nanoseconds | undefined {
   const match = /^(-?)(\d{1,19})(?:\.(\d*))?$/.exec(value)
   if (!match) return undefined
-  const nanos = BigInt(match[2]!) * 1_000_000_000n + BigInt((match[3] ?? '').slice(0, 9).padEnd(9, '0'))
+  const nanos = BigInt(match[2]!) * NANOS + BigInt((match[3] ?? '').slice(0, 9).padEnd(9, '0'))
   if (BigInt(match[2]!) >= 1n << 63n) return undefined
   return match[1] === '-' ? -nanos : nanos
 }

@@ -1,5 +1,6 @@
 import { concat, fail } from '#base'
 import { encodeName } from '../names.ts'
+import { NANOS } from '../time.ts'
 import type { Nanoseconds } from '../types.ts'
 
 /** One `key=value` of a PAX header. */
@@ -8,7 +9,6 @@ export interface PaxRecord {
   readonly value: Uint8Array
 }
 
-const NANOS = 1_000_000_000n
 const EQUALS = Uint8Array.of(0x3d)
 const NEWLINE = Uint8Array.of(0x0a)
 
