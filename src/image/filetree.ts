@@ -1,6 +1,6 @@
 import { checkCanceled, collect, fail } from '#base'
 import type { ByteStream, Call } from '#base'
-import { parseWhiteout, readTar, safePath } from '#codec'
+import { parseWhiteout, readTar, safePath, splitPath } from '#codec'
 import type { EntryType, TarMember } from '#codec'
 import type { Layer, OpenedImage } from './types.ts'
 
@@ -125,8 +125,8 @@ class Tree implements FileTree {
   }
 
   #remove(path: string): void {
-    const slash = path.lastIndexOf('/')
-    this.#find(path.slice(0, Math.max(0, slash)))?.children?.delete(path.slice(slash + 1))
+    const [directory, name] = splitPath(path)
+    this.#find(directory)?.children?.delete(name)
   }
 
   #add(path: string, member: TarMember, layer: Layer, index: number): void {
@@ -136,8 +136,8 @@ class Tree implements FileTree {
       if (node.children) this.#root = node
       return
     }
-    const slash = path.lastIndexOf('/')
-    this.#directory(path.slice(0, Math.max(0, slash)), index).set(path.slice(slash + 1), node)
+    const [directory, name] = splitPath(path)
+    this.#directory(directory, index).set(name, node)
   }
 
   #nodeOf(path: string, member: TarMember, layer: Layer, index: number, before: Node | undefined): Node {

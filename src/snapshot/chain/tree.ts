@@ -1,5 +1,5 @@
 import { fail } from '#base'
-import { parseWhiteout, safePath, type TarMember } from '#codec'
+import { parseWhiteout, safePath, splitPath, type TarMember } from '#codec'
 
 /** A file by any of its names. */
 export interface FileNode {
@@ -65,7 +65,7 @@ export class LayerTree {
   }
 
   #put(path: string, member: TarMember, layer: number): void {
-    const [parent, name] = split(path)
+    const [parent, name] = splitPath(path)
     const directory = this.#directory(parent, layer)
     if (member.type === 'directory') {
       const node = this.#makeDirectory(directory, name, layer)
@@ -89,7 +89,7 @@ export class LayerTree {
   }
 
   #find(linkname: string): Node | undefined {
-    const [parent, name] = split(safePath(linkname))
+    const [parent, name] = splitPath(safePath(linkname))
     return this.#walk(parent, () => undefined)?.entries.get(name)
   }
 
@@ -138,7 +138,7 @@ export class LayerTree {
   // --- whiteouts
 
   #remove(path: string, layer: number): void {
-    const [parent, name] = split(path)
+    const [parent, name] = splitPath(path)
     const directory = this.#directory(parent, layer)
     if (this.#mode === 'extract') return void prune(directory, name, layer)
     const node = directory.entries.get(name)
@@ -172,9 +172,4 @@ function pruneEntries(directory: DirectoryNode, layer: number): boolean {
 function withXattrsOf(before: TarMember, member: TarMember): TarMember {
   if (!before.xattrs) return member
   return { ...member, xattrs: new Map([...before.xattrs, ...(member.xattrs ?? [])]) }
-}
-
-export function split(path: string): [parent: string, name: string] {
-  const slash = path.lastIndexOf('/')
-  return [path.slice(0, Math.max(0, slash)), path.slice(slash + 1)]
 }

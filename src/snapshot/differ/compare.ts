@@ -4,6 +4,7 @@ import {
   decodeName,
   opaquePath,
   parseWhiteout,
+  splitPath,
   whiteoutPath,
   writeTar,
   type EntryType,
@@ -12,7 +13,7 @@ import {
 } from '#codec'
 import { close, FileType, getXattr, listXattrs, O, openIn, openPath, readlinkAt, statAt, type Stat } from '#sys'
 import type { CompareOptions } from '../types.ts'
-import { isOverlayXattr, overlayXattr } from './overlayfs.ts'
+import { isOverlayXattr, isWhiteout, overlayXattr } from './overlayfs.ts'
 import { isDirectoryEntry, namesIn, openDirectory, reach, withDirectory } from './tree.ts'
 
 /**
@@ -214,10 +215,6 @@ function target(parent: number, name: string): string {
 
 // --- what overlayfs wrote
 
-function isWhiteout(stat: Stat): boolean {
-  return entryType(stat) === 'chardev' && stat.rdevMajor === 0 && stat.rdevMinor === 0
-}
-
 function isOpaque(directory: number): boolean {
   return getXattr(directory, overlayXattr('opaque'))?.[0] === 'y'.charCodeAt(0)
 }
@@ -229,9 +226,8 @@ function isOpaque(directory: number): boolean {
  */
 function hidesSomething(path: string, walk: Walk): boolean {
   if (!walk.lower) return true
-  const slash = path.lastIndexOf('/')
-  const parent = path.slice(0, Math.max(0, slash))
+  const [parent, name] = splitPath(path)
   const below = (root: number): boolean | undefined =>
-    withDirectory(root, parent, (directory) => isDirectoryEntry(directory, path.slice(slash + 1)))
+    withDirectory(root, parent, (directory) => isDirectoryEntry(directory, name))
   return walk.lower.some((root) => below(root) === true)
 }

@@ -48,12 +48,6 @@ export function key(place: Place): string {
   return `${place.ino}/${place.name}`
 }
 
-export function isWhiteout(place: Place): boolean {
-  const stat = statAt(place.directory, place.name)
-  if (!stat || (stat.mode & FileType.mask) !== FileType.chardev) return false
-  return stat.rdevMajor === 0 && stat.rdevMinor === 0
-}
-
 /** Where the symlink points that stands there; undefined if none does. */
 export function linkTarget(place: Place): string | undefined {
   const stat = statAt(place.directory, place.name)

@@ -1,6 +1,14 @@
 import { fchmodSync, fchownSync, ftruncateSync } from 'node:fs'
 import { CairnError, checkCanceled, fail, messageOf, utf8, type ByteStream, type Call } from '#base'
-import { createTarParser, parseWhiteout, safePath, type TarHandler, type TarLimits, type TarMember } from '#codec'
+import {
+  createTarParser,
+  parseWhiteout,
+  safePath,
+  splitPath,
+  type TarHandler,
+  type TarLimits,
+  type TarMember,
+} from '#codec'
 import {
   chmodAt,
   chownAt,
@@ -20,7 +28,6 @@ import {
 } from '#sys'
 import {
   identify,
-  isWhiteout,
   key,
   linkTarget,
   makeSpecial,
@@ -30,7 +37,7 @@ import {
   type OpenFile,
   type Place,
 } from './entry.ts'
-import { overlayXattr } from './overlayfs.ts'
+import { isWhiteout, overlayXattr } from './overlayfs.ts'
 import { isDirectoryEntry, namesIn, openDirectory, reach, removeTree, withDirectory } from './tree.ts'
 
 export interface ExtractOptions {
@@ -144,9 +151,9 @@ class Extraction implements TarHandler {
   // --- finding places
 
   #place(path: string): Place {
-    const slash = path.lastIndexOf('/')
-    const parent = this.#openParent(path.slice(0, Math.max(0, slash)))
-    return { directory: parent.fd, ino: parent.ino, inherits: parent.inherits, name: path.slice(slash + 1) }
+    const [directory, name] = splitPath(path)
+    const parent = this.#openParent(directory)
+    return { directory: parent.fd, ino: parent.ino, inherits: parent.inherits, name }
   }
 
   #openParent(path: string): Parent {
@@ -201,8 +208,9 @@ class Extraction implements TarHandler {
 
   #step(place: Place): number {
     if (!isDirectoryEntry(place.directory, place.name)) {
-      const free = !statAt(place.directory, place.name) || (this.#whiteouts === 'overlay' && isWhiteout(place))
-      if (!free) fail('invalid_argument', `${JSON.stringify(place.name)} on its path is no directory`)
+      const stat = statAt(place.directory, place.name)
+      const isFree = !stat || (this.#whiteouts === 'overlay' && isWhiteout(stat))
+      if (!isFree) fail('invalid_argument', `${JSON.stringify(place.name)} on its path is no directory`)
       this.#makeDirectory(place, IMPLICIT_MODE)
     }
     return openIn(place.directory, place.name, O.PATH | O.DIRECTORY | O.NOFOLLOW, { scope: 'beneath' })
@@ -237,13 +245,12 @@ class Extraction implements TarHandler {
 
   /** Removes what lies at a path, except what this archive made. */
   #prune(path: string): void {
-    const slash = path.lastIndexOf('/')
-    const parentPath = path.slice(0, Math.max(0, slash))
+    const [directory, name] = splitPath(path)
     this.#forgetParent()
     // A marker stands in its directory like any member, and like any other it makes that directory.
-    close(this.#openOrMake(parentPath))
-    const prune = (parent: number): boolean => this.#pruneEntry(placeIn(parent, path.slice(slash + 1)))
-    withDirectory(this.#root, parentPath, prune, { follow: true })
+    close(this.#openOrMake(directory))
+    const prune = (parent: number): boolean => this.#pruneEntry(placeIn(parent, name))
+    withDirectory(this.#root, directory, prune, { follow: true })
   }
 
   /** True when something of it stays. */
@@ -323,8 +330,6 @@ class Extraction implements TarHandler {
 
   /** Whatever stands there goes, a directory with its content: the entry replaces it. */
   #clear(place: Place): void {
-    const stat = statAt(place.directory, place.name)
-    if (!stat) return
     removeTree(place.directory, place.name)
   }
 
@@ -336,23 +341,20 @@ class Extraction implements TarHandler {
   }
 
   #makeLink(place: Place, member: TarMember): void {
-    const target = safePath(member.linkname ?? '')
-    const slash = target.lastIndexOf('/')
-    const name = target.slice(slash + 1)
+    const [parent, name] = splitPath(safePath(member.linkname ?? ''))
     const linked = (directory: number): boolean => {
       const stat = name === '' ? undefined : statAt(directory, name)
-      if (!stat || isWhiteout(placeIn(directory, name))) return false
-      if ((stat.mode & FileType.mask) === FileType.directory) fail('invalid_argument', `a hard link to a directory`)
+      if (!stat || isWhiteout(stat)) return false
+      if ((stat.mode & FileType.mask) === FileType.directory) fail('invalid_argument', 'a hard link to a directory')
       if (stat.ino === statAt(place.directory, place.name)?.ino) return true
       this.#clear(place)
       linkAt(directory, name, place.directory, place.name)
       return true
     }
-    const parent = target.slice(0, Math.max(0, slash))
-    const source = withDirectory(this.#root, parent, linked, { follow: true })
+    const isLinked = withDirectory(this.#root, parent, linked, { follow: true })
     // In one layer alone the target may lie in a layer below: the snapshot's fix-up supplies it.
-    if (!source && this.#whiteouts === 'apply') fail('invalid_argument', `a hard link to nothing: ${member.linkname}`)
-    if (source) return
+    if (!isLinked && this.#whiteouts === 'apply') fail('invalid_argument', `a hard link to nothing: ${member.linkname}`)
+    if (isLinked) return
     // Nothing for now, but it has replaced what stood there.
     this.#clear(place)
     this.#made.delete(key(place))
