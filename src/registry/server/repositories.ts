@@ -1,7 +1,7 @@
 import { fail } from '#base'
 import { isDigest } from '#oci'
 import type { Descriptor, Digest } from '#oci'
-import type { BlobInfo, RegistryStorage, StoredRecord } from './types.ts'
+import type { BlobInfo, BlobStorage, RecordStorage, RegistryStorage, StoredRecord } from './types.ts'
 
 /** What is remembered of a manifest beside its bytes, which are a blob. */
 export interface ManifestRecord {
@@ -65,35 +65,41 @@ export interface Repositories {
   referrers(name: string, subject: Digest, page?: Page): Promise<readonly Descriptor[]>
 }
 
-const blobKey = (name: string, digest: Digest): string => `blob/${name}@${digest}`
-const manifestKey = (name: string, digest: Digest): string => `manifest/${name}@${digest}`
+const blobKey = (name: string, digest: Digest | ''): string => `blob/${name}@${digest}`
+const manifestKey = (name: string, digest: Digest | ''): string => `manifest/${name}@${digest}`
 const tagKey = (name: string, tag: string): string => `tag/${name}:${tag}`
-const referrersKey = (name: string, subject: Digest): string => `referrer/${name}@${subject}/`
+const referrerKey = (name: string, subject: Digest, digest: Digest | ''): string =>
+  `referrer/${name}@${subject}/${digest}`
 const repositoryKey = (name: string): string => `repository/${name}`
 
-export function openRepositories(storage: RegistryStorage): Repositories {
-  const { records, blobs } = storage
+export function openRepositories({ records, blobs }: RegistryStorage): Repositories {
+  const tags = tagRecords(records)
+  const remember = remembering(records)
+  return {
+    has: async (name) => (await records.get(repositoryKey(name))) !== undefined,
+    list: (page) => keysBehind(records, repositoryKey(''), page),
+    ...blobRecords(records, blobs, remember),
+    ...manifestRecords(records, tags, remember),
+    ...tags,
+  }
+}
+
+/** Makes a repository one of those that are listed. */
+type Remember = (name: string) => Promise<void>
+
+function remembering(records: RecordStorage): Remember {
   const known = new Set<string>()
-  const remember = async (name: string): Promise<void> => {
+  return async (name) => {
     if (known.has(name)) return
     await records.put(repositoryKey(name), '', { value: null })
     known.add(name)
   }
-  const manifest = async (name: string, digest: Digest): Promise<ManifestRecord | undefined> => {
-    const record = await records.get(manifestKey(name, digest))
-    return record && (JSON.parse(record.value) as ManifestRecord)
-  }
-  const tags = async (name: string, page: Page = {}): Promise<readonly Tagged[]> => {
-    const prefix = tagKey(name, '')
-    return (await records.list(prefix, prefixed(prefix, page))).map((record) => asTagged(record, prefix))
-  }
+}
+
+type BlobRecords = Pick<Repositories, 'blob' | 'linkBlob' | 'unlinkBlob' | 'keepBlob'>
+
+function blobRecords(records: RecordStorage, blobs: BlobStorage, remember: Remember): BlobRecords {
   return {
-    has: async (name) => (await records.get(repositoryKey(name))) !== undefined,
-    list: async (page = {}) => {
-      const prefix = repositoryKey('')
-      const found = await records.list(prefix, { ...prefixed(prefix, page), keys: true })
-      return found.map(({ key }) => key.slice(prefix.length))
-    },
     blob: async (name, digest) =>
       (await records.get(blobKey(name, digest))) === undefined ? undefined : blobs.stat(digest),
     linkBlob: async (name, { digest, size }) => {
@@ -103,63 +109,90 @@ export function openRepositories(storage: RegistryStorage): Repositories {
     },
     unlinkBlob: (name, digest) => records.delete(blobKey(name, digest)),
     keepBlob: (name, digest) => records.touch(blobKey(name, digest)),
+  }
+}
+
+type ManifestRecords = Pick<
+  Repositories,
+  'manifest' | 'linkManifest' | 'unlinkManifest' | 'expireManifest' | 'manifests' | 'referrers'
+>
+
+function manifestRecords(records: RecordStorage, { tags }: TagRecords, remember: Remember): ManifestRecords {
+  const manifest = async (name: string, digest: Digest): Promise<ManifestRecord | undefined> => {
+    const record = await records.get(manifestKey(name, digest))
+    return record && (JSON.parse(record.value) as ManifestRecord)
+  }
+  const untagAll = async (name: string, digest: Digest): Promise<void> => {
+    for (const { tag, digest: at } of await tags(name))
+      if (at === digest) await records.delete(tagKey(name, tag), { value: digest })
+  }
+  return {
     manifest,
     linkManifest: async (name, digest, value, referrer) => {
       await remember(name)
       await records.put(manifestKey(name, digest), JSON.stringify(value))
       if (referrer && value.subject)
-        await records.put(`${referrersKey(name, value.subject)}${digest}`, JSON.stringify(referrer))
+        await records.put(referrerKey(name, value.subject, digest), JSON.stringify(referrer))
     },
     expireManifest: async (name, digest, before) => {
       const found = await manifest(name, digest)
       if (!found || !(await records.delete(manifestKey(name, digest), { before }))) return false
-      if (found.subject) await records.delete(`${referrersKey(name, found.subject)}${digest}`)
+      if (found.subject) await records.delete(referrerKey(name, found.subject, digest))
       return true
     },
     unlinkManifest: async (name, digest) => {
       const found = await manifest(name, digest)
       if (!found) return false
-      const untagAll = async (): Promise<void> => {
-        for (const { tag, digest: at } of await tags(name))
-          if (at === digest) await records.delete(tagKey(name, tag), { value: digest })
-      }
-      await untagAll()
-      if (found.subject) await records.delete(`${referrersKey(name, found.subject)}${digest}`)
-      const gone = await records.delete(manifestKey(name, digest))
-      // A push meanwhile may have tagged what is gone now; one that noticed has linked it again, and keeps its tag.
-      if ((await manifest(name, digest)) === undefined) await untagAll()
-      return gone
+      await untagAll(name, digest)
+      if (found.subject) await records.delete(referrerKey(name, found.subject, digest))
+      const isGone = await records.delete(manifestKey(name, digest))
+      // A push meanwhile may have tagged what is gone; one that noticed has linked it again, and keeps its tag.
+      if ((await manifest(name, digest)) === undefined) await untagAll(name, digest)
+      return isGone
     },
     manifests: async (name) => {
-      const prefix = `manifest/${name}@`
+      const prefix = manifestKey(name, '')
       return (await records.list(prefix)).map(({ key, value, touched }) => ({
         digest: asDigest(key.slice(prefix.length)),
         manifest: JSON.parse(value) as ManifestRecord,
         touched,
       }))
     },
-    tag: async (name, tag) => {
-      const record = await records.get(tagKey(name, tag))
-      return record && asTagged(record, tagKey(name, ''))
-    },
-    tags,
-    tagNames: async (name, page = {}) => {
-      const prefix = tagKey(name, '')
-      const found = await records.list(prefix, { ...prefixed(prefix, page), keys: true })
-      return found.map(({ key }) => key.slice(prefix.length))
-    },
-    moveTag: (name, tag, digest, expected) =>
-      records.put(tagKey(name, tag), digest, expected === undefined ? undefined : { value: expected }),
-    untag: (name, tag) => records.delete(tagKey(name, tag)),
-    untagUnmoved: (name, tag, before) => records.delete(tagKey(name, tag), { before }),
-    referrers: async (name, subject, page = {}) => {
-      const prefix = referrersKey(name, subject)
-      return (await records.list(prefix, prefixed(prefix, page))).map(({ value }) => JSON.parse(value) as Descriptor)
+    referrers: async (name, subject, page) => {
+      const prefix = referrerKey(name, subject, '')
+      return (await records.list(prefix, behind(prefix, page))).map(({ value }) => JSON.parse(value) as Descriptor)
     },
   }
 }
 
-function prefixed(prefix: string, { after, limit }: Page): Page {
+type TagRecords = Pick<Repositories, 'tag' | 'tags' | 'tagNames' | 'moveTag' | 'untag' | 'untagUnmoved'>
+
+function tagRecords(records: RecordStorage): TagRecords {
+  return {
+    tag: async (name, tag) => {
+      const record = await records.get(tagKey(name, tag))
+      return record && asTagged(record, tagKey(name, ''))
+    },
+    tags: async (name, page) => {
+      const prefix = tagKey(name, '')
+      return (await records.list(prefix, behind(prefix, page))).map((record) => asTagged(record, prefix))
+    },
+    tagNames: (name, page) => keysBehind(records, tagKey(name, ''), page),
+    moveTag: (name, tag, digest, expected) =>
+      records.put(tagKey(name, tag), digest, expected === undefined ? undefined : { value: expected }),
+    untag: (name, tag) => records.delete(tagKey(name, tag)),
+    untagUnmoved: (name, tag, before) => records.delete(tagKey(name, tag), { before }),
+  }
+}
+
+/** What follows `prefix` in the keys that begin with it. */
+async function keysBehind(records: RecordStorage, prefix: string, page?: Page): Promise<readonly string[]> {
+  const found = await records.list(prefix, { ...behind(prefix, page), keys: true })
+  return found.map(({ key }) => key.slice(prefix.length))
+}
+
+/** A page of names as one of their records. */
+function behind(prefix: string, { after, limit }: Page = {}): Page {
   return {
     ...(after === undefined ? {} : { after: `${prefix}${after}` }),
     ...(limit === undefined ? {} : { limit }),

@@ -6,7 +6,7 @@ import type { ManifestRecord } from '../repositories.ts'
 import { digestParameter, matches, userOf } from './blobs.ts'
 import { bodyOf } from './body.ts'
 import { refuse, Refusal } from './refusal.ts'
-import type { Exchange, Service } from './service.ts'
+import type { Exchange, RegistryEvent, Service } from './service.ts'
 
 /** GET and HEAD of a manifest by tag or digest. */
 export async function getManifest(
@@ -30,18 +30,8 @@ export async function getManifest(
   if (request.method === 'HEAD') return new Response(null, { headers })
   const bytes = await document(service, digest)
   if (!bytes) return unknownManifest(reference)
-  const { mediaType, size } = record
   const tag = reference === digest ? {} : { tag: reference }
-  service.notify({
-    action: 'pull',
-    kind: 'manifest',
-    repository: name,
-    digest,
-    mediaType,
-    size,
-    ...tag,
-    ...userOf(exchange),
-  })
+  notify(service, exchange, { action: 'pull', repository: name, digest, ...tag }, record)
   return new Response(bytes as Uint8Array<ArrayBuffer>, { headers })
 }
 
@@ -63,26 +53,16 @@ export async function putManifest(
   for (const tag of tags) await checkMovable(service, exchange, name, tag, digest)
   await service.checkQuota(name, bytes.length)
   await service.storage.blobs.put({ mediaType: record.mediaType, digest, size: bytes.length }, bytes)
-  await service.repositories.linkManifest(name, digest, record, referrer)
-  for (const tag of tags) await moveTag(service, name, tag, digest)
-  // A deletion of the manifest that began before may have taken it since, and not seen the tag: whoever looks last mends.
-  if (tags.length > 0 && (await service.repositories.manifest(name, digest)) === undefined) {
+  const link = async (): Promise<void> => {
     await service.repositories.linkManifest(name, digest, record, referrer)
     for (const tag of tags) await moveTag(service, name, tag, digest)
   }
+  await link()
+  // A deletion of the manifest that began before may have taken it since, and not seen the tag: whoever looks last mends.
+  if (tags.length > 0 && (await service.repositories.manifest(name, digest)) === undefined) await link()
   service.documents.set(digest, bytes)
-  const { mediaType, size } = record
   for (const tag of tags.length > 0 ? tags.map((tag) => ({ tag })) : [{}])
-    service.notify({
-      action: 'push',
-      kind: 'manifest',
-      repository: name,
-      digest,
-      mediaType,
-      size,
-      ...tag,
-      ...userOf(exchange),
-    })
+    notify(service, exchange, { action: 'push', repository: name, digest, ...tag }, record)
   const headers = new Headers({ location: `/v2/${name}/manifests/${digest}`, 'docker-content-digest': digest })
   if (record.subject) headers.set('oci-subject', record.subject)
   for (const tag of more) headers.append('oci-tag', tag)
@@ -108,6 +88,20 @@ export async function deleteManifest(
     service.notify({ action: 'delete', kind: 'tag', repository: name, tag: reference, ...userOf(exchange) })
   }
   return new Response(null, { status: 202 })
+}
+
+function notify(
+  service: Service,
+  exchange: Exchange,
+  {
+    action,
+    repository,
+    digest,
+    ...tag
+  }: Pick<RegistryEvent, 'action' | 'repository' | 'tag'> & { readonly digest: Digest },
+  { mediaType, size }: ManifestRecord,
+): void {
+  service.notify({ action, kind: 'manifest', repository, digest, mediaType, size, ...tag, ...userOf(exchange) })
 }
 
 /** What is remembered of a document, and how it shows among its subject's referrers. */
