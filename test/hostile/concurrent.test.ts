@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { openNode } from '#engine'
 import { cairnNode, lacking, needsRoot, skipReason, tempDir } from '#testkit'
 
 const skip = skipReason('concurrency', needsRoot(), lacking('crun', 'conmon'))
@@ -53,6 +54,23 @@ describe.skipIf(skip)('many processes share a store', () => {
     )
     expect(node.leftovers()).toEqual([])
   }, 240_000)
+
+  test('prune leaves what is started or removed while it looks', async () => {
+    await using node = await cairnNode()
+    for (const name of ['started', 'gone', 'stopped'])
+      await node.must(['create', '--name', name, '--network', 'none', 'busybox', 'sleep', '1000'])
+    await using library = openNode({ root: node.root, run: node.runDir })
+    const meanwhile: Readonly<Record<string, readonly string[]>> = { started: ['start'], gone: ['rm'] }
+    const { removed } = await library.containers.prune(({ name }) => {
+      const verb = meanwhile[name]
+      if (verb) Bun.spawnSync(node.argv([...verb, name]))
+      return true
+    })
+    expect(removed).toHaveLength(1)
+    expect(await node.must(['ps', '-a', '--format', '{{.Names}} {{.State}}'])).toBe('started running\n')
+    await node.must(['rm', '-f', 'started'])
+    expect(node.leftovers()).toEqual([])
+  }, 30_000)
 
   test('a name is given once, whoever asks at the same time', async () => {
     await using node = await cairnNode()

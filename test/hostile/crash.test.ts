@@ -6,6 +6,7 @@ import {
   cairnNode,
   debianRootfs,
   lacking,
+  must,
   needsRoot,
   setUp,
   skipReason,
@@ -232,6 +233,54 @@ describe.skipIf(skip)('kill -9', () => {
     expect(node.leftovers()).toEqual([])
   }, 60_000)
 })
+
+/** The runtime's own word to a container: what a command line had said when it died before it could record it. */
+async function behindTheRecord(runtime: string, verb: 'pause' | 'resume', name: string): Promise<void> {
+  const id = (await node.must(['inspect', '--format', '{{.Id}}', name])).trim()
+  await must([runtime, '--root', join(node.runDir, 'runtime', runtime), verb, id])
+}
+
+describe.skipIf(skip || skipReason('frozen containers', lacking('runc')))(
+  'frozen or thawed, and not recorded so',
+  () => {
+    const run = (name: string, ...flags: readonly string[]): Promise<string> =>
+      node.must(['run', '-d', '--name', name, ...flags, '--network', 'none', 'busybox', 'sleep', '1000'])
+
+    test.each(['kill', 'stop -t 0', 'rm -f'])(
+      '%s ends it',
+      async (verb) => {
+        await run('frozen')
+        await behindTheRecord('crun', 'pause', 'frozen')
+        await node.must([...verb.split(' '), 'frozen'])
+        expect(await node.must(['ps', '-q'])).toBe('')
+        await node.must(['rm', '-f', 'frozen'])
+        expect(node.leftovers()).toEqual([])
+      },
+      20_000,
+    )
+
+    test.each(['crun', 'runc'])('%s: unpause finds it thawed', async (runtime) => {
+      await run('thawed', '--runtime', runtime)
+      await node.must(['pause', 'thawed'])
+      await behindTheRecord(runtime, 'resume', 'thawed')
+      await node.must(['unpause', 'thawed'])
+      await node.must(['exec', 'thawed', 'true'])
+      await node.must(['rm', '-f', 'thawed'])
+    })
+
+    test('its monitor killed, the next command ends it', async () => {
+      await run('left')
+      await node.must(['pause', 'left'])
+      const { Pid } = (await inspect('left')).State
+      const monitor = parentOf(Pid)
+      process.kill(monitor, 'SIGKILL')
+      await processEnd(monitor)
+      expect(await node.must(['ps', '-a', '--format', '{{.State}}'])).toBe('exited\n')
+      await node.must(['rm', 'left'])
+      expect(node.leftovers()).toEqual([])
+    })
+  },
+)
 
 test.skipIf(skip)('a container that ignores SIGTERM is killed when its time is up', async () => {
   await node.must([

@@ -22,10 +22,16 @@ export async function prune(
   let bytes = 0
   for (const record of parts.containers.list()) {
     if (!isStopped(record) || !filter(containerOf(record))) continue
-    const freed = await written(parts, record.id)
-    await remove(parts, record.id, {}, call)
-    removed.push(record.id)
-    bytes += freed
+    try {
+      const freed = await written(parts, record.id)
+      await remove(parts, record.id, {}, call)
+      removed.push(record.id)
+      bytes += freed
+    } catch (error) {
+      // Started, or removed, by somebody else meanwhile.
+      const now = parts.containers.get(record.id)
+      if (now && isStopped(now)) throw error
+    }
   }
   return { removed, bytes }
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { kill, processAlive } from '#sys'
+import { isErrno, kill } from '#sys'
 import type { Parts } from '../parts.ts'
 import { finishLocked, recordedExit } from './finish.ts'
 import { fromEarlierBoot, identityOf, processLives } from './identity.ts'
@@ -83,12 +83,11 @@ async function abandonStart(parts: Parts, record: ContainerRecord): Promise<void
 }
 
 function killStray(pidFile: string): void {
-  let pid = 0
   try {
-    pid = Number(readFileSync(pidFile, 'utf8').trim())
-  } catch {
-    return
+    const pid = Number(readFileSync(pidFile, 'utf8').trim())
+    // The number may be another's by now: only a process that was called as a monitor is one.
+    if (pid > 1 && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(pidFile)) kill(pid, 9)
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT', 'ESRCH')) throw error
   }
-  // The number may be another's by now: only a process that was called as a monitor is one.
-  if (pid > 1 && processAlive(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(pidFile)) kill(pid, 9)
 }

@@ -1,11 +1,10 @@
 import { fail, type Call } from '#base'
 import type { Parts } from '../parts.ts'
 import type { RemoveOptions } from '../types.ts'
-import { ended } from './ended.ts'
 import { removeFiles } from './erase.ts'
 import { isUnfinished } from './finish.ts'
 import { monitorGone } from './identity.ts'
-import { sendSignal } from './kill.ts'
+import { killUntilEnded } from './kill.ts'
 import { forgetLock, lockContainer } from './lock.ts'
 import type { ContainerRecord } from './table.ts'
 
@@ -22,8 +21,7 @@ export async function remove(parts: Parts, ref: string, options: RemoveOptions =
           hint: `cairn rm -f ${name}`,
         },
       )
-    await sendSignal(parts, id, 9)
-    await ended(parts, id, {}, call)
+    await killUntilEnded(parts, id, Infinity, call)
   }
   await removeStopped(parts, found, options, call)
   await dropImage(parts, found, call)

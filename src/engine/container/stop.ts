@@ -3,11 +3,10 @@ import { signalNumber } from '#runtime'
 import type { Parts } from '../parts.ts'
 import { ended } from './ended.ts'
 import { isUnfinished } from './finish.ts'
-import { sendSignal } from './kill.ts'
+import { killUntilEnded, sendSignal } from './kill.ts'
 
 /** Docker's patience, seconds. */
 const DEFAULT_TIMEOUT = 10
-const SIGKILL = 9
 
 /** Asks a container to end by its stop signal, and kills it when its time (seconds; -1: for ever) is up. */
 export async function stop(
@@ -21,12 +20,11 @@ export async function stop(
   if (!isUnfinished(record)) return
   const seconds = options.timeout ?? config.options.stopTimeout ?? DEFAULT_TIMEOUT
   await sendSignal(parts, id, signalNumber(options.signal ?? config.stopSignal))
-  if (record.state === 'paused') {
+  if (parts.containers.get(id)?.state === 'paused') {
     const runtime = await parts.runtime(config.options.runtime)
     await runtime.resume(id).catch(() => undefined)
   }
   const after = await ended(parts, id, { timeout: seconds < 0 ? Infinity : seconds * 1000 }, call)
   if (!after || !isUnfinished(after)) return
-  await sendSignal(parts, id, SIGKILL)
-  await ended(parts, id, {}, call)
+  await killUntilEnded(parts, id, Infinity, call)
 }

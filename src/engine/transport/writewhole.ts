@@ -10,6 +10,8 @@ export async function writeWhole(path: string, bytes: ByteStream, mode: number =
   const there = statSync(path, { throwIfNoEntry: false })
   const isReplaced = there === undefined || there.isFile()
   const partial = isReplaced ? `${path}.partial-${process.pid}` : path
+  // What a killed process left: in a container the next one often has its number.
+  if (isReplaced) rmSync(partial, { force: true })
   try {
     const fd = openSync(partial, isReplaced ? 'wx' : 'w', mode)
     try {
