@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs'
 import { close, pipe } from '#sys'
-import { RUNTIME_ENV, type RuntimeDriver } from './driver.ts'
+import { RUNTIME_ENV } from './commandline.ts'
+import type { RuntimeDriver } from './driver.ts'
 import type { Runtime } from './types.ts'
 
 /** A runtime whose foreground containers end with this process; dispose of it when none runs any more. */
