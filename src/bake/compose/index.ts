@@ -1,5 +1,6 @@
 import { fail } from '#base'
 import type { BakeFile, Definitions } from '../types.ts'
+import { lookupIn } from './interpolate.ts'
 import { loadModel, type Environment, type ReadFile } from './load.ts'
 import { targetsOf } from './services.ts'
 import { parseDotenv } from './dotenv.ts'
@@ -36,7 +37,7 @@ export function isCompose(file: BakeFile): boolean {
 function callerEnvironment(caller: Environment, read: ReadFile): Environment {
   const text = read('.env')
   if (text === undefined) return caller
-  const own = parseDotenv({ name: '.env', text }, (name) => (Object.hasOwn(caller, name) ? caller[name] : undefined))
+  const own = parseDotenv({ name: '.env', text }, lookupIn(caller))
   return { ...Object.fromEntries(own), ...caller }
 }
 

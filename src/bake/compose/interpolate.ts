@@ -3,6 +3,11 @@ import { isTreeList, isTreeMap, type Tree } from './tree.ts'
 
 export type Lookup = (name: string) => string | undefined
 
+/** The values of an environment. */
+export function lookupIn(environment: Readonly<Record<string, string>>): Lookup {
+  return (name) => (Object.hasOwn(environment, name) ? environment[name] : undefined)
+}
+
 /** Told of a variable that has neither a value nor a default. */
 export type Unset = (name: string) => void
 

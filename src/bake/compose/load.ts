@@ -4,7 +4,7 @@ import { fail } from '#base'
 import type { BakeFile } from '../types.ts'
 import { canonicalService, without } from './canonical.ts'
 import { parseDotenv } from './dotenv.ts'
-import { interpolated, type Unset } from './interpolate.ts'
+import { interpolated, lookupIn, type Unset } from './interpolate.ts'
 import { listOf, merged, mergedService } from './merge.ts'
 import { pathFrom, secretFrom, serviceFrom } from './paths.ts'
 import { isTreeMap, mapAt, textAt, wrong, type Tree, type TreeMap } from './tree.ts'
@@ -102,12 +102,9 @@ class Loader {
     const all = files.filter((file) => file !== '/dev/null').map((file) => this.file(file))
     const usual = files.length === 0 ? this.read(join(home, '.env')) : undefined
     if (usual !== undefined) all.push({ name: join(home, '.env'), text: usual })
+    const given = lookupIn(outer)
     let own = new Map<string, string>()
-    for (const file of all)
-      own = new Map([
-        ...own,
-        ...parseDotenv(file, (name) => (Object.hasOwn(outer, name) ? outer[name] : own.get(name))),
-      ])
+    for (const file of all) own = new Map([...own, ...parseDotenv(file, (name) => given(name) ?? own.get(name))])
     return { ...Object.fromEntries(own), ...outer }
   }
 
@@ -162,10 +159,6 @@ interface Scope {
   readonly directory: string
   readonly environment: Environment
   readonly trail: readonly string[]
-}
-
-function lookupIn(environment: Environment): (name: string) => string | undefined {
-  return (name) => (Object.hasOwn(environment, name) ? environment[name] : undefined)
 }
 
 function sectionsOf(tree: TreeMap, { name: file }: BakeFile): ComposeModel {

@@ -1,7 +1,9 @@
 import { fail } from '#base'
+import { isName } from '../definition/fields.ts'
 import { merge } from '../definition/merge.ts'
 import type { BakeFile, Entry, Target } from '../types.ts'
 import { parseDotenv } from './dotenv.ts'
+import { lookupIn } from './interpolate.ts'
 import type { ComposeModel, Environment, ReadFile } from './load.ts'
 import { listOf } from './merge.ts'
 import { boolAt, isTreeMap, mapAt, pairsAt, scalarAt, textAt, textsAt, wrong, type Tree, type TreeMap } from './tree.ts'
@@ -21,7 +23,7 @@ export function targetsOf(model: ComposeModel, environment: Environment, read: R
       continue
     }
     const target = targetName(name)
-    if (!/^[a-zA-Z0-9_-]+$/.test(target))
+    if (!isName(target))
       fail(
         'invalid_argument',
         `invalid service name ${JSON.stringify(name)}: only letters, digits, "_", "-" and "." are allowed`,
@@ -128,7 +130,7 @@ function variablesOf(
   environment: Environment,
   read: ReadFile,
 ): (name: string) => string | undefined {
-  const outer = (name: string): string | undefined => (Object.hasOwn(environment, name) ? environment[name] : undefined)
+  const outer = lookupIn(environment)
   const own = new Map<string, string>()
   for (const item of listOf(service['env_file'] ?? null)) {
     const { path: file, required, format } = mapAt(item, `${path}.env_file`)

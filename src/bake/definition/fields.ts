@@ -38,6 +38,11 @@ export const FIELDS: { readonly [K in keyof Required<Target>]: Reader } = {
   policy: readEntries,
 }
 
+/** What a target or a group may be called. */
+export function isName(text: string): boolean {
+  return /^[a-zA-Z0-9_-]+$/.test(text)
+}
+
 export function isField(name: string): name is keyof Target {
   return Object.hasOwn(FIELDS, name)
 }

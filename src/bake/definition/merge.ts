@@ -13,7 +13,8 @@ const GATHERED: ReadonlySet<keyof Target> = new Set([
   'ssh',
   'ulimits',
 ])
-const BY_KEY: ReadonlySet<keyof Target> = new Set(['args', 'contexts', 'labels', 'extra-hosts', 'resources'])
+/** Members that are maps. */
+export const BY_KEY: ReadonlySet<keyof Target> = new Set(['args', 'contexts', 'labels', 'extra-hosts', 'resources'])
 
 /** What an earlier definition says, and what a later one says over it. */
 export function merge(first: Target, second: Target): Target {

@@ -1,7 +1,7 @@
 import { fail } from '#base'
 import type { Entry, Target } from '../types.ts'
 import { FIELDS, parseEntry } from './fields.ts'
-import { merge } from './merge.ts'
+import { BY_KEY, merge } from './merge.ts'
 
 /** One `--set`: `TARGETPATTERN.KEY[.NAME][+]=VALUE`. */
 export interface Override {
@@ -26,7 +26,6 @@ const ALIASES: Readonly<Record<string, keyof Target>> = {
   tag: 'tags',
   ulimit: 'ulimits',
 }
-const MAPS: ReadonlySet<string> = new Set(['args', 'contexts', 'labels', 'extra-hosts', 'resources'])
 const ENTRIES: ReadonlySet<string> = new Set(['attest', 'cache-from', 'cache-to', 'output', 'secret', 'ssh', 'policy'])
 const LISTS: ReadonlySet<string> = new Set([
   'annotations',
@@ -76,7 +75,7 @@ function apply(target: Target, override: Override, replaced: ReadonlySet<string>
   const field = ALIASES[key] ?? (Object.hasOwn(FIELDS, key) ? (key as keyof Target) : undefined)
   if (field === undefined || FIXED.has(field))
     return fail('invalid_argument', `unknown key ${JSON.stringify(key)} in an override`)
-  if (MAPS.has(field)) {
+  if (BY_KEY.has(field)) {
     if (name === undefined) return fail('invalid_argument', `${key} requires a name: TARGET.${key}.NAME=VALUE`)
     return merge(target, { [field]: { [name]: value } })
   }

@@ -3,7 +3,7 @@ import { failAt } from '../hcl/source.ts'
 import type { Attribute, Block } from '../hcl/syntax.ts'
 import { asText, isList, isMap, type Value } from '../hcl/value.ts'
 import type { Group, Target } from '../types.ts'
-import { FIELDS, isField, readField } from './fields.ts'
+import { FIELDS, isField, isName, readField } from './fields.ts'
 import { merge } from './merge.ts'
 import type { Workspace } from './workspace.ts'
 
@@ -60,7 +60,7 @@ function variants(block: Block, scope: Workspace): { readonly name: string; read
 
 function nameOf({ value, at }: Attribute, scope: Scope): string {
   const name = asText(evaluate(value, scope))
-  if (name === undefined || !/^[a-zA-Z0-9_-]+$/.test(name))
+  if (name === undefined || !isName(name))
     return failAt(
       at,
       `invalid name ${JSON.stringify(name)}: only letters, digits, "_" and "-" are allowed`,

@@ -5,7 +5,7 @@ import { failAt, placeName, type Place } from '../hcl/source.ts'
 import type { Attribute, Block, Body, Expression } from '../hcl/syntax.ts'
 import type { Value, ValueMap } from '../hcl/value.ts'
 import type { BakeOptions } from '../types.ts'
-import { isField } from './fields.ts'
+import { isField, isName } from './fields.ts'
 import { variableValue } from './variable.ts'
 
 const BLOCKS: ReadonlySet<string> = new Set(['target', 'group', 'variable', 'function'])
@@ -105,7 +105,7 @@ export class Workspace implements Scope {
     else if (type === 'function') this.functions.set(name, this.define(block))
     else {
       // Every target may share these two names with its neighbours.
-      if (!/^[a-zA-Z0-9_-]+$/.test(name))
+      if (!isName(name))
         failAt(at, `invalid name ${JSON.stringify(name)}: only letters, digits, "_" and "-" are allowed`)
       const kind = type === 'group' ? 'group' : 'target'
       this.blocks[kind].set(name, [...(this.blocks[kind].get(name) ?? []), block])
