@@ -4,6 +4,6 @@
  */
 export async function enterUserNamespace(options: { readonly ifPossible?: boolean } = {}): Promise<void> {
   if (process.getuid!() === 0) return
-  const { becomeRoot, whyNotRootless } = await import('../rootless.ts')
+  const { becomeRoot, whyNotRootless } = await import('../usernamespace.ts')
   if (!options.ifPossible || !whyNotRootless()) await becomeRoot()
 }
