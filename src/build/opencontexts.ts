@@ -22,6 +22,11 @@ export interface OpenedSource {
   readonly ignored: () => IgnoreRules | undefined
 }
 
+/** A source whose Dockerfile has been read. */
+export interface OpenedBuild extends OpenedSource {
+  readonly dockerfile: Dockerfile
+}
+
 /** Finds and fetches the contexts, and finds the Dockerfile in them. */
 export async function openSource(
   host: BuildHost,
@@ -54,7 +59,7 @@ export async function openContexts(
   options: BuildOptions,
   session: BuildSession,
   call?: Call,
-): Promise<OpenedSource & { readonly dockerfile: Dockerfile }> {
+): Promise<OpenedBuild> {
   const source = await openSource(host, options, session, call)
   return { ...source, dockerfile: parseDockerfile(source.text, source.name) }
 }
