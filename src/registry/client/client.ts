@@ -8,6 +8,7 @@ import { openRegistry } from './registry.ts'
 import type { Registry, RegistryOptions } from './registry.ts'
 import { listRepositories } from './repository/listing.ts'
 import { repositoryAt, withMirrors } from './repository/repository.ts'
+import { discard } from './transport/body.ts'
 import type { Endpoint, Repository } from './types.ts'
 
 /** How registries are found and spoken to. */
@@ -62,7 +63,7 @@ export function openRegistryClient(options: ClientOptions = {}): RegistryClient 
     async ping(domain, call) {
       const registry = registryAt(registryEndpoint(domain, options.config))
       const response = await registry.ask({ method: 'GET', path: '/v2/' }, [200, 404], call)
-      await response.body?.cancel()
+      await discard(response)
       return response.status === 200
     },
   }

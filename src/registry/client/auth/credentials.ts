@@ -1,6 +1,7 @@
 import { isCode } from '#base'
 import type { Call } from '#base'
 import type { Credential, CredentialSource, RegistryHost } from '../types.ts'
+import { configHome } from '../config/confighome.ts'
 import { bestKey, parseAuthFile, serverKey } from './dockerconfig.ts'
 import type { AuthFile } from './dockerconfig.ts'
 import { helperGet } from './helper.ts'
@@ -15,13 +16,13 @@ export function dockerConfigPath(host: Pick<RegistryHost, 'env' | 'home'>): stri
  * podman's of this session and of this user.
  */
 export function authFilePaths(host: Pick<RegistryHost, 'env' | 'home' | 'uid'>): readonly string[] {
-  const { REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR, XDG_CONFIG_HOME } = host.env
+  const { REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR } = host.env
   if (REGISTRY_AUTH_FILE) return [REGISTRY_AUTH_FILE]
   return [
     dockerConfigPath(host),
     ...(XDG_RUNTIME_DIR ? [`${XDG_RUNTIME_DIR}/containers/auth.json`] : []),
     ...(host.uid === undefined ? [] : [`/run/containers/${host.uid}/auth.json`]),
-    `${XDG_CONFIG_HOME || `${host.home}/.config`}/containers/auth.json`,
+    `${configHome(host)}/containers/auth.json`,
   ]
 }
 

@@ -2,7 +2,7 @@ import { fail, utf8 } from '#base'
 import { asObject, parseObject } from '#oci'
 import type { JsonObject } from '#oci'
 import type { Credential } from '../types.ts'
-import { fromBase64 } from './basic.ts'
+import { base64, fromBase64 } from './basic.ts'
 
 /** Docker Hub's key in Docker's files, for historical reasons a URL. */
 const HUB_KEY = 'https://index.docker.io/v1/'
@@ -51,7 +51,7 @@ function credentialOf(entry: JsonObject, key: string, what: string): Credential 
 
 function broken(key: string, what: string): never {
   return fail('invalid_argument', `${what}: the entry of ${JSON.stringify(key)} cannot be read`, {
-    hint: `log in to it again, or remove the entry`,
+    hint: 'log in to it again, or remove the entry',
   })
 }
 
@@ -113,10 +113,6 @@ export function nameHelper(text: string | undefined, what: string, helper: strin
 function entryOf(credential: Credential): JsonObject {
   if (credential.kind === 'bearer') return { registrytoken: credential.token }
   if (credential.kind === 'identity')
-    return { auth: encoded(credential.username ?? '<token>', ''), identitytoken: credential.token }
-  return { auth: encoded(credential.username, credential.password) }
-}
-
-function encoded(username: string, password: string): string {
-  return btoa(String.fromCharCode(...utf8(`${username}:${password}`)))
+    return { auth: base64(`${credential.username ?? '<token>'}:`), identitytoken: credential.token }
+  return { auth: base64(`${credential.username}:${credential.password}`) }
 }

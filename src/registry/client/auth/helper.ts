@@ -21,7 +21,7 @@ export async function helperGet(
 ): Promise<Credential | undefined> {
   const answer = await runHelper(host, name, 'get', server, call)
   if (answer.code !== 0) {
-    if (/credentials not found/i.test(answer.stdout + answer.stderr)) return undefined
+    if (lacksServer(answer)) return undefined
     refused(name, 'get', answer)
   }
   const { Username, Secret } = parseObject(utf8(answer.stdout), `the answer of ${programOf(name)}`)
@@ -48,7 +48,7 @@ export async function helperStore(
 export async function helperErase(host: HelperRunner, name: string, server: string, call?: Call): Promise<boolean> {
   const answer = await runHelper(host, name, 'erase', server, call)
   if (answer.code === 0) return true
-  if (/credentials not found/i.test(answer.stdout + answer.stderr)) return false
+  if (lacksServer(answer)) return false
   return refused(name, 'erase', answer)
 }
 
@@ -67,6 +67,11 @@ export async function helperUsable(host: HelperRunner, name: string, call?: Call
     if (isCode(error, 'not_found')) return false
     throw error
   }
+}
+
+/** Helpers know no exit code for it. */
+function lacksServer({ stdout, stderr }: ProgramResult): boolean {
+  return /credentials not found/i.test(stdout + stderr)
 }
 
 async function runHelper(

@@ -2,6 +2,7 @@ import { fail } from '#base'
 import type { Call } from '#base'
 import { openRegistry } from '../registry.ts'
 import type { RegistryOptions } from '../registry.ts'
+import { discard } from '../transport/body.ts'
 import type { Credential, Endpoint, RegistryHost } from '../types.ts'
 import { dockerConfigPath, helperFor, readAuthFile } from './credentials.ts'
 import { bestKey, editAuthFile, nameHelper, parseAuthFile, serverKey, withoutLogins } from './dockerconfig.ts'
@@ -116,7 +117,7 @@ async function checkLogin(
     onRefreshToken: (token) => (refresh = token),
   })
   const answer = await registry.send({ method: 'GET', path: '/v2/' }, call)
-  await answer.body?.cancel()
+  await discard(answer)
   if (answer.status === 401 || answer.status === 403)
     fail('unauthenticated', `${endpoint.host} refuses this user or password`, {
       hint: 'check both; with two-factor login, a token takes the place of the password',

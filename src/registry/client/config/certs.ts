@@ -1,4 +1,5 @@
 import type { RegistryHost } from '../types.ts'
+import { configHome } from './confighome.ts'
 
 /** What a registry's directory of certificates holds, as PEM. */
 export interface Certificates {
@@ -37,7 +38,7 @@ function keyOf(cert: string): string {
 function certificateDirectories(host: RegistryHost, registry: string): readonly string[] {
   // The name becomes a part of a path.
   if (!/^[A-Za-z0-9.:[\]_-]+$/.test(registry) || /^\.+$/.test(registry)) return []
-  const own = host.env.XDG_CONFIG_HOME || `${host.home}/.config`
+  const own = configHome(host)
   return [
     `${own}/containers/certs.d/${registry}`,
     `${own}/docker/certs.d/${registry}`,

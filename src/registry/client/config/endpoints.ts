@@ -2,6 +2,7 @@ import { fail } from '#base'
 import { formatReference } from '#oci'
 import type { Reference } from '#oci'
 import type { Endpoint, RegistryHost } from '../types.ts'
+import { configHome } from './confighome.ts'
 import { isInsecureHost, isLoopback, NO_DAEMON_REGISTRIES, parseDaemonJson } from './daemonjson.ts'
 import type { DaemonRegistries } from './daemonjson.ts'
 import { mergeRegistriesConf, NO_REGISTRIES_CONF, parseRegistriesConf } from './registriesconf.ts'
@@ -74,7 +75,7 @@ export async function readRegistriesConfig(
   host: RegistryHost,
   insecure: readonly string[] = [],
 ): Promise<RegistriesConfig> {
-  const own = `${host.env.XDG_CONFIG_HOME || `${host.home}/.config`}/containers`
+  const own = `${configHome(host)}/containers`
   const named = host.env.CONTAINERS_REGISTRIES_CONF
   const main = named ? [named] : [`${own}/registries.conf`, '/etc/containers/registries.conf']
   const files: RegistriesConf[] = []

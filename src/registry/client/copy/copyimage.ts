@@ -2,9 +2,9 @@ import { checkCanceled, fail, isCode } from '#base'
 import type { Call } from '#base'
 import { blobStatus, copyGraph, onlyPresent } from '#content'
 import type { CopyDestination, CopyOptions, ReadOnlyTarget, Target } from '#content'
-import { algorithmOf, hexOf } from '#oci'
 import type { Descriptor, Digest, Platform } from '#oci'
 import { isDocument } from '../repository/place.ts'
+import { fallbackTag } from '../repository/referrers.ts'
 import type { Repository } from '../types.ts'
 import { refersTo } from './attach.ts'
 import { somePlatforms } from './platforms.ts'
@@ -159,7 +159,7 @@ class ImageCopy {
   async #cosignTags(subject: Descriptor): Promise<readonly Descriptor[]> {
     const copied: Descriptor[] = []
     for (const suffix of COSIGN_SUFFIXES) {
-      const tag = `${algorithmOf(subject.digest)}-${hexOf(subject.digest).slice(0, 64)}.${suffix}`
+      const tag = `${fallbackTag(subject.digest)}.${suffix}`
       const found = await resolved(this.#from, tag, this.#options)
       if (!found) continue
       await copyGraph(this.#from, this.#destination(), found, this.#options)

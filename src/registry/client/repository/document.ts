@@ -15,7 +15,7 @@ import {
 import type { Descriptor, Digest } from '#oci'
 import { boundedBody, contentLength, discard } from '../transport/body.ts'
 import { printable } from '../transport/redact.ts'
-import { backoffMs, sleep } from '../transport/retry.ts'
+import { backOff } from '../transport/retry.ts'
 import type { RemoteDocument } from '../types.ts'
 import { ACCEPTED, checkDocumentSize, isDocument, manifestPath, pullScope, pushScope } from './place.ts'
 import type { Place } from './place.ts'
@@ -36,7 +36,7 @@ export async function getDocument(place: Place, ref: string, call?: Call): Promi
       // A body without a length that is cut short looks like one with another digest.
       const again = isCode(error, 'unavailable') ? place.resumes : isCode(error, 'data_loss') ? 2 : 0
       if (attempt > again) throw error
-      await (place.retry.sleep ?? sleep)(backoffMs(attempt, place.retry), call?.signal)
+      await backOff(attempt, place.retry, call?.signal)
     }
   }
 }
@@ -68,7 +68,7 @@ export async function resolveDocument(place: Place, ref: string, call?: Call): P
   if (response.status !== 200 || !isDigest(digest) || !isDocument(mediaType) || size === undefined || size === 0)
     return (await getDocument(place, ref, call)).descriptor
   if (isDigest(ref) && digest !== ref) mismatch(place, ref, digest)
-  checkDocumentSize({ mediaType, digest, size }, DOCUMENT_LIMIT)
+  checkDocumentSize({ mediaType, digest, size })
   return { mediaType, digest, size }
 }
 
@@ -118,7 +118,7 @@ export async function putDocument(
 
 /** The bytes of a document that is to be sent: whole, and what the descriptor says. */
 export async function documentBytes(d: Descriptor, stream: ByteStream): Promise<Uint8Array> {
-  checkDocumentSize(d, DOCUMENT_LIMIT)
+  checkDocumentSize(d)
   const bytes = await collect(stream, DOCUMENT_LIMIT)
   return bytes.length === d.size && digestBytes(bytes, d.digest) === d.digest
     ? bytes

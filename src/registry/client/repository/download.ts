@@ -4,7 +4,7 @@ import { verified } from '#codec'
 import type { OpenOptions } from '#content'
 import type { Descriptor, Digest } from '#oci'
 import { bodyOf, contentLength, discard } from '../transport/body.ts'
-import { backoffMs, sleep } from '../transport/retry.ts'
+import { backOff } from '../transport/retry.ts'
 import { blobPath, pullScope } from './place.ts'
 import type { Place } from './place.ts'
 
@@ -177,7 +177,7 @@ async function* parts(
     since = at
     if (at === d.size || ++failures > place.resumes)
       throw broken ?? new CairnError('unavailable', `${d.digest} ended after ${at} of ${d.size} bytes, again and again`)
-    await (place.retry.sleep ?? sleep)(backoffMs(failures, place.retry), call.signal)
+    await backOff(failures, place.retry, call.signal)
   }
 }
 

@@ -1,5 +1,5 @@
 import { fail } from '#base'
-import { isIndex, isManifest, MediaType, parseDigest } from '#oci'
+import { DOCUMENT_LIMIT, isIndex, isManifest, MediaType, parseDigest } from '#oci'
 import type { Descriptor, Digest } from '#oci'
 import { repositoryScope } from '../auth/scope.ts'
 import type { Registry } from '../registry.ts'
@@ -58,7 +58,7 @@ export function deleteScope(place: Place): readonly string[] {
 }
 
 /** Refuses a descriptor that could not be one of a document, before anything is asked for. */
-export function checkDocumentSize(d: Descriptor, limit: number): void {
-  if (d.size > limit)
-    fail('resource_exhausted', `${d.digest} says it has ${d.size} bytes; a manifest has at most ${limit}`)
+export function checkDocumentSize(d: Descriptor): void {
+  if (d.size > DOCUMENT_LIMIT)
+    fail('resource_exhausted', `${d.digest} says it has ${d.size} bytes; a manifest has at most ${DOCUMENT_LIMIT}`)
 }

@@ -2,6 +2,7 @@ import { fail, isCode } from '#base'
 import type { Call } from '#base'
 import { algorithmOf, encodeDocument, hexOf, isIndex, MediaType, parseDigest, parseIndex, referrerOf } from '#oci'
 import type { Descriptor, Digest, ImageIndex } from '#oci'
+import { discard } from '../transport/body.ts'
 import type { RemoteDocument } from '../types.ts'
 import { getDocument, hasDocument, putDocument } from './document.ts'
 import { pages } from './listing.ts'
@@ -82,7 +83,7 @@ async function removeFromFallback(place: Place, document: RemoteDocument, call?:
 async function hasReferrersApi(place: Place, subject: Digest, call?: Call): Promise<boolean> {
   const request = { method: 'GET', path: `/v2/${place.path}/referrers/${subject}`, scope: pullScope(place) } as const
   const response = await place.registry.send(request, call)
-  await response.body?.cancel()
+  await discard(response)
   return (
     response.status === 200 && response.headers.get('content-type')?.split(';', 1)[0]?.trim() === MediaType.ociIndex
   )
@@ -164,5 +165,5 @@ export async function deleteReferenced(
     await removeFromFallback(place, await getDocument(place, digest, call), call)
   const request = { method: 'DELETE', path: manifestPath(place, ref), scope: deleteScope(place) } as const
   const response = await place.registry.ask(request, [200, 202, 204], call)
-  await response.body?.cancel()
+  await discard(response)
 }

@@ -1,7 +1,7 @@
 import { fail, isCode, streamOf } from '#base'
 import type { ByteStream, Call } from '#base'
 import type { OpenOptions } from '#content'
-import { DOCUMENT_LIMIT, isDigest, parseDigest } from '#oci'
+import { isDigest, parseDigest } from '#oci'
 import type { Descriptor, Digest } from '#oci'
 import { discard } from '../transport/body.ts'
 import type { RemoteDocument, Repository } from '../types.ts'
@@ -42,7 +42,7 @@ export function repositoryAt(place: Place, name: string): Repository {
     },
     async open(d, call) {
       if (!isDocument(d.mediaType)) return openLeaf(place, d, call)
-      checkDocumentSize(d, DOCUMENT_LIMIT)
+      checkDocumentSize(d)
       const { bytes } = await document(parseDigest(d.digest), call)
       if (bytes.length !== d.size) fail('data_loss', `${d.digest} has ${bytes.length} bytes, not ${d.size}`)
       return streamOf(bytes.subarray(call?.offset ?? 0))

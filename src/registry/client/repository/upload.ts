@@ -4,7 +4,7 @@ import { verified } from '#codec'
 import type { Descriptor } from '#oci'
 import { answerError } from '../transport/answer.ts'
 import { discard, release } from '../transport/body.ts'
-import { backoffMs, sleep } from '../transport/retry.ts'
+import { backOff } from '../transport/retry.ts'
 import { pushScope } from './place.ts'
 import type { Place } from './place.ts'
 import { replayable } from './replay.ts'
@@ -61,7 +61,7 @@ async function uploadSmall(
       if (sessionless || attempt > place.resumes || !passing) throw error
       // That half may lie in the old upload: a new one is sure.
       session = undefined
-      await (place.retry.sleep ?? sleep)(backoffMs(attempt, place.retry), call?.signal)
+      await backOff(attempt, place.retry, call?.signal)
     }
   }
 }
@@ -115,7 +115,7 @@ class Upload {
       if (this.#offset > furthest) failures = 0
       furthest = Math.max(furthest, this.#offset)
       if (++failures > this.#place.resumes) throw problem
-      await (this.#place.retry.sleep ?? sleep)(backoffMs(failures, this.#place.retry), this.#call?.signal)
+      await backOff(failures, this.#place.retry, this.#call?.signal)
       await this.#locate(problem)
     }
   }

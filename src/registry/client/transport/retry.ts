@@ -45,8 +45,13 @@ export function backoffMs(attempt: number, options: RetryOptions = {}): number {
   return Math.round(ceiling * (1 - 0.5 * (options.random ?? Math.random)()))
 }
 
+/** Waits before attempt n + 1, as {@link backoffMs} says. */
+export async function backOff(attempt: number, options: RetryOptions, signal?: AbortSignal): Promise<void> {
+  await (options.sleep ?? sleep)(backoffMs(attempt, options), signal)
+}
+
 /** Waits; `canceled` as soon as the signal fires. */
-export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   checkCanceled(signal ? { signal } : {})
   await new Promise<void>((resolve) => {
     const done = (): void => {
