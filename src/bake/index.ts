@@ -1,6 +1,7 @@
 export { formatEntry } from './definition/fields.ts'
 export { parseOverride, shortcut } from './definition/override.ts'
 export type { Override } from './definition/override.ts'
-export { planTargets, printed } from './plan.ts'
+export { planTargets } from './plan.ts'
+export { printed } from './print.ts'
 export { readDefinitions } from './read.ts'
 export type { BakeFile, BakeOptions, Definitions, Entry, Group, Plan, Target, Variable } from './types.ts'

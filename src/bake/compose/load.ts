@@ -33,12 +33,12 @@ export function loadModel(
 }
 
 class Loader {
-  private readonly read: ReadFile
-  private readonly unset: Unset | undefined
+  readonly #read: ReadFile
+  readonly #unset: Unset | undefined
 
   constructor(read: ReadFile, unset: Unset | undefined) {
-    this.read = read
-    this.unset = unset
+    this.#read = read
+    this.#unset = unset
   }
 
   /** `directory` is where the relative paths of these files begin; `trail` are the files that include them. */
@@ -51,12 +51,12 @@ class Loader {
     let model = EMPTY
     for (const file of files)
       for (const { tree, resets } of parseYaml(file)) {
-        const own = interpolated(tree, lookupIn(environment), this.unset) as TreeMap
-        const included = this.included(own['include'], directory, environment, [...trail, normalize(file.name)])
+        const own = interpolated(tree, lookupIn(environment), this.#unset) as TreeMap
+        const included = this.#included(own['include'], directory, environment, [...trail, normalize(file.name)])
         const before = without(model as unknown as Tree, resets) as unknown as ComposeModel
         const extending = overModels(
           included,
-          this.extended(sectionsOf(own, file), file, directory, environment),
+          this.#extended(sectionsOf(own, file), file, directory, environment),
           resets,
         )
         model = overModels(before, extending, [])
@@ -64,12 +64,7 @@ class Loader {
     return movedTo(directory, model)
   }
 
-  private included(
-    include: Tree | undefined,
-    directory: string,
-    outer: Environment,
-    trail: readonly string[],
-  ): ComposeModel {
+  #included(include: Tree | undefined, directory: string, outer: Environment, trail: readonly string[]): ComposeModel {
     if (include === undefined || include === null) return EMPTY
     if (!Array.isArray(include)) return wrong('include', 'a list')
     let model = EMPTY
@@ -85,9 +80,9 @@ class Loader {
       const named = textAt(project, 'include.project_directory')
       const home = named === undefined ? dirname(from[0]) : pathFrom(directory, named)
       const envFiles = listOf(envFile ?? null).map((one) => pathFrom(directory, textAt(one, 'include.env_file') ?? ''))
-      const environment = this.environment(envFiles, home, outer)
+      const environment = this.#environment(envFiles, home, outer)
       const read = this.files(
-        from.map((one) => this.file(one)),
+        from.map((one) => this.#file(one)),
         home,
         environment,
         trail,
@@ -98,9 +93,9 @@ class Loader {
   }
 
   /** The caller's variables go before those of a project's own file. */
-  private environment(files: readonly string[], home: string, outer: Environment): Environment {
-    const all = files.filter((file) => file !== '/dev/null').map((file) => this.file(file))
-    const usual = files.length === 0 ? this.read(join(home, '.env')) : undefined
+  #environment(files: readonly string[], home: string, outer: Environment): Environment {
+    const all = files.filter((file) => file !== '/dev/null').map((file) => this.#file(file))
+    const usual = files.length === 0 ? this.#read(join(home, '.env')) : undefined
     if (usual !== undefined) all.push({ name: join(home, '.env'), text: usual })
     const given = lookupIn(outer)
     let own = new Map<string, string>()
@@ -108,16 +103,16 @@ class Loader {
     return { ...Object.fromEntries(own), ...outer }
   }
 
-  private extended(model: ComposeModel, file: BakeFile, directory: string, environment: Environment): ComposeModel {
+  #extended(model: ComposeModel, file: BakeFile, directory: string, environment: Environment): ComposeModel {
     const services = Object.keys(model.services).map(
       (name) =>
-        [name, this.service(name, model.services, { file: file.name, directory, environment, trail: [] })] as const,
+        [name, this.#service(name, model.services, { file: file.name, directory, environment, trail: [] })] as const,
     )
     return { ...model, services: Object.fromEntries(services) }
   }
 
   /** A service over the one that it extends, which may extend another. */
-  private service(name: string, services: Readonly<Record<string, TreeMap>>, scope: Scope): TreeMap {
+  #service(name: string, services: Readonly<Record<string, TreeMap>>, scope: Scope): TreeMap {
     const step = `${scope.file}#${name}`
     if (scope.trail.includes(step))
       fail('invalid_argument', `services extend each other: ${[...scope.trail, step].join(' → ')}`)
@@ -127,30 +122,30 @@ class Loader {
     const wanted = textAt(mapAt(base, path)['service'], `${path}.service`) ?? wrong(`${path}.service`, 'a string')
     const from = textAt(mapAt(base, path)['file'], `${path}.file`)
     const inner = from === undefined ? scope : { ...scope, file: from, trail: [...scope.trail, step] }
-    const others = from === undefined ? services : this.extendable(from, scope)
+    const others = from === undefined ? services : this.#extendable(from, scope)
     if (!Object.hasOwn(others, wanted))
       fail(
         'not_found',
         `${path}: there is no service ${JSON.stringify(wanted)}${from === undefined ? '' : ` in ${from}`}`,
       )
     return mergedService(
-      this.service(wanted, others, { ...inner, trail: [...scope.trail, step] }),
+      this.#service(wanted, others, { ...inner, trail: [...scope.trail, step] }),
       own,
       `services.${name}`,
     )
   }
 
   /** The services of another file, as they are written there, with paths as `scope` would write them. */
-  private extendable(path: string, { directory, environment }: Scope): Readonly<Record<string, TreeMap>> {
-    const file = this.file(pathFrom(directory, path))
+  #extendable(path: string, { directory, environment }: Scope): Readonly<Record<string, TreeMap>> {
+    const file = this.#file(pathFrom(directory, path))
     let model = EMPTY
     for (const { tree } of parseYaml(file))
-      model = overModels(model, sectionsOf(interpolated(tree, lookupIn(environment), this.unset) as TreeMap, file), [])
+      model = overModels(model, sectionsOf(interpolated(tree, lookupIn(environment), this.#unset) as TreeMap, file), [])
     return movedTo(dirname(path), model).services
   }
 
-  private file(name: string): BakeFile {
-    return { name, text: this.read(name) ?? fail('not_found', `there is no file ${name}`) }
+  #file(name: string): BakeFile {
+    return { name, text: this.#read(name) ?? fail('not_found', `there is no file ${name}`) }
   }
 }
 

@@ -15,94 +15,94 @@ const FUNCTION: ReadonlySet<string> = new Set(['params', 'variadic_params', 'res
 export class Workspace implements Scope {
   readonly variables: Map<string, Block> = new Map()
   readonly blocks: Readonly<Record<'target' | 'group', Map<string, Block[]>>> = { target: new Map(), group: new Map() }
-  private readonly attributes = new Map<string, Attribute>()
-  private readonly functions = new Map<string, HclFunction>()
-  private readonly known = new Map<string, Value>()
-  private readonly pending = new Set<string>()
-  private readonly options: BakeOptions
-  private readonly warned = new Set<string>()
+  readonly #attributes = new Map<string, Attribute>()
+  readonly #functions = new Map<string, HclFunction>()
+  readonly #known = new Map<string, Value>()
+  readonly #pending = new Set<string>()
+  readonly #options: BakeOptions
+  readonly #warned = new Set<string>()
 
   constructor(bodies: readonly Body[], options: BakeOptions) {
-    this.options = options
+    this.#options = options
     for (const body of bodies) {
-      for (const attribute of body.attributes) this.attributes.set(attribute.name, attribute)
-      for (const block of body.blocks) this.add(block)
+      for (const attribute of body.attributes) this.#attributes.set(attribute.name, attribute)
+      for (const block of body.blocks) this.#add(block)
     }
   }
 
   variable(name: string): Value | undefined {
-    if (name === 'target' || name === 'group') return this.members(name)
-    const known = this.known.get(name)
+    if (name === 'target' || name === 'group') return this.#members(name)
+    const known = this.#known.get(name)
     if (known !== undefined) return known
-    if (!this.variables.has(name) && !this.attributes.has(name)) return this.options.builtins?.[name]
-    const place = (this.variables.get(name) ?? this.attributes.get(name))!.at
-    return this.once(name, place, () => this.find(name))
+    if (!this.variables.has(name) && !this.#attributes.has(name)) return this.#options.builtins?.[name]
+    const place = (this.variables.get(name) ?? this.#attributes.get(name))!.at
+    return this.#once(name, place, () => this.#find(name))
   }
 
   call(name: string): HclFunction | undefined {
-    return this.functions.get(name) ?? standard.get(name)
+    return this.#functions.get(name) ?? standard.get(name)
   }
 
   /** What buildx passes over in silence: most often it is misspelt. */
   ignore(at: Place, what: string, hint?: string): void {
     const message = `${placeName(at)}: ${what}, which is ignored${hint === undefined ? '' : `: ${hint}`}`
-    if (!this.warned.has(message)) this.options.warn?.(message)
-    this.warned.add(message)
+    if (!this.#warned.has(message)) this.#options.warn?.(message)
+    this.#warned.add(message)
   }
 
   names(): readonly string[] {
-    return [...new Set([...this.variables.keys(), ...this.attributes.keys()])].sort()
+    return [...new Set([...this.variables.keys(), ...this.#attributes.keys()])].sort()
   }
 
-  private find(name: string): Value {
+  #find(name: string): Value {
     const block = this.variables.get(name)
-    const attribute = this.attributes.get(name)
+    const attribute = this.#attributes.get(name)
     const value = (): Value => (attribute ? evaluate(attribute.value, this) : null)
     if (!block) return value()
     return variableValue(block, {
       ignore: (at, what, hint) => this.ignore(at, what, hint),
       scope: this,
-      override: this.options.variable,
+      override: this.#options.variable,
       ...(attribute ? { default: value } : {}),
     })
   }
 
   /** Guards against what is defined by itself. */
-  private once(name: string, at: Place, find: () => Value): Value {
-    if (this.pending.has(name)) failAt(at, `${JSON.stringify(name)} is defined by itself`)
-    this.pending.add(name)
+  #once(name: string, at: Place, find: () => Value): Value {
+    if (this.#pending.has(name)) failAt(at, `${JSON.stringify(name)} is defined by itself`)
+    this.#pending.add(name)
     try {
       const value = find()
-      this.known.set(name, value)
+      this.#known.set(name, value)
       return value
     } finally {
-      this.pending.delete(name)
+      this.#pending.delete(name)
     }
   }
 
   /** `target.app.tags`: members are evaluated when they are read, so that targets may name each other. */
-  private members(type: 'target' | 'group'): ValueMap {
-    return lazy([...this.blocks[type]].map(([name, blocks]) => [name, () => this.memberOf(`${type}.${name}`, blocks)]))
+  #members(type: 'target' | 'group'): ValueMap {
+    return lazy([...this.blocks[type]].map(([name, blocks]) => [name, () => this.#memberOf(`${type}.${name}`, blocks)]))
   }
 
-  private memberOf(path: string, blocks: readonly Block[]): ValueMap {
+  #memberOf(path: string, blocks: readonly Block[]): ValueMap {
     const attributes = new Map(
       blocks.flatMap(({ type, body }) =>
         body.attributes.flatMap((item) => (isMember(type, item.name) ? [[item.name, item] as const] : [])),
       ),
     )
     const read = ({ name, value, at }: Attribute): Value =>
-      this.known.get(`${path}.${name}`) ?? this.once(`${path}.${name}`, at, () => evaluate(value, this))
+      this.#known.get(`${path}.${name}`) ?? this.#once(`${path}.${name}`, at, () => evaluate(value, this))
     return lazy([...attributes].map(([name, attribute]) => [name, () => read(attribute)]))
   }
 
-  private add(block: Block): void {
+  #add(block: Block): void {
     const { type, at, labels } = block
     if (!BLOCKS.has(type)) return this.ignore(at, `there is no block ${JSON.stringify(type)}`, [...BLOCKS].join(', '))
     const [name] = labels
     if (name === undefined || labels.length !== 1) failAt(at, `a ${type} block has one label: its name`)
     if (type === 'variable') this.variables.set(name, block)
-    else if (type === 'function') this.functions.set(name, this.define(block))
+    else if (type === 'function') this.#functions.set(name, this.#define(block))
     else {
       // Every target may share these two names with its neighbours.
       if (!isName(name))
@@ -112,7 +112,7 @@ export class Workspace implements Scope {
     }
   }
 
-  private define({ labels, body, at }: Block): HclFunction {
+  #define({ labels, body, at }: Block): HclFunction {
     const unknown = body.attributes.find(({ name }) => !FUNCTION.has(name)) ?? body.blocks[0]
     if (unknown) failAt(unknown.at, 'a function has params, variadic_params and result, and nothing else')
     const attribute = (name: string): Expression | undefined =>

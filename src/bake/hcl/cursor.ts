@@ -12,8 +12,8 @@ export class Cursor {
   offset: number
   readonly end: number
   /** Inside brackets line ends mean nothing. */
-  private brackets = 0
-  private depth = 0
+  #brackets = 0
+  #depth = 0
 
   constructor(source: Source, offset = 0, end: number = source.text.length) {
     this.source = source
@@ -38,7 +38,7 @@ export class Cursor {
   }
 
   /** Passes over blanks and comments; over line ends too where they mean nothing. */
-  blank(lines: boolean = this.brackets > 0): void {
+  blank(lines: boolean = this.#brackets > 0): void {
     this.match(lines ? BLANK_LINES : BLANK)
   }
 
@@ -68,19 +68,19 @@ export class Cursor {
 
   /** Reads what stands between brackets, the closing one included. */
   bracketed<T>(close: string, what: string, read: () => T, lines = true): T {
-    const outer = this.brackets
-    this.brackets = lines ? outer + 1 : 0
+    const outer = this.#brackets
+    this.#brackets = lines ? outer + 1 : 0
     const value = this.nested(read)
     this.blank(true)
-    this.brackets = outer
+    this.#brackets = outer
     this.expect(close, what)
     return value
   }
 
   nested<T>(read: () => T): T {
-    if (++this.depth > DEPTH) this.fail('nested too deeply')
+    if (++this.#depth > DEPTH) this.fail('nested too deeply')
     const value = read()
-    this.depth--
+    this.#depth--
     return value
   }
 

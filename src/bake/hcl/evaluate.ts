@@ -80,19 +80,14 @@ function numberOf(expression: Expression, scope: Scope): number {
 function index(of: Value, key: Value, at: Place): Value {
   if (isMap(of)) {
     const name = asText(key) ?? failAt(at, `${kindOf(key)} is no key of an object`)
-    return member(of, name) ?? missing(of, name, at)
+    const value = member(of, name)
+    return value === undefined ? failAt(at, `the object has no ${JSON.stringify(name)}`) : value
   }
   if (!isList(of)) return failAt(at, `${kindOf(of)} has no members`)
   const number = asNumber(key)
   if (number === undefined) return failAt(at, `a list is indexed by a number, not ${kindOf(key)}`)
   const item = of[number]
   return item === undefined ? failAt(at, `the list has ${of.length} items and none at ${number}`) : item
-}
-
-function missing(of: Value, name: string, at: Place): null {
-  // A key that is there may be null; one that is not is a mistake.
-  if (isMap(of) && Object.hasOwn(of, name)) return null
-  failAt(at, `the object has no ${JSON.stringify(name)}`)
 }
 
 function splat(of: Value, each: Expression, scope: Scope): Value {

@@ -30,21 +30,21 @@ export function parseJson(source: Source, shape: Shape): Body {
 
 /** Finds again where a text of the file stands: JSON.parse forgets it. */
 class Reader {
-  private readonly source: Source
+  readonly #source: Source
 
   constructor(source: Source) {
-    this.source = source
+    this.#source = source
   }
 
   place(text: string): Place {
-    const offset = this.source.text.indexOf(JSON.stringify(text))
-    return { source: this.source, offset: Math.max(0, offset) }
+    const offset = this.#source.text.indexOf(JSON.stringify(text))
+    return { source: this.#source, offset: Math.max(0, offset) }
   }
 
   /** A cursor over the text alone whose messages name its line in the file. */
   cursor(text: string): Cursor {
-    const line = this.source.text.slice(0, this.place(text).offset).split('\n').length
-    return new Cursor({ name: this.source.name, text, line })
+    const line = this.#source.text.slice(0, this.place(text).offset).split('\n').length
+    return new Cursor({ name: this.#source.name, text, line })
   }
 }
 
