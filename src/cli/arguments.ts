@@ -12,69 +12,87 @@ export interface ParsedArguments {
  * node:util's parseArgs takes the same specs but knows neither `--bool=false` nor where to stop.
  */
 export function parseArguments(argv: readonly string[], command: Command, name: string): ParsedArguments {
-  const values: Record<string, boolean | string | string[]> = {}
-  const words: string[] = []
-  const shorts = shortNames(command)
-  const stop = command.stopAfter ?? Infinity
-  let at = 0
+  const reader = new ArgumentReader(argv, command, name)
+  reader.read()
+  return reader
+}
 
-  const put = (key: string, spec: OptionSpec, value: boolean | string): void => {
-    if (!spec.multiple) values[key] = value
-    else ((values[key] ??= []) as string[]).push(String(value))
+class ArgumentReader implements ParsedArguments {
+  readonly values: Record<string, boolean | string | string[]> = {}
+  readonly words: string[] = []
+  readonly #argv: readonly string[]
+  readonly #command: Command
+  readonly #name: string
+  readonly #shorts: ReadonlyMap<string, string>
+  #at = 0
+
+  constructor(argv: readonly string[], command: Command, name: string) {
+    this.#argv = argv
+    this.#command = command
+    this.#name = name
+    this.#shorts = shortNames(command)
   }
-  const take = (flag: string): string =>
-    at < argv.length ? argv[at++]! : fail('invalid_argument', `flag needs an argument: ${flag}`, seeHelp(name))
 
-  while (at < argv.length) {
-    const word = argv[at++]!
-    if (word === '--') {
-      words.push(...argv.slice(at))
-      break
-    }
-    if (word.length < 2 || word[0] !== '-') {
-      words.push(word)
-      if (words.length >= stop) {
-        words.push(...argv.slice(at))
-        break
-      }
-    } else if (word.startsWith('--')) {
-      const equals = word.indexOf('=')
-      const key = word.slice(2, equals < 0 ? undefined : equals)
-      const inline = equals < 0 ? undefined : word.slice(equals + 1)
-      if (key === 'help' && !command.options['help']) values['help'] = true
-      else {
-        const spec = Object.hasOwn(command.options, key) ? command.options[key] : undefined
-        if (!spec) unknownFlag(`--${key}`, command, name)
-        if (spec.type === 'boolean') put(key, spec, inline === undefined ? true : booleanOf(inline, `--${key}`))
-        else put(key, spec, inline ?? take(`--${key}`))
-      }
-    } else {
-      for (let i = 1; i < word.length; i++) {
-        const letter = word[i]!
-        const key = shorts.get(letter)
-        if (key === undefined) {
-          if (letter === 'h') {
-            values['help'] = true
-            continue
-          }
-          unknownFlag(`-${letter}`, command, name, word)
-        }
-        const spec = command.options[key]!
-        if (spec.type === 'boolean') {
-          if (word[i + 1] === '=') {
-            put(key, spec, booleanOf(word.slice(i + 2), `-${letter}`))
-            break
-          }
-          put(key, spec, true)
-        } else {
-          const rest = word.slice(i + 1)
-          put(key, spec, rest === '' ? take(`-${letter}`) : rest[0] === '=' ? rest.slice(1) : rest)
-          break
-        }
-      }
+  read(): void {
+    const { stopAfter = Infinity } = this.#command
+    while (this.#at < this.#argv.length) {
+      const word = this.#argv[this.#at++]!
+      if (word === '--') return this.#takeRest()
+      if (word.startsWith('--')) this.#long(word)
+      else if (word.length > 1 && word.startsWith('-')) this.#group(word)
+      else if (this.words.push(word) >= stopAfter) return this.#takeRest()
     }
   }
-  return { values, words }
+
+  #takeRest(): void {
+    this.words.push(...this.#argv.slice(this.#at))
+    this.#at = this.#argv.length
+  }
+
+  /** `--name`, `--name value`, `--name=value`. */
+  #long(word: string): void {
+    const equals = word.indexOf('=')
+    const key = word.slice(2, equals < 0 ? undefined : equals)
+    const inline = equals < 0 ? undefined : word.slice(equals + 1)
+    const { options } = this.#command
+    if (key === 'help' && !options['help']) {
+      this.values['help'] = true
+      return
+    }
+    const spec = Object.hasOwn(options, key) ? options[key] : undefined
+    if (!spec) return unknownFlag(`--${key}`, this.#command, this.#name)
+    if (spec.type !== 'boolean') this.#put(key, spec, inline ?? this.#take(`--${key}`))
+    else this.#put(key, spec, inline === undefined ? true : booleanOf(inline, `--${key}`))
+  }
+
+  /** `-it`: booleans up to the first letter that takes a value, which is the rest or the next word. */
+  #group(word: string): void {
+    for (let i = 1; i < word.length; i++) {
+      const flag = `-${word[i]}`
+      const rest = word.slice(i + 1)
+      const key = this.#shorts.get(word[i]!)
+      if (key === undefined) {
+        if (flag !== '-h') unknownFlag(flag, this.#command, this.#name, word)
+        this.values['help'] = true
+        continue
+      }
+      const spec = this.#command.options[key]!
+      const value = rest.startsWith('=') ? rest.slice(1) : rest
+      if (spec.type !== 'boolean') return this.#put(key, spec, rest === '' ? this.#take(flag) : value)
+      if (rest.startsWith('=')) return this.#put(key, spec, booleanOf(value, flag))
+      this.#put(key, spec, true)
+    }
+  }
+
+  #put(key: string, spec: OptionSpec, value: boolean | string): void {
+    if (!spec.multiple) this.values[key] = value
+    else ((this.values[key] ??= []) as string[]).push(String(value))
+  }
+
+  #take(flag: string): string {
+    const value = this.#argv[this.#at++]
+    return value ?? fail('invalid_argument', `flag needs an argument: ${flag}`, seeHelp(this.#name))
+  }
 }
 
 /** Refuses a number of words that the command does not take, in Docker's words. */

@@ -5,10 +5,20 @@ import { print } from './output.ts'
 import { shortId } from './rows.ts'
 
 /** `system df -v`: what takes the room. */
-export function printUsage(details: UsageDetails, cache: CacheUsage): void {
+export function printUsage({ images, containers, volumes }: UsageDetails, cache: CacheUsage): void {
   print('Images space usage:\n')
+  printImages(images)
+  print('\nContainers space usage:\n')
+  printContainers(containers)
+  print('\nLocal Volumes space usage:\n')
+  printVolumes(volumes)
+  print(`\nBuild cache usage: ${size(cache.total, 4)}\n`)
+  printCache(cache)
+}
+
+function printImages(images: UsageDetails['images']): void {
   printList(
-    details.images.map((image) => {
+    images.map((image) => {
       const [name = '<none>:<none>'] = image.names
       const colon = name.lastIndexOf(':')
       return {
@@ -33,9 +43,11 @@ export function printUsage(details: UsageDetails, cache: CacheUsage): void {
       { heading: 'CONTAINERS', field: 'containers' },
     ],
   )
-  print('\nContainers space usage:\n')
+}
+
+function printContainers(containers: UsageDetails['containers']): void {
   printList(
-    details.containers.map((container) => ({ ...container, id: shortId(container.id), size: size(container.size) })),
+    containers.map((container) => ({ ...container, id: shortId(container.id), size: size(container.size) })),
     [
       { heading: 'CONTAINER ID', field: 'id' },
       { heading: 'IMAGE', field: 'image' },
@@ -44,18 +56,22 @@ export function printUsage(details: UsageDetails, cache: CacheUsage): void {
       { heading: 'NAMES', field: 'name' },
     ],
   )
-  print('\nLocal Volumes space usage:\n')
+}
+
+function printVolumes(volumes: UsageDetails['volumes']): void {
   printList(
-    details.volumes.map((volume) => ({ ...volume, size: size(volume.size) })),
+    volumes.map((volume) => ({ ...volume, size: size(volume.size) })),
     [
       { heading: 'VOLUME NAME', field: 'name' },
       { heading: 'LINKS', field: 'users' },
       { heading: 'SIZE', field: 'size' },
     ],
   )
-  print(`\nBuild cache usage: ${size(cache.total, 4)}\n`)
+}
+
+function printCache({ entries }: CacheUsage): void {
   printList(
-    cache.entries.map((entry) => ({
+    entries.map((entry) => ({
       ...entry,
       size: size(entry.size),
       created: ago(entry.created),

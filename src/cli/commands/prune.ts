@@ -47,7 +47,7 @@ export const systemPrune: Command = command({
     section('Deleted Volumes:', pruned.volumes)
     section('Deleted Images:', pruned.images)
     section('Deleted build cache objects:', pruned.cache)
-    print(`Total reclaimed space: ${size(pruned.bytes, 4)}`)
+    reclaimed(pruned.bytes)
   },
 })
 
@@ -65,7 +65,7 @@ export const containerPrune: Command = command({
     if (!values.force && !confirm('WARNING! This will remove all stopped containers.\n')) return
     const pruned = await (await context.node()).containers.prune(ofContainer, { signal: context.signal })
     section('Deleted Containers:', pruned.removed)
-    print(`Total reclaimed space: ${size(pruned.bytes, 4)}`)
+    reclaimed(pruned.bytes)
   },
 })
 
@@ -86,7 +86,7 @@ export const imagePrune: Command = command({
       await context.node()
     ).images.prune({ all: values.all === true, chosen }, { signal: context.signal })
     section('Deleted Images:', pruned.removed)
-    print(`Total reclaimed space: ${size(pruned.bytes, 4)}`)
+    reclaimed(pruned.bytes)
   },
 })
 
@@ -105,9 +105,13 @@ export const volumePrune: Command = command({
     if (!values.force && !confirm(`WARNING! This will remove ${what} not used by at least one container.\n`)) return
     const pruned = await (await context.node()).volumes.prune({ all: values.all === true, chosen })
     section('Deleted Volumes:', pruned.removed)
-    print(`Total reclaimed space: ${size(pruned.bytes, 4)}`)
+    reclaimed(pruned.bytes)
   },
 })
+
+function reclaimed(bytes: number): void {
+  print(`Total reclaimed space: ${size(bytes, 4)}`)
+}
 
 function section(heading: string, lines: readonly string[]): void {
   if (lines.length > 0) print(`${heading}\n${lines.join('\n')}\n`)

@@ -15,11 +15,12 @@ export function plain(out: (text: string) => void, now: () => number = Date.now)
   const finished = new Set<Step>()
   let speaker: Step | undefined
 
+  const turnTo = (step: Step): void => {
+    if (speaker !== step) out(`${speaker ? '\n' : ''}#${step.number} ${step.vertex.name}\n`)
+    speaker = step
+  }
   const say = (step: Step, text: string): void => {
-    if (speaker !== step) {
-      out(`${speaker ? '\n' : ''}#${step.number} ${step.vertex.name}\n`)
-      speaker = step
-    }
+    turnTo(step)
     out(`#${step.number} ${text}\n`)
   }
   const time = (step: Step): string => ((now() - (step.vertex.started ?? now())) / 1000).toFixed(3)
@@ -27,8 +28,7 @@ export function plain(out: (text: string) => void, now: () => number = Date.now)
   const announce = (step: Step): void => {
     if (announced.has(step)) return
     announced.add(step)
-    if (speaker !== step) out(`${speaker ? '\n' : ''}#${step.number} ${step.vertex.name}\n`)
-    speaker = step
+    turnTo(step)
   }
 
   const log = (step: Step, text: string): void => {
