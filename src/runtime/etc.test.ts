@@ -23,7 +23,9 @@ describe('hosts', () => {
     expect(hosts).toContain('1.2.3.4\ta\n::5\tb\n::6\tc\n10.88.0.1\tgw\n')
   })
   test("are the host's with the host's network", () => {
-    expect(files({ hostNetwork: true, extraHosts: ['a:1.2.3.4'] }).hosts).toBe(`${host.hosts}\n1.2.3.4\ta\n`)
+    const asked = { hostNetwork: true, extraHosts: ['a:1.2.3.4'] }
+    expect(files({ ...asked, addresses: [] }).hosts).toBe(`${host.hosts}\n1.2.3.4\ta\n`)
+    expect(files({ ...asked, addresses: ['127.0.0.1'] }).hosts).toEndWith('\n1.2.3.4\ta\n127.0.0.1\tbox\n')
   })
   test.each(['a', 'a:', ':1.2.3.4', 'a:1.2.3', 'a:b', 'a b:1.2.3.4', 'a:1.2.3.4\n6.6.6.6 evil', 'g:host-gateway'])(
     'refuse %j',

@@ -9,7 +9,7 @@ import type { NetworkFilePaths } from './spec/types.ts'
 export interface NetworkFileOptions {
   readonly hostname: string
   readonly domainname?: string
-  /** With the host's network the host's own files are taken as they are. */
+  /** With the host's network the host's own files are taken, and what is named is added. */
   readonly hostNetwork?: boolean
   /** The container's own addresses; IPv6 name servers are kept only when one of them is IPv6. */
   readonly addresses?: readonly string[]
@@ -61,7 +61,6 @@ function withNewline(text: string): string {
 }
 
 function ownHosts(options: NetworkFileOptions): string[] {
-  if (options.hostNetwork) return []
   const full = options.domainname ? [`${options.hostname}.${options.domainname}`] : []
   const names = [...full, options.hostname, ...(options.aliases ?? [])].join(' ')
   return (options.addresses ?? []).map((address) => `${address}\t${names}\n`)

@@ -6,15 +6,15 @@ import type { Parts } from '../parts.ts'
 import type { Attached } from '../types.ts'
 import { endpointOf, networkFor, reserveFor } from './endpoint.ts'
 
-/** What `host-gateway` means to a step that is on no bridge. */
+/** What `host-gateway` and a step's own name mean where it is on no bridge. */
 const LOOPBACK = '127.0.0.1'
 
 /** A network for one build step: the default bridge, the host's own, or nothing but loopback. */
 export async function openBuildNetwork(parts: Parts, request: NetworkRequest, dir: string): Promise<BuildNetwork> {
   const { mode, ...names } = request
   if (mode !== 'default') {
-    const files = writeNetworkFiles(dir, networkFiles({ ...names, gateway: LOOPBACK, hostNetwork: mode === 'host' }))
-    return { namespace: mode, files, [Symbol.asyncDispose]: async () => undefined }
+    const files = networkFiles({ ...names, addresses: [LOOPBACK], gateway: LOOPBACK, hostNetwork: mode === 'host' })
+    return { namespace: mode, files: writeNetworkFiles(dir, files), [Symbol.asyncDispose]: async () => undefined }
   }
   if (inUserNamespace()) {
     const { netns, ...network } = await openUserModeNetwork({ dir, ports: [] })
