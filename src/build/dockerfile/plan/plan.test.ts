@@ -210,6 +210,13 @@ describe('stages', () => {
       const target = text.includes('AS b') ? { target: 'a' } : {}
       expect(await refusal(text, target)).toStartWith(wanted)
     })
+  for (const text of ['FROM $VERSION', 'FROM base:$VERSION', 'FROM --platform=linux/$VERSION base'])
+    test(`${text}: a global argument of nearly that name`, async () => {
+      const hint = async (dockerfile: string): Promise<string | undefined> =>
+        ((await plan(dockerfile).catch((error: unknown) => error)) as CairnError).hint
+      expect(await hint(`ARG VERSOIN=1\n${text}`)).toBe('did you mean $VERSOIN?')
+      expect(await hint(text)).toBeUndefined()
+    })
   test('a target that is not there', async () => {
     expect(await refusal('FROM base AS a', { target: '0' })).toContain('target stage "0" could not be found')
   })

@@ -23,10 +23,10 @@ export function stageTable(stages: readonly Stage[], global: Variables, escape: 
   for (const stage of stages)
     located(stage.from.statement, () => {
       const { value: image, unset } = word(stage.from.image)
-      if (image === '')
-        fail('invalid_argument', `base name (${stage.from.image}) should not be blank`, meant(unset, global))
+      const hint = meant(unset, global)
+      if (image === '') fail('invalid_argument', `base name (${stage.from.image}) should not be blank`, hint)
       const base = rows.findLast((row) => isNamed(row, image))
-      if (!base && image !== 'scratch') parseReference(image)
+      if (!base && image !== 'scratch') hinting(hint, () => parseReference(image))
       const platform =
         stage.from.platform === undefined
           ? undefined
@@ -39,15 +39,25 @@ export function stageTable(stages: readonly Stage[], global: Variables, escape: 
 function readPlatform({ value, unset }: Expansion, text: string, global: Variables): Platform {
   const hint = meant(unset, global)
   if (value === '') fail('invalid_argument', `empty platform value from expression ${text}`, hint)
+  return hinting(hint, () => parsePlatform(value))
+}
+
+interface Hint {
+  readonly hint?: string
+}
+
+/** What is refused within is refused with this hint. */
+function hinting<T>(hint: Hint, read: () => T): T {
   try {
-    return parsePlatform(value)
+    return read()
   } catch (error) {
-    throw error instanceof CairnError ? new CairnError(error.code, error.message, { cause: error, ...hint }) : error
+    if (!(error instanceof CairnError) || hint.hint === undefined) throw error
+    throw new CairnError(error.code, error.message, { cause: error, ...hint })
   }
 }
 
 /** The variable that one that is not set may stand for. */
-function meant(unset: ReadonlySet<string>, global: Variables): { readonly hint?: string } {
+function meant(unset: ReadonlySet<string>, global: Variables): Hint {
   const close = [...unset].map((name) => nearest(name, [...global.keys()])).find((name) => name !== undefined)
   return close === undefined ? {} : { hint: `did you mean $${close}?` }
 }
