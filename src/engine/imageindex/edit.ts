@@ -21,7 +21,7 @@ export async function createIndex(parts: Parts, name: string, request: CreateInd
     ...(artifactType === undefined ? {} : { artifactType }),
     ...(annotations && Object.keys(annotations).length > 0 ? { annotations } : {}),
   })
-  return place(parts, { name, index, from: members.content, members, ...request }, call)
+  return await place(parts, { name, index, from: members.content, members, ...request }, call)
 }
 
 /** Changes an index where it is, or makes a changed copy under another name. Its images stay what they are. */
@@ -38,7 +38,7 @@ export async function changeIndex(parts: Parts, name: string, request: EditIndex
   const index = await editIndex(root.mediaType, bytes, (before) => changed(before, request, members))
   const content = members ? unionProvider(from, members.content) : from
   const to = { ...request, name: request.to ?? name }
-  return place(parts, { index, from: content, ...(members ? { members } : {}), ...to }, call)
+  return await place(parts, { index, from: content, ...(members ? { members } : {}), ...to }, call)
 }
 
 function changed(before: ImageIndex, request: EditIndex, members?: Members): ImageIndex {

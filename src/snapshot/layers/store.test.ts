@@ -128,6 +128,20 @@ test('a bomb is refused by what it becomes, and leaves nothing; the same bytes u
 
 for (const format of FORMATS)
   describe.skipIf(!root)(`needs root: layers as ${format}`, () => {
+    test('added by two at once, it is whole for both', async () => {
+      using b = bench(format)
+      const other = openLayerStore({ root: b.dir, run: join(b.dir, 'run'), db: b.db, format })
+      const text = 'x'.repeat(20_000)
+      const tar = await tarOf(...Array.from({ length: 200 }, (_, i) => ({ path: `f${i}`, text })))
+      const diffId = await digestOf(tar)
+      const descriptor = { mediaType: MediaType.ociLayer, digest: diffId, size: tar.length }
+      const add = (layers: DiskLayers): ReturnType<DiskLayers['add']> =>
+        layers.add({ descriptor, diffId }, async () => chunked(tar))
+      const [one, two] = await Promise.all([add(b.layers), add(other)])
+      expect(one).toEqual(two)
+      await b.layers.verify(diffId)
+      await b.show([diffId], ({ path }) => expect(readdirSync(path)).toHaveLength(200))
+    })
     test('a compressed blob is stored in one pass, kept, mounted and served again', async () => {
       using b = bench(format)
       const store = openLocalStore({ root: b.dir, db: b.db })

@@ -108,7 +108,7 @@ class FileLayers implements DiskLayers {
     const { bytes, ratio } = this.#expansion
     const most = descriptor.digest === diffId ? Infinity : bytes + ratio * descriptor.size
     await using file = createLayerFile(this.#temporary(), { most, pastCache: true })
-    return this.#publish(file, await this.#fill(file, layer, open, store, call), 0, call)
+    return await this.#publish(file, await this.#fill(file, layer, open, store, call), 0, call)
   }
 
   async #fill(
@@ -148,7 +148,7 @@ class FileLayers implements DiskLayers {
     await feed(file, tar, undefined, call)
     const summary = await file.finish()
     using _ = await this.#lock(summary.diffId, call)
-    return (await this.#intact(summary.diffId, call)) ?? this.#publish(file, summary, 0, call)
+    return (await this.#intact(summary.diffId, call)) ?? (await this.#publish(file, summary, 0, call))
   }
 
   /** Under the layer's lock. */

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { collect, fail, reasonOf, text } from '#base'
 import { command, type Command } from '../../command.ts'
 import { readInput } from '../../input.ts'
@@ -49,6 +49,8 @@ function linesOf(file: string): readonly string[] {
 /** A server that reads the file meanwhile sees the old one or the new one. */
 function replace(file: string, lines: readonly string[]): void {
   const temporary = `${file}.${process.pid}`
+  // What a killed process left: in a container the next one often has its number.
+  rmSync(temporary, { force: true })
   try {
     writeFileSync(temporary, lines.map((line) => `${line}\n`).join(''), { mode: 0o600, flush: true, flag: 'wx' })
     if (existsSync(file)) chmodSync(temporary, statSync(file).mode & 0o777)
