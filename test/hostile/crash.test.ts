@@ -219,6 +219,16 @@ describe.skipIf(skip)('kill -9', () => {
     expect(node.leftovers()).toEqual([])
   }, 60_000)
 
+  test('of whoever removed it last: its lock goes with the next prune', async () => {
+    const id = (await node.must(['run', '-d', '--rm', '--network', 'none', 'busybox', 'sleep', '1000'])).trim()
+    await node.must(['rm', '-f', id])
+    const auto = (await node.must(['run', '-d', '--rm', '--network', 'none', 'busybox', 'true'])).trim()
+    await node.must(['wait', auto])
+    for (const gone of [id, auto]) writeFileSync(join(node.runDir, 'locks', gone), '')
+    await node.must(['system', 'prune', '-f'])
+    expect(readdirSync(join(node.runDir, 'locks'))).toEqual([])
+  }, 60_000)
+
   test('of everything at once: monitor and container together', async () => {
     await node.must(['run', '-d', '--name', 'both', '--network', 'none', 'busybox', 'sleep', '1000'])
     const { Pid } = (await inspect('both')).State

@@ -34,7 +34,8 @@ export function sweepLocks(parts: Parts): void {
   const directory = dirname(parts.paths.lock('-'))
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   for (const id of readdirSync(directory)) {
-    using held = parts.containers.get(id) ? undefined : tryLock(parts.paths.lock(id))
+    const state = parts.containers.get(id)?.state ?? 'removed'
+    using held = state === 'removed' ? tryLock(parts.paths.lock(id)) : undefined
     if (held) forgetLock(parts, id)
   }
 }
