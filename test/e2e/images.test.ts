@@ -62,6 +62,24 @@ describe.skipIf(skip)('images', () => {
     await node.must(['rmi', 'app', 'other:v1'])
   })
 
+  test('FROM takes an ID as listings show it, and no less: that is a name', async () => {
+    const config = join(dir.path, 'config/containers')
+    mkdirSync(config, { recursive: true })
+    writeFileSync(join(config, 'registries.conf'), '[[registry]]\nlocation = "docker.io"\nblocked = true\n')
+    const id = (await node.must(['images', '-q', 'busybox'])).trim()
+    const from = async (base: string): Promise<[number, string]> => {
+      writeFileSync(join(dir.path, 'Dockerfile'), `FROM ${base}\nLABEL a=b\n`)
+      const { code, stderr } = await node.cairn(['build', '-q', '-t', 'based', dir.path], {
+        env: { XDG_CONFIG_HOME: join(dir.path, 'config') },
+      })
+      return [code, stderr]
+    }
+    expect(await from(id)).toEqual([0, ''])
+    await node.must(['rmi', 'based'])
+    const short = id.slice(0, 3)
+    expect(await from(short)).toEqual([1, expect.stringContaining(`docker.io/library/${short}`)])
+  })
+
   test('tag and rmi: names come and go, the last takes the image along', async () => {
     await build('-t', 'app')
     await node.must(['tag', 'app', 'localhost:5000/team/app:v2'])

@@ -5,7 +5,7 @@ import { formatPlatform, hostPlatform, matchPlatform, type Digest, type Platform
 import type { Parts } from '../parts.ts'
 import type { PullPolicy } from '../types.ts'
 import { imageContent } from './content.ts'
-import { locate } from './find.ts'
+import { locateBase } from './find.ts'
 import type { LazyBases } from './lazybase.ts'
 import { obtain } from './obtain.ts'
 import type { MeantBase } from './remembered.ts'
@@ -38,7 +38,7 @@ export async function imageResolver(parts: Parts, lookup: BaseLookup): Promise<I
   const content = await imageContent(parts)
   return async (ref, platform, call) => {
     const find = async (): Promise<OpenedImage> => {
-      const { root } = await locate(parts, ref, call)
+      const { root } = await locateBase(parts, ref, call)
       lookup.meant?.({ ref, platform, root })
       return openImage(content, root, platform, call)
     }

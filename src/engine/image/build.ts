@@ -12,7 +12,7 @@ import { buildOptions } from './buildoptions.ts'
 import type { BuildRequest } from './buildrequest.ts'
 import type { CacheDestination, CachePlace } from './cache/types.ts'
 import { imageContent } from './content.ts'
-import { locate } from './find.ts'
+import { locateBase } from './find.ts'
 import type { LazyBases } from './lazybase.ts'
 import { fullName } from './names.ts'
 import { forgetBuild, rememberBuild, type MeantBase } from './remembered.ts'
@@ -105,7 +105,7 @@ export async function buildAmong(
 
 /** What a name means here, if that leads to the image: an index serves all platforms. */
 async function rootOf(parts: Parts, ref: string, image: OpenedImage): Promise<Digest> {
-  const here = await locate(parts, ref).catch(() => undefined)
+  const here = await locateBase(parts, ref).catch(() => undefined)
   if (!here || here.root.digest === image.descriptor.digest) return image.descriptor.digest
   const same = await openImage(await imageContent(parts), here.root, image.platform).catch(() => undefined)
   return same?.descriptor.digest === image.descriptor.digest ? here.root.digest : image.descriptor.digest

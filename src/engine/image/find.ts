@@ -28,6 +28,16 @@ export interface Located {
   readonly name?: string
 }
 
+/** The digits of an ID that listings show. In a Dockerfile fewer are a name: `FROM cafe` is no image's beginning. */
+const SHOWN_DIGITS = 12
+
+/** What a Dockerfile means by a reference: as {@link locate} has it, of an ID at least as many digits as listings show. */
+export async function locateBase(parts: Parts, ref: string, call?: Call): Promise<Located> {
+  const short = /^(?:sha256:)?([0-9a-f]+)$/.exec(ref)?.[1]
+  if (short === undefined || short.length >= SHOWN_DIGITS) return locate(parts, ref, call)
+  return (ref === short ? byName(await parts.names(), ref) : undefined) ?? noSuchImage(ref)
+}
+
 /**
  * What a person means by a reference, in Docker's order: a whole ID or digest, a name, the
  * beginning of an ID. `not_found` for what is none of them.

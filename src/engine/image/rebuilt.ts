@@ -7,7 +7,7 @@ import type { Parts } from '../parts.ts'
 import type { Built } from '../types.ts'
 import { buildOptions } from './buildoptions.ts'
 import type { BuildRequest } from './buildrequest.ts'
-import { locate } from './find.ts'
+import { locateBase } from './find.ts'
 import { fullName } from './names.ts'
 import { isPlain, programOf, type RememberedImage } from './remembered.ts'
 
@@ -52,7 +52,7 @@ export async function rebuilt(parts: Parts, request: BuildRequest, call?: Call):
 }
 
 async function meaning(parts: Parts, ref: string, call?: Call): Promise<Digest | undefined> {
-  return (await locate(parts, ref, call).catch(() => undefined))?.root.digest
+  return (await locateBase(parts, ref, call).catch(() => undefined))?.root.digest
 }
 
 /** What reads files is not loaded for a build that reads none. */

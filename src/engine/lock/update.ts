@@ -1,7 +1,7 @@
 import { fail, isCode, type Call } from '#base'
 import { currentCommit, currentDigest } from '#build'
 import { parseReference, withDefaultTag, type Digest } from '#oci'
-import { locate } from '../image/find.ts'
+import { locateBase } from '../image/find.ts'
 import type { Parts } from '../parts.ts'
 import { createWorkDir } from '../system/workdir.ts'
 import { readLock, writeLock } from './file.ts'
@@ -57,7 +57,7 @@ async function currentImage(parts: Parts, name: string, call?: Call): Promise<Di
     return (await client.repository(repository).resolve(tag!, call)).digest
   } catch (error) {
     if (isCode(error, 'canceled')) throw error
-    const here = await locate(parts, name, call).catch(() => undefined)
+    const here = await locateBase(parts, name, call).catch(() => undefined)
     if (here) return here.root.digest
     throw error
   }
