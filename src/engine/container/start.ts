@@ -30,7 +30,7 @@ export async function start(
   if (record.state === 'paused') fail('failed_precondition', `cannot start a paused container, try unpause instead`)
   if (isUnfinished(record)) {
     lock.release()
-    return options.io ? attach(parts, id, options.io, call) : undefined
+    return options.io ? await attach(parts, id, options.io, call) : undefined
   }
   if (record.state !== 'created' && record.state !== 'exited')
     fail('failed_precondition', `container ${record.name} is being removed and cannot be started`)

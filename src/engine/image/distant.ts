@@ -90,7 +90,7 @@ async function compressedAgain(
     const form = { compression: kind, level: LEVELS[kind][2] }
     const made = await compressedLayer(parts, layer, { form, lease }, call)
     if (made.digest !== d.digest) continue
-    return (await recompressed(parts)).open(d, call)
+    return await (await recompressed(parts)).open(d, call)
   }
   return undefined
 }

@@ -232,7 +232,7 @@ describe('hostile archives', () => {
     await must(['tar', '-cf', join(dir, 'x.tar'), '-C', work, '.'])
     return async () => {
       await using opened = await openArchive({ path: join(dir, 'x.tar') }, { spool: dir })
-      return (await openImageArchive(opened)).images()
+      return await (await openImageArchive(opened)).images()
     }
   }
   const rootfs = (...ids: string[]): string => JSON.stringify({ rootfs: { type: 'layers', diff_ids: ids } })
