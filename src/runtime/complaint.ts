@@ -16,10 +16,13 @@ export function complaintIn(log: number): string | undefined {
   return undefined
 }
 
-/** What crun and runc say of a container that they do not have. */
+/** What crun and runc say of a container that they do not have, or that another process deleted meanwhile. */
 export function isUnknown(said: string): boolean {
-  return /container .*does not exist|error opening file .*status|cannot open directory .*no such file/i.test(said)
+  return UNKNOWN.test(said)
 }
+
+const UNKNOWN =
+  /container .*does not exist|error opening file .*status|cannot (open|rm state) directory .*no such file/i
 
 export function unknown(kind: string, id = ''): CairnError {
   return new CairnError('not_found', `${kind} knows no such container: ${id}`)
