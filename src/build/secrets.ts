@@ -7,26 +7,26 @@ const LIMIT = 500 * 1024
 
 /** The secrets of one build, each read when it is first asked for. Nothing here is ever written down or shown. */
 export class Secrets {
-  private readonly sources: Readonly<Record<string, SecretSource>>
-  private readonly known = new Map<string, Uint8Array | undefined>()
+  readonly #sources: Readonly<Record<string, SecretSource>>
+  readonly #known = new Map<string, Uint8Array | undefined>()
 
   constructor(sources: Readonly<Record<string, SecretSource>> = {}) {
-    this.sources = sources
+    this.#sources = sources
   }
 
   /** There is something to hide: the environment of a step may hold it. */
   get any(): boolean {
-    return Object.keys(this.sources).length > 0
+    return Object.keys(this.#sources).length > 0
   }
 
   /** Its bytes; undefined when nobody gave one of that id. */
   get(id: string): Uint8Array | undefined {
-    if (!this.known.has(id)) this.known.set(id, this.read(id))
-    return this.known.get(id)
+    if (!this.#known.has(id)) this.#known.set(id, this.#read(id))
+    return this.#known.get(id)
   }
 
-  private read(id: string): Uint8Array | undefined {
-    const source = Object.hasOwn(this.sources, id) ? this.sources[id] : undefined
+  #read(id: string): Uint8Array | undefined {
+    const source = Object.hasOwn(this.#sources, id) ? this.#sources[id] : undefined
     if (!source) return undefined
     if ('file' in source) return readSecret(id, source.file)
     const value = process.env[source.env]

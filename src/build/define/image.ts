@@ -14,65 +14,65 @@ export function image(from: string | ImageDefinition, options: { readonly platfo
 }
 
 class Definition implements ImageDefinition {
-  private readonly base: string | Definition
-  private readonly steps: readonly Write[]
-  private readonly platform: string | undefined
+  readonly #base: string | Definition
+  readonly #steps: readonly Write[]
+  readonly #platform: string | undefined
 
   constructor(base: string | Definition, steps: readonly Write[], platform: string | undefined) {
-    this.base = base
-    this.steps = steps
-    this.platform = platform
+    this.#base = base
+    this.#steps = steps
+    this.#platform = platform
   }
 
-  run: ImageDefinition['run'] = (command, options = {}) => this.with((nameOf) => runText(command, options, nameOf))
+  run: ImageDefinition['run'] = (command, options = {}) => this.#with((nameOf) => runText(command, options, nameOf))
 
   copy: ImageDefinition['copy'] = (sources, destination, options = {}) =>
-    this.with((nameOf) => copyText(listOf(sources), destination, options, nameOf))
+    this.#with((nameOf) => copyText(listOf(sources), destination, options, nameOf))
 
   add: ImageDefinition['add'] = (sources, destination, options = {}) =>
-    this.with(() => addText(listOf(sources), destination, options))
+    this.#with(() => addText(listOf(sources), destination, options))
 
-  workdir: ImageDefinition['workdir'] = (path) => this.with(() => `WORKDIR ${line(path)}`)
-  user: ImageDefinition['user'] = (user) => this.with(() => `USER ${line(user)}`)
-  env: ImageDefinition['env'] = (values) => this.with(() => `ENV ${pairs(values)}`)
-  label: ImageDefinition['label'] = (values) => this.with(() => `LABEL ${pairs(values)}`)
-  stopSignal: ImageDefinition['stopSignal'] = (signal) => this.with(() => `STOPSIGNAL ${line(signal)}`)
-  expose: ImageDefinition['expose'] = (...ports) => this.with(() => `EXPOSE ${ports.join(' ')}`)
-  volume: ImageDefinition['volume'] = (...paths) => this.with(() => `VOLUME ${JSON.stringify(paths)}`)
-  cmd: ImageDefinition['cmd'] = (command) => this.with(() => `CMD ${commandText(command)}`)
-  entrypoint: ImageDefinition['entrypoint'] = (command) => this.with(() => `ENTRYPOINT ${commandText(command)}`)
-  shell: ImageDefinition['shell'] = (command) => this.with(() => `SHELL ${JSON.stringify(command)}`)
+  workdir: ImageDefinition['workdir'] = (path) => this.#with(() => `WORKDIR ${line(path)}`)
+  user: ImageDefinition['user'] = (user) => this.#with(() => `USER ${line(user)}`)
+  env: ImageDefinition['env'] = (values) => this.#with(() => `ENV ${pairs(values)}`)
+  label: ImageDefinition['label'] = (values) => this.#with(() => `LABEL ${pairs(values)}`)
+  stopSignal: ImageDefinition['stopSignal'] = (signal) => this.#with(() => `STOPSIGNAL ${line(signal)}`)
+  expose: ImageDefinition['expose'] = (...ports) => this.#with(() => `EXPOSE ${ports.join(' ')}`)
+  volume: ImageDefinition['volume'] = (...paths) => this.#with(() => `VOLUME ${JSON.stringify(paths)}`)
+  cmd: ImageDefinition['cmd'] = (command) => this.#with(() => `CMD ${commandText(command)}`)
+  entrypoint: ImageDefinition['entrypoint'] = (command) => this.#with(() => `ENTRYPOINT ${commandText(command)}`)
+  shell: ImageDefinition['shell'] = (command) => this.#with(() => `SHELL ${JSON.stringify(command)}`)
 
   arg: ImageDefinition['arg'] = (name, standard) =>
-    this.with(() => `ARG ${name}${standard === undefined ? '' : `=${quotedWord(standard)}`}`)
+    this.#with(() => `ARG ${name}${standard === undefined ? '' : `=${quotedWord(standard)}`}`)
 
   healthcheck: ImageDefinition['healthcheck'] = (command, options = {}) =>
-    this.with(() => healthcheckText(command, options))
+    this.#with(() => healthcheckText(command, options))
 
   dockerfile(): string {
     const names = new Map<Definition, string>()
     const stages: string[] = []
-    this.write(names, stages)
+    this.#write(names, stages)
     return stages.join('\n')
   }
 
   /** Writes the stages that this one reads, each once, then this one. */
-  private write(names: Map<Definition, string>, stages: string[]): string {
+  #write(names: Map<Definition, string>, stages: string[]): string {
     const known = names.get(this)
     if (known !== undefined) return known
     const nameOf = (source: CopySource): string =>
-      typeof source === 'string' ? source : (source as Definition).write(names, stages)
-    const platform = this.platform === undefined ? '' : `--platform=${this.platform} `
-    const from = `FROM ${platform}${nameOf(this.base)}`
-    const lines = this.steps.map((step) => step(nameOf))
+      typeof source === 'string' ? source : (source as Definition).#write(names, stages)
+    const platform = this.#platform === undefined ? '' : `--platform=${this.#platform} `
+    const from = `FROM ${platform}${nameOf(this.#base)}`
+    const lines = this.#steps.map((step) => step(nameOf))
     const name = `stage-${names.size}`
     names.set(this, name)
     stages.push([`${from} AS ${name}`, ...lines, ''].join('\n'))
     return name
   }
 
-  private with(step: Write): ImageDefinition {
-    return new Definition(this.base, [...this.steps, step], this.platform)
+  #with(step: Write): ImageDefinition {
+    return new Definition(this.#base, [...this.#steps, step], this.#platform)
   }
 }
 

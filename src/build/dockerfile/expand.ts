@@ -50,223 +50,223 @@ export function expandWord(source: string, lookup: Lookup, options?: ExpandOptio
 }
 
 class Expander {
-  private readonly chars: readonly string[]
-  private at = 0
-  private depth = 0
-  private rawEscapes: boolean
-  private readonly unset = new Set<string>()
-  private readonly source: string
-  private readonly lookup: Lookup
-  private readonly options: ExpandOptions
-  private readonly escape: Escape
+  readonly #chars: readonly string[]
+  #at = 0
+  #depth = 0
+  #rawEscapes: boolean
+  readonly #unset = new Set<string>()
+  readonly #source: string
+  readonly #lookup: Lookup
+  readonly #options: ExpandOptions
+  readonly #escape: Escape
 
   constructor(source: string, lookup: Lookup, options: ExpandOptions) {
-    this.source = source
-    this.chars = Array.from(source)
-    this.lookup = lookup
-    this.options = options
-    this.escape = options.escape ?? '\\'
-    this.rawEscapes = options.rawEscapes ?? false
+    this.#source = source
+    this.#chars = Array.from(source)
+    this.#lookup = lookup
+    this.#options = options
+    this.#escape = options.escape ?? '\\'
+    this.#rawEscapes = options.rawEscapes ?? false
   }
 
   run(): Expansion {
     const words = new Words()
-    const value = this.until(undefined, words)
-    return { value, words: words.done(), unset: this.unset }
+    const value = this.#until(undefined, words)
+    return { value, words: words.done(), unset: this.#unset }
   }
 
   /** Up to `stop` (consumed), or to the end when there is none to look for. */
-  private until(stop: string | undefined, words?: Words): string {
-    if (++this.depth > MAX_DEPTH) this.error('substitutions are nested too deeply')
+  #until(stop: string | undefined, words?: Words): string {
+    if (++this.#depth > MAX_DEPTH) this.#error('substitutions are nested too deeply')
     let out = ''
-    while (this.at < this.chars.length) {
-      const char = this.chars[this.at]!
+    while (this.#at < this.#chars.length) {
+      const char = this.#chars[this.#at]!
       if (char === stop) {
-        this.at++
-        this.depth--
+        this.#at++
+        this.#depth--
         return out
       }
-      const piece = this.piece(char)
+      const piece = this.#piece(char)
       out += piece.text
-      if (out.length > MAX_LENGTH) this.error('the result is longer than 16 MiB')
+      if (out.length > MAX_LENGTH) this.#error('the result is longer than 16 MiB')
       if (piece.splits) words?.addSplit(piece.text)
       else words?.addWhole(piece.text)
     }
-    if (stop !== undefined) this.error(stop === '}' ? "missing '}'" : `missing '${stop}' in \${}`)
-    this.depth--
+    if (stop !== undefined) this.#error(stop === '}' ? "missing '}'" : `missing '${stop}' in \${}`)
+    this.#depth--
     return out
   }
 
   /** The next quoted part, variable, escape or character; whether white space in it separates words. */
-  private piece(char: string): { readonly text: string; readonly splits: boolean } {
-    const quotes = !this.options.literalQuotes
-    if (quotes && char === "'") return { text: this.singleQuoted(), splits: false }
-    if (quotes && char === '"') return { text: this.doubleQuoted(), splits: false }
-    if (char === '$') return { text: this.dollar(), splits: true }
-    if (char === '<') return { text: this.angle(), splits: false }
-    this.at++
-    if (char !== this.escape) return { text: char, splits: true }
-    const next = this.chars[this.at]
-    if (next !== undefined) this.at++
-    return { text: (this.rawEscapes ? char : '') + (next ?? ''), splits: false }
+  #piece(char: string): { readonly text: string; readonly splits: boolean } {
+    const quotes = !this.#options.literalQuotes
+    if (quotes && char === "'") return { text: this.#singleQuoted(), splits: false }
+    if (quotes && char === '"') return { text: this.#doubleQuoted(), splits: false }
+    if (char === '$') return { text: this.#dollar(), splits: true }
+    if (char === '<') return { text: this.#angle(), splits: false }
+    this.#at++
+    if (char !== this.#escape) return { text: char, splits: true }
+    const next = this.#chars[this.#at]
+    if (next !== undefined) this.#at++
+    return { text: (this.#rawEscapes ? char : '') + (next ?? ''), splits: false }
   }
 
   /** `<<` and the blanks after it are one piece, so that `<< EOF` stays one word. */
-  private angle(): string {
-    this.at++
-    if (this.chars[this.at] !== '<') return '<'
-    const start = this.at - 1
-    this.at++
-    while (/^[\t\r ]$/.test(this.chars[this.at] ?? '')) this.at++
-    return this.chars.slice(start, this.at).join('')
+  #angle(): string {
+    this.#at++
+    if (this.#chars[this.#at] !== '<') return '<'
+    const start = this.#at - 1
+    this.#at++
+    while (/^[\t\r ]$/.test(this.#chars[this.#at] ?? '')) this.#at++
+    return this.#chars.slice(start, this.#at).join('')
   }
 
-  private singleQuoted(): string {
-    const end = this.chars.indexOf("'", this.at + 1)
-    if (end < 0) this.error('unexpected end of statement while looking for matching single-quote')
-    const inner = this.chars.slice(this.at + 1, end).join('')
-    this.at = end + 1
-    return this.options.rawQuotes ? `'${inner}'` : inner
+  #singleQuoted(): string {
+    const end = this.#chars.indexOf("'", this.#at + 1)
+    if (end < 0) this.#error('unexpected end of statement while looking for matching single-quote')
+    const inner = this.#chars.slice(this.#at + 1, end).join('')
+    this.#at = end + 1
+    return this.#options.rawQuotes ? `'${inner}'` : inner
   }
 
-  private doubleQuoted(): string {
-    const quote = this.options.rawQuotes ? '"' : ''
+  #doubleQuoted(): string {
+    const quote = this.#options.rawQuotes ? '"' : ''
     let out = quote
-    this.at++
+    this.#at++
     for (;;) {
-      const char = this.chars[this.at]
-      if (char === undefined) this.error('unexpected end of statement while looking for matching double-quote')
+      const char = this.#chars[this.#at]
+      if (char === undefined) this.#error('unexpected end of statement while looking for matching double-quote')
       if (char === '$') {
-        out += this.dollar()
+        out += this.#dollar()
         continue
       }
-      this.at++
+      this.#at++
       if (char === '"') return out + quote
-      if (char !== this.escape) {
+      if (char !== this.#escape) {
         out += char
         continue
       }
-      if (this.rawEscapes) out += char
-      const next = this.chars[this.at]
-      if (next === '"' || next === '$' || next === this.escape) {
+      if (this.#rawEscapes) out += char
+      const next = this.#chars[this.#at]
+      if (next === '"' || next === '$' || next === this.#escape) {
         out += next
-        this.at++
-      } else if (next !== undefined && !this.rawEscapes) out += char
+        this.#at++
+      } else if (next !== undefined && !this.#rawEscapes) out += char
     }
   }
 
-  private dollar(): string {
-    this.at++
-    if (this.chars[this.at] !== '{') {
-      const name = this.name()
+  #dollar(): string {
+    this.#at++
+    if (this.#chars[this.#at] !== '{') {
+      const name = this.#name()
       if (name === '') return '$'
-      return this.get(name) ?? (this.options.keepUnset ? `$${name}` : '')
+      return this.#get(name) ?? (this.#options.keepUnset ? `$${name}` : '')
     }
-    this.at++
-    const next = this.chars[this.at]
-    if (next === undefined) this.error("missing '}'")
-    if (next === '{' || next === '}' || next === ':') this.error('bad substitution')
-    return this.braced(this.name())
+    this.#at++
+    const next = this.#chars[this.#at]
+    if (next === undefined) this.#error("missing '}'")
+    if (next === '{' || next === '}' || next === ':') this.#error('bad substitution')
+    return this.#braced(this.#name())
   }
 
-  private braced(name: string): string {
-    let operator = this.chars[this.at++]
-    if (operator === undefined) this.error("missing '}'")
-    if (operator === '}') return this.get(name) ?? (this.options.keepUnset ? `\${${name}}` : '')
-    if (operator === '/') return this.replace(name)
+  #braced(name: string): string {
+    let operator = this.#chars[this.#at++]
+    if (operator === undefined) this.#error("missing '}'")
+    if (operator === '}') return this.#get(name) ?? (this.#options.keepUnset ? `\${${name}}` : '')
+    if (operator === '/') return this.#replace(name)
     const colon = operator === ':'
-    if (colon) operator = this.chars[this.at++] ?? ''
+    if (colon) operator = this.#chars[this.#at++] ?? ''
     const spelled = (colon ? ':' : '') + operator
     const isTrim = operator === '#' || operator === '%'
     if (!'+-?#%'.includes(operator) || operator === '' || (colon && isTrim))
-      this.error(`unsupported modifier (${spelled}) in substitution`)
-    const word = this.rawUntil('}', isTrim)
-    const value = this.get(name)
-    if (value === undefined && this.options.keepUnset) return `\${${name}${spelled}${word}}`
-    return isTrim ? this.trimmed(operator, word, value ?? '') : this.chosen(name, operator, colon, word, value)
+      this.#error(`unsupported modifier (${spelled}) in substitution`)
+    const word = this.#rawUntil('}', isTrim)
+    const value = this.#get(name)
+    if (value === undefined && this.#options.keepUnset) return `\${${name}${spelled}${word}}`
+    return isTrim ? this.#trimmed(operator, word, value ?? '') : this.#chosen(name, operator, colon, word, value)
   }
 
   /** The forms that choose between the value and the word. */
-  private chosen(name: string, operator: string, colon: boolean, word: string, value: string | undefined): string {
+  #chosen(name: string, operator: string, colon: boolean, word: string, value: string | undefined): string {
     const missing = value === undefined || (colon && value === '')
     if (operator === '-') return missing ? word : value
     if (operator === '+') return missing ? '' : word
-    if (missing) this.error(`${name}: ${word || `is not allowed to be ${value === undefined ? 'unset' : 'empty'}`}`)
+    if (missing) this.#error(`${name}: ${word || `is not allowed to be ${value === undefined ? 'unset' : 'empty'}`}`)
     return value
   }
 
-  private trimmed(operator: string, word: string, value: string): string {
+  #trimmed(operator: string, word: string, value: string): string {
     const longest = word.startsWith(operator)
     return trimPattern(value, longest ? word.slice(1) : word, operator === '#' ? 'start' : 'end', longest)
   }
 
-  private replace(name: string): string {
-    const all = this.chars[this.at] === '/'
-    if (all) this.at++
-    const pattern = this.rawUntil('/', true)
-    const replacement = this.rawUntil('}', true)
-    const value = this.get(name)
-    if (value === undefined && this.options.keepUnset) return `\${${name}/${all ? '/' : ''}${pattern}/${replacement}}`
+  #replace(name: string): string {
+    const all = this.#chars[this.#at] === '/'
+    if (all) this.#at++
+    const pattern = this.#rawUntil('/', true)
+    const replacement = this.#rawUntil('}', true)
+    const value = this.#get(name)
+    if (value === undefined && this.#options.keepUnset) return `\${${name}/${all ? '/' : ''}${pattern}/${replacement}}`
     return replacePattern(value ?? '', pattern, replacement, all)
   }
 
-  private rawUntil(stop: string, raw: boolean): string {
-    const before = this.rawEscapes
-    this.rawEscapes = raw
-    const text = this.until(stop)
-    this.rawEscapes = before
+  #rawUntil(stop: string, raw: boolean): string {
+    const before = this.#rawEscapes
+    this.#rawEscapes = raw
+    const text = this.#until(stop)
+    this.#rawEscapes = before
     return text
   }
 
   /** A name, a run of digits, or one special parameter; empty when none follows. */
-  private name(): string {
-    const first = this.chars[this.at]
+  #name(): string {
+    const first = this.#chars[this.#at]
     if (first === undefined) return ''
     if (!/\p{Nd}/u.test(first) && '@*#?-$!'.includes(first)) {
-      this.at++
+      this.#at++
       return first
     }
     const allowed = /\p{Nd}/u.test(first) ? /\p{Nd}/u : /[\p{L}\p{Nd}_]/u
-    const start = this.at
-    while (this.at < this.chars.length && allowed.test(this.chars[this.at]!)) this.at++
-    return this.chars.slice(start, this.at).join('')
+    const start = this.#at
+    while (this.#at < this.#chars.length && allowed.test(this.#chars[this.#at]!)) this.#at++
+    return this.#chars.slice(start, this.#at).join('')
   }
 
-  private get(name: string): string | undefined {
-    const value = this.lookup(name)
-    if (value === undefined) this.unset.add(name)
+  #get(name: string): string | undefined {
+    const value = this.#lookup(name)
+    if (value === undefined) this.#unset.add(name)
     return value
   }
 
-  private error(what: string): never {
-    const shown = this.source.length > 200 ? `${this.source.slice(0, 200)}…` : this.source
+  #error(what: string): never {
+    const shown = this.#source.length > 200 ? `${this.#source.slice(0, 200)}…` : this.#source
     fail('invalid_argument', `cannot expand ${JSON.stringify(shown)}: ${what}`)
   }
 }
 
 /** Collects words; parts that were quoted or escaped never split. */
 class Words {
-  private readonly words: string[] = []
-  private word = ''
+  readonly #words: string[] = []
+  #word = ''
 
   addSplit(text: string): void {
     for (const char of text) {
-      if (!isSpace(char)) this.word += char
-      else this.flush()
+      if (!isSpace(char)) this.#word += char
+      else this.#flush()
     }
   }
 
   addWhole(text: string): void {
-    this.word += text
+    this.#word += text
   }
 
   done(): readonly string[] {
-    this.flush()
-    return this.words
+    this.#flush()
+    return this.#words
   }
 
-  private flush(): void {
-    if (this.word !== '') this.words.push(this.word)
-    this.word = ''
+  #flush(): void {
+    if (this.#word !== '') this.#words.push(this.#word)
+    this.#word = ''
   }
 }

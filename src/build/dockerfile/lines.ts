@@ -39,25 +39,25 @@ export function continued(line: string, escape: Escape): string | undefined {
 /** Physical lines joined to one logical line that still knows where each of its characters came from. */
 export class LogicalLine {
   text = ''
-  private readonly pieces: { readonly at: number; readonly line: number; readonly character: number }[] = []
+  readonly #pieces: { readonly at: number; readonly line: number; readonly character: number }[] = []
 
   /** `character`: how much of the physical line was cut off before `text`. */
   add(text: string, line: number, character: number): void {
-    this.pieces.push({ at: this.text.length, line, character })
+    this.#pieces.push({ at: this.text.length, line, character })
     this.text += text
   }
 
   /** The range of `text[start, end)` in the file. */
   range(start: number, end: number): Range {
-    const first = this.position(start)
+    const first = this.#position(start)
     if (end <= start) return { start: first, end: first }
-    const last = this.position(end - 1)
+    const last = this.#position(end - 1)
     return { start: first, end: { line: last.line, character: last.character + 1 } }
   }
 
-  private position(offset: number): Position {
-    let piece = this.pieces[0] ?? { at: 0, line: 1, character: 0 }
-    for (const next of this.pieces) {
+  #position(offset: number): Position {
+    let piece = this.#pieces[0] ?? { at: 0, line: 1, character: 0 }
+    for (const next of this.#pieces) {
       if (next.at > offset) break
       piece = next
     }

@@ -20,84 +20,84 @@ export function parseDockerfile(source: string | Uint8Array, file = 'Dockerfile'
 const WITH_HEREDOC = new Set(['ADD', 'COPY', 'RUN'])
 
 class Parser {
-  private readonly file: string
-  private readonly lines: readonly string[]
+  readonly #file: string
+  readonly #lines: readonly string[]
   /** Without their ends; with an empty one behind the last line end. */
-  private readonly bare: readonly string[]
+  readonly #bare: readonly string[]
   /** Index of the next line to read. */
-  private next = 0
-  private readonly directives: DirectiveBlock
-  private readonly statements: Statement[] = []
-  private comments: string[] = []
+  #next = 0
+  readonly #directives: DirectiveBlock
+  readonly #statements: Statement[] = []
+  #comments: string[] = []
   /** Of the statement that is being read. */
-  private emptyContinuations: readonly SourceLocation[] = []
+  #emptyContinuations: readonly SourceLocation[] = []
 
   constructor(source: string, file: string) {
-    this.file = file
-    this.lines = splitLines(source.startsWith('\uFEFF') ? source.slice(1) : source)
-    this.bare = [...this.lines.map(chomp), ...(source.endsWith('\n') ? [''] : [])]
-    this.directives = new DirectiveBlock((message, line) => this.fail(message, line, line))
+    this.#file = file
+    this.#lines = splitLines(source.startsWith('\uFEFF') ? source.slice(1) : source)
+    this.#bare = [...this.#lines.map(chomp), ...(source.endsWith('\n') ? [''] : [])]
+    this.#directives = new DirectiveBlock((message, line) => this.#fail(message, line, line))
   }
 
   parse(): Dockerfile {
-    while (this.next < this.lines.length) this.line()
-    if (this.statements.length === 0)
-      fail('invalid_argument', 'the Dockerfile has no instructions', { location: { file: this.file, line: 1 } })
+    while (this.#next < this.#lines.length) this.#line()
+    if (this.#statements.length === 0)
+      fail('invalid_argument', 'the Dockerfile has no instructions', { location: { file: this.#file, line: 1 } })
     return {
-      file: this.file,
-      escape: this.escape,
-      directives: this.directives.found,
-      statements: this.statements,
-      lines: this.bare,
+      file: this.#file,
+      escape: this.#escape,
+      directives: this.#directives.found,
+      statements: this.#statements,
+      lines: this.#bare,
     }
   }
 
-  private get escape(): Escape {
-    return this.directives.escape
+  get #escape(): Escape {
+    return this.#directives.escape
   }
 
   /** One line at the top level: a directive, a comment, nothing, or the beginning of a statement. */
-  private line(): void {
-    const raw = chomp(this.lines[this.next]!)
+  #line(): void {
+    const raw = chomp(this.#lines[this.#next]!)
     const line = trimStart(raw)
-    this.next++
-    const isDirective = this.directives.read(line, this.next, raw.length - line.length)
+    this.#next++
+    const isDirective = this.#directives.read(line, this.#next, raw.length - line.length)
     if (line.startsWith('#')) {
       if (isDirective) return
       const comment = trim(line.slice(1))
-      if (comment === '') this.comments = []
-      else this.comments.push(comment)
+      if (comment === '') this.#comments = []
+      else this.#comments.push(comment)
       return
     }
     if (line === '') return
-    this.statement(line, raw.length - line.length)
+    this.#statement(line, raw.length - line.length)
   }
 
-  private statement(firstLine: string, cut: number): void {
-    const first = this.next
+  #statement(firstLine: string, cut: number): void {
+    const first = this.#next
     const logical = new LogicalLine()
-    let rest = continued(firstLine, this.escape)
+    let rest = continued(firstLine, this.#escape)
     logical.add(rest ?? firstLine, first, cut)
     let skippedBlank = false
-    while (rest !== undefined && this.next < this.lines.length) {
-      const line = chomp(this.lines[this.next]!)
-      this.next++
+    while (rest !== undefined && this.#next < this.#lines.length) {
+      const line = chomp(this.#lines[this.#next]!)
+      this.#next++
       if (isComment(line)) continue
       if (isBlank(line)) {
         skippedBlank = true
         continue
       }
-      rest = continued(line, this.escape)
-      logical.add(rest ?? line, this.next, 0)
+      rest = continued(line, this.#escape)
+      logical.add(rest ?? line, this.#next, 0)
     }
-    this.emptyContinuations = skippedBlank ? [this.location(this.next, this.next)] : []
+    this.#emptyContinuations = skippedBlank ? [this.#location(this.#next, this.#next)] : []
     const bounds = trimmedBounds(logical.text)
-    this.statements.push(this.build(logical, bounds, first, this.comments))
-    this.comments = []
+    this.#statements.push(this.#build(logical, bounds, first, this.#comments))
+    this.#comments = []
   }
 
   /** A statement from a part of the logical line; reads its heredocs from the lines that follow. */
-  private build(
+  #build(
     logical: LogicalLine,
     [start, end]: readonly [number, number],
     first: number,
@@ -108,17 +108,17 @@ class Parser {
     const keyword = text.split(BLANKS, 1)[0]!
     const name = keyword.toUpperCase()
     const after = text.slice(keyword.length)
-    const { flags, rest } = leadingFlags(after, this.escape)
+    const { flags, rest } = leadingFlags(after, this.#escape)
     const base = start + keyword.length
     const [argsStart, argsEnd] = trimmedBounds(after, rest)
     const args = after.slice(argsStart, argsEnd)
     const trigger =
       name === 'ONBUILD' && args !== '' && !inTrigger
-        ? this.build(logical, [base + argsStart, base + argsEnd], first, [], true)
+        ? this.#build(logical, [base + argsStart, base + argsEnd], first, [], true)
         : undefined
     const heredocs =
       trigger?.heredocs ??
-      (WITH_HEREDOC.has(name) && jsonStrings(args) === undefined ? this.heredocs(logical.text, first) : [])
+      (WITH_HEREDOC.has(name) && jsonStrings(args) === undefined ? this.#heredocs(logical.text, first) : [])
     return {
       keyword,
       name,
@@ -126,48 +126,48 @@ class Parser {
       args,
       heredocs,
       comments,
-      emptyContinuations: this.emptyContinuations,
+      emptyContinuations: this.#emptyContinuations,
       ...(trigger ? { trigger } : {}),
       flags: flags.map((flag) => ({ ...cutFlag(flag.text), range: logical.range(base + flag.start, base + flag.end) })),
-      range: this.whole(logical.range(start, end), heredocs),
+      range: this.#whole(logical.range(start, end), heredocs),
       keywordRange: logical.range(start, start + keyword.length),
       argsRange: (from, to) => logical.range(base + argsStart + from, base + argsStart + to),
-      location: this.location(first, this.next),
+      location: this.#location(first, this.#next),
     }
   }
 
-  private heredocs(line: string, first: number): Heredoc[] {
+  #heredocs(line: string, first: number): Heredoc[] {
     return marksOf(line).map((mark) => {
-      const start = this.next
+      const start = this.#next
       let content = ''
-      while (this.next < this.lines.length) {
-        const raw = this.lines[this.next]!
-        this.next++
+      while (this.#next < this.#lines.length) {
+        const raw = this.#lines[this.#next]!
+        this.#next++
         const bare = chomp(raw)
         if ((mark.stripTabs ? bare.replace(/^\t+/, '') : bare) === mark.name) {
-          const range = { start: { line: start + 1, character: 0 }, end: { line: this.next, character: 0 } }
+          const range = { start: { line: start + 1, character: 0 }, end: { line: this.#next, character: 0 } }
           return { ...mark, content, range }
         }
         content += raw
       }
-      return this.fail(`unterminated heredoc: no line reads ${JSON.stringify(mark.name)}`, first, first)
+      return this.#fail(`unterminated heredoc: no line reads ${JSON.stringify(mark.name)}`, first, first)
     })
   }
 
   /** The range of the instruction extended over its heredocs' last delimiter. */
-  private whole(range: Range, heredocs: readonly Heredoc[]): Range {
+  #whole(range: Range, heredocs: readonly Heredoc[]): Range {
     const last = heredocs.at(-1)
     if (!last) return range
     const line = last.range.end.line
-    return { start: range.start, end: { line, character: chomp(this.lines[line - 1] ?? '').length } }
+    return { start: range.start, end: { line, character: chomp(this.#lines[line - 1] ?? '').length } }
   }
 
-  private location(first: number, last: number): SourceLocation {
-    return locate(this.file, this.bare, { first, last: Math.max(first, last) })
+  #location(first: number, last: number): SourceLocation {
+    return locate(this.#file, this.#bare, { first, last: Math.max(first, last) })
   }
 
-  private fail(message: string, first: number, last: number): never {
-    fail('invalid_argument', message, { location: this.location(first, last) })
+  #fail(message: string, first: number, last: number): never {
+    fail('invalid_argument', message, { location: this.#location(first, last) })
   }
 }
 

@@ -48,16 +48,16 @@ const LINK_LIMIT = 40
  */
 export class LayerTarget {
   readonly entries: EntryTable
-  private readonly below: SourceTree
+  readonly #below: SourceTree
 
   constructor(below: SourceTree, entries: EntryTable = new LayerEntries()) {
-    this.below = below
+    this.#below = below
     this.entries = entries
   }
 
   /** What is at a path whose parents are real directories: made here, or below. */
   at(path: string): LayerEntry | TreeNode | undefined {
-    return this.entries.get(path) ?? this.below.node(path)
+    return this.entries.get(path) ?? this.#below.node(path)
   }
 
   /** The path with symlinks followed inside the root; what does not exist yet stays as it is written. */
@@ -92,14 +92,14 @@ export class LayerTarget {
     for (const part of real === '' ? [] : real.split('/')) {
       at = joinPath(at, part)
       const found = this.at(at)
-      if (!found) this.put(at, { type: 'directory', ...made, mode: made.mode | this.inheritedMode(at) })
+      if (!found) this.put(at, { type: 'directory', ...made, mode: made.mode | this.#inheritedMode(at) })
       else if (found.type !== 'directory') fail('failed_precondition', `/${at} is not a directory`)
     }
     return real
   }
 
   /** The set-group-ID bit of the directory above, as mkdir(2) has it. */
-  private inheritedMode(path: string): number {
+  #inheritedMode(path: string): number {
     const above = path.includes('/') ? this.at(parentOf(path)) : undefined
     return ((above && 'stat' in above ? above.stat.mode : above?.mode) ?? 0) & 0o2000
   }
@@ -111,27 +111,27 @@ export class LayerTarget {
       fail('failed_precondition', `cannot copy a directory over /${path}, which is none`)
     if (found && entry.type !== 'directory' && found.type === 'directory')
       fail('failed_precondition', `cannot replace the directory /${path} by a ${entry.type}`)
-    this.repeatParents(path)
+    this.#repeatParents(path)
     this.entries.set(path, entry)
   }
 
   /** Gives an existing directory other permission bits. */
   changeMode(path: string, mode: number): void {
     const made = this.entries.get(path)
-    const node = made ? undefined : this.below.node(path)
-    const entry = made ?? (node && this.asBelow(node))
+    const node = made ? undefined : this.#below.node(path)
+    const entry = made ?? (node && this.#asBelow(node))
     if (entry) this.put(path, { ...entry, mode })
   }
 
-  private repeatParents(path: string): void {
+  #repeatParents(path: string): void {
     for (let at = parentOf(path); at !== '' && !this.entries.has(at); at = parentOf(at)) {
-      const node = this.below.node(at)
-      if (node?.type === 'directory') this.entries.set(at, this.asBelow(node))
+      const node = this.#below.node(at)
+      if (node?.type === 'directory') this.entries.set(at, this.#asBelow(node))
     }
   }
 
-  private asBelow({ path, stat }: TreeNode): LayerEntry {
-    const xattrs = readXattrs(`/proc/self/fd/${this.below.root}/${path}`)
+  #asBelow({ path, stat }: TreeNode): LayerEntry {
+    const xattrs = readXattrs(`/proc/self/fd/${this.#below.root}/${path}`)
     for (const name of xattrs.keys()) if (name.includes('.overlay.')) xattrs.delete(name)
     const { uid, gid, mtime } = stat
     return { type: 'directory', mode: stat.mode & 0o7777, uid, gid, mtime, ...(xattrs.size > 0 ? { xattrs } : {}) }

@@ -14,22 +14,22 @@ const PLACES = 64
 
 /** The last build of each place, as JSON. */
 export class RememberedBuilds {
-  private readonly db: Database
+  readonly #db: Database
 
   constructor(db: Database) {
-    this.db = db
+    this.#db = db
     db.schema(SCHEMA)
   }
 
   get({ place, key }: Given): string | undefined {
-    return this.db.get<{ build: string }>('SELECT build FROM remembered_build WHERE place = ? AND key = ?', place, key)
+    return this.#db.get<{ build: string }>('SELECT build FROM remembered_build WHERE place = ? AND key = ?', place, key)
       ?.build
   }
 
   put({ place, key }: Given, build: string): void {
-    this.db.immediate(() => {
-      this.db.run('INSERT OR REPLACE INTO remembered_build VALUES (?, ?, ?, ?)', place, key, build, Date.now())
-      this.db.run(
+    this.#db.immediate(() => {
+      this.#db.run('INSERT OR REPLACE INTO remembered_build VALUES (?, ?, ?, ?)', place, key, build, Date.now())
+      this.#db.run(
         'DELETE FROM remembered_build WHERE made < (SELECT made FROM remembered_build ORDER BY made DESC LIMIT 1 OFFSET ?)',
         PLACES - 1,
       )
@@ -37,6 +37,6 @@ export class RememberedBuilds {
   }
 
   forget(place: Digest): void {
-    this.db.run('DELETE FROM remembered_build WHERE place = ?', place)
+    this.#db.run('DELETE FROM remembered_build WHERE place = ?', place)
   }
 }

@@ -29,7 +29,7 @@ class Bench {
   readonly reductions: string[] = []
   running = 0
   peak = 0
-  private gates: (() => void)[] = []
+  #gates: (() => void)[] = []
 
   readonly cache: CacheStorage<number> = {
     load: async (key) => {
@@ -40,14 +40,14 @@ class Bench {
   }
 
   options(more: Partial<SolveOptions<Sum, number>> = {}): SolveOptions<Sum, number> {
-    return { op: (v) => this.op(v), cache: this.cache, parallelism: 4, ...more }
+    return { op: (v) => this.#op(v), cache: this.cache, parallelism: 4, ...more }
   }
 
   release(): void {
-    for (const open of this.gates.splice(0)) open()
+    for (const open of this.#gates.splice(0)) open()
   }
 
-  private op(v: Vertex<Sum>): Op<number> {
+  #op(v: Vertex<Sum>): Op<number> {
     const { def } = v
     return {
       cacheMap: async () => ({
@@ -73,7 +73,7 @@ class Bench {
           if (def.op === 'parity') return inputs[0]! % 2
           if (def.op === 'fail') throw new CairnError('internal', 'it failed')
           await new Promise<void>((resolve, reject) => {
-            this.gates.push(resolve)
+            this.#gates.push(resolve)
             call?.signal?.addEventListener('abort', () => reject(new CairnError('canceled', 'canceled')))
           })
           return 0

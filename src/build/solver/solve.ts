@@ -56,85 +56,85 @@ export async function solveAll<D, R>(
 }
 
 class Solver<D, R> {
-  private readonly options: SolveOptions<D, R>
-  private readonly limit: Limit
-  private readonly report: Report<D, R>
-  private readonly stop = new AbortController()
-  private readonly signal: AbortSignal
-  private readonly ops = new Map<Digest, Op<R>>()
-  private readonly maps = new Map<Digest, Promise<CacheMap<R>>>()
-  private readonly keys = new Map<Digest, Promise<Digest>>()
-  private readonly contentKeys = new Map<Digest, Digest>()
-  private readonly results = new Map<Digest, Promise<R>>()
-  private readonly tainted = new Map<Digest, boolean>()
-  private failure: { readonly error: unknown } | undefined
+  readonly #options: SolveOptions<D, R>
+  readonly #limit: Limit
+  readonly #report: Report<D, R>
+  readonly #stop = new AbortController()
+  readonly #signal: AbortSignal
+  readonly #ops = new Map<Digest, Op<R>>()
+  readonly #maps = new Map<Digest, Promise<CacheMap<R>>>()
+  readonly #keys = new Map<Digest, Promise<Digest>>()
+  readonly #contentKeys = new Map<Digest, Digest>()
+  readonly #results = new Map<Digest, Promise<R>>()
+  readonly #tainted = new Map<Digest, boolean>()
+  #failure: { readonly error: unknown } | undefined
 
   constructor(options: SolveOptions<D, R>, call: Call | undefined) {
-    this.options = options
-    this.limit = options.shared?.limit ?? new Limit(options.parallelism)
-    this.report = new Report(call, options.observer)
-    this.signal = call?.signal ? AbortSignal.any([call.signal, this.stop.signal]) : this.stop.signal
+    this.#options = options
+    this.#limit = options.shared?.limit ?? new Limit(options.parallelism)
+    this.#report = new Report(call, options.observer)
+    this.#signal = call?.signal ? AbortSignal.any([call.signal, this.#stop.signal]) : this.#stop.signal
   }
 
   async solve(targets: readonly Vertex<D>[]): Promise<Solutions<R, D>> {
     const all = reachable(targets)
-    for (const vertex of all) this.report.announce(vertex)
+    for (const vertex of all) this.#report.announce(vertex)
     try {
-      const results = await Promise.all(targets.map((target) => this.result(target)))
-      const keys = await this.recorded(all)
-      return { results, keys, steps: all.filter((vertex) => !vertex.internal).length, cached: this.report.cached }
+      const results = await Promise.all(targets.map((target) => this.#result(target)))
+      const keys = await this.#recorded(all)
+      return { results, keys, steps: all.filter((vertex) => !vertex.internal).length, cached: this.#report.cached }
     } catch (error) {
-      this.stop.abort(error)
+      this.#stop.abort(error)
       // An op that starts another while we wait makes a new entry, so wait until there is nothing new.
-      for (let seen = -1; seen !== this.pending().length;) {
-        seen = this.pending().length
-        await Promise.allSettled(this.pending())
+      for (let seen = -1; seen !== this.#pending().length;) {
+        seen = this.#pending().length
+        await Promise.allSettled(this.#pending())
       }
-      throw this.failure?.error ?? error
+      throw this.#failure?.error ?? error
     }
   }
 
-  private async recorded(all: readonly Vertex<D>[]): Promise<Map<Vertex<D>, readonly Digest[]>> {
+  async #recorded(all: readonly Vertex<D>[]): Promise<Map<Vertex<D>, readonly Digest[]>> {
     const keys = new Map<Vertex<D>, readonly Digest[]>()
     for (const vertex of all) {
-      const key = await this.keys.get(vertex.digest)
-      const content = this.contentKeys.get(vertex.digest)
+      const key = await this.#keys.get(vertex.digest)
+      const content = this.#contentKeys.get(vertex.digest)
       if (key !== undefined) keys.set(vertex, content === undefined ? [key] : [key, content])
     }
     return keys
   }
 
-  private pending(): readonly Promise<unknown>[] {
-    return [...this.maps.values(), ...this.keys.values(), ...this.results.values()]
+  #pending(): readonly Promise<unknown>[] {
+    return [...this.#maps.values(), ...this.#keys.values(), ...this.#results.values()]
   }
 
-  private result(vertex: Vertex<D>): Promise<R> {
-    return once(this.results, vertex.digest, () => this.guard(vertex, () => this.find(vertex)))
+  #result(vertex: Vertex<D>): Promise<R> {
+    return once(this.#results, vertex.digest, () => this.#guard(vertex, () => this.#find(vertex)))
   }
 
-  private async find(vertex: Vertex<D>): Promise<R> {
-    const { cache } = this.options
-    const map = await this.map(vertex)
-    const key = await this.key(vertex)
-    const known = this.isTainted(vertex) ? undefined : await this.load(vertex, map, key)
+  async #find(vertex: Vertex<D>): Promise<R> {
+    const { cache } = this.#options
+    const map = await this.#map(vertex)
+    const key = await this.#key(vertex)
+    const known = this.#isTainted(vertex) ? undefined : await this.#load(vertex, map, key)
     if (known !== undefined) {
-      this.report.hit(vertex, known)
+      this.#report.hit(vertex, known)
       return known
     }
-    const inputs = await Promise.all(vertex.inputs.map((input) => this.result(input)))
-    const contentKey = await this.contentKey(vertex, map, inputs)
-    if (contentKey !== undefined) this.contentKeys.set(vertex.digest, contentKey)
-    const same = contentKey === undefined ? undefined : await this.load(vertex, map, contentKey)
+    const inputs = await Promise.all(vertex.inputs.map((input) => this.#result(input)))
+    const contentKey = await this.#contentKey(vertex, map, inputs)
+    if (contentKey !== undefined) this.#contentKeys.set(vertex.digest, contentKey)
+    const same = contentKey === undefined ? undefined : await this.#load(vertex, map, contentKey)
     if (same !== undefined) {
       await cache.save(key, same, { name: vertex.name })
-      this.report.hit(vertex, same)
+      this.#report.hit(vertex, same)
       return same
     }
-    const run = (): Promise<R> => this.limit.run(() => this.run(vertex, inputs))
-    const { shared } = this.options
+    const run = (): Promise<R> => this.#limit.run(() => this.#run(vertex, inputs))
+    const { shared } = this.#options
     let isOthers = false
     const result = await (shared ? shared.once(contentKey ?? key, run, () => (isOthers = true)) : run())
-    if (isOthers) this.report.hit(vertex, result)
+    if (isOthers) this.#report.hit(vertex, result)
     if (!map.transient) {
       await cache.save(key, result, { name: vertex.name })
       if (contentKey !== undefined) await cache.save(contentKey, result, { name: vertex.name })
@@ -142,76 +142,76 @@ class Solver<D, R> {
     return result
   }
 
-  private async run(vertex: Vertex<D>, inputs: readonly R[]): Promise<R> {
-    this.checkStopped()
-    return await this.report.ran(vertex, this.signal, (call) => this.op(vertex).exec(inputs, call))
+  async #run(vertex: Vertex<D>, inputs: readonly R[]): Promise<R> {
+    this.#checkStopped()
+    return await this.#report.ran(vertex, this.#signal, (call) => this.#op(vertex).exec(inputs, call))
   }
 
-  private async load(vertex: Vertex<D>, map: CacheMap<R>, key: Digest): Promise<R | undefined> {
-    const isFresh = this.options.noCache === true || vertex.fresh === true
-    return isFresh || map.transient ? undefined : await this.options.cache.load(key, { name: vertex.name })
+  async #load(vertex: Vertex<D>, map: CacheMap<R>, key: Digest): Promise<R | undefined> {
+    const isFresh = this.#options.noCache === true || vertex.fresh === true
+    return isFresh || map.transient ? undefined : await this.#options.cache.load(key, { name: vertex.name })
   }
 
   /** Something that it reads, however far below, is to run again: only content can tell whether it has to as well. */
-  private isTainted(vertex: Vertex<D>): boolean {
-    let tainted = this.tainted.get(vertex.digest)
+  #isTainted(vertex: Vertex<D>): boolean {
+    let tainted = this.#tainted.get(vertex.digest)
     if (tainted === undefined) {
-      tainted = vertex.inputs.some((input) => input.fresh === true || this.isTainted(input))
-      this.tainted.set(vertex.digest, tainted)
+      tainted = vertex.inputs.some((input) => input.fresh === true || this.#isTainted(input))
+      this.#tainted.set(vertex.digest, tainted)
     }
     return tainted
   }
 
-  private op(vertex: Vertex<D>): Op<R> {
-    let op = this.ops.get(vertex.digest)
-    if (!op) this.ops.set(vertex.digest, (op = this.options.op(vertex)))
+  #op(vertex: Vertex<D>): Op<R> {
+    let op = this.#ops.get(vertex.digest)
+    if (!op) this.#ops.set(vertex.digest, (op = this.#options.op(vertex)))
     return op
   }
 
-  private map(vertex: Vertex<D>): Promise<CacheMap<R>> {
-    return once(this.maps, vertex.digest, () =>
-      this.guard(vertex, () => this.op(vertex).cacheMap(this.report.asked(vertex, this.signal))),
+  #map(vertex: Vertex<D>): Promise<CacheMap<R>> {
+    return once(this.#maps, vertex.digest, () =>
+      this.#guard(vertex, () => this.#op(vertex).cacheMap(this.#report.asked(vertex, this.#signal))),
     )
   }
 
   /** The definition key: the op's own digest and the keys of what it reads. */
-  private key(vertex: Vertex<D>): Promise<Digest> {
-    return once(this.keys, vertex.digest, async () => {
-      const [map, ...inputs] = await Promise.all([this.map(vertex), ...vertex.inputs.map((input) => this.key(input))])
+  #key(vertex: Vertex<D>): Promise<Digest> {
+    return once(this.#keys, vertex.digest, async () => {
+      const [map, ...inputs] = await Promise.all([this.#map(vertex), ...vertex.inputs.map((input) => this.#key(input))])
       const key = combine('definition', map.digest, inputs)
-      this.options.observer?.keyed(vertex, key)
+      this.#options.observer?.keyed(vertex, key)
       return key
     })
   }
 
   /** The key by content, or undefined when no input can be reduced to any. */
-  private async contentKey(vertex: Vertex<D>, map: CacheMap<R>, inputs: readonly R[]): Promise<Digest | undefined> {
+  async #contentKey(vertex: Vertex<D>, map: CacheMap<R>, inputs: readonly R[]): Promise<Digest | undefined> {
     if (!map.deps.some((dep) => dep.contentDigest)) return undefined
-    this.checkStopped()
+    this.#checkStopped()
     const parts = vertex.inputs.map(async (input, i) => {
       const reduce = map.deps[i]?.contentDigest
-      return reduce ? await reduce(inputs[i]!, { signal: this.signal }) : await this.key(input)
+      return reduce ? await reduce(inputs[i]!, { signal: this.#signal }) : await this.#key(input)
     })
     return combine('content', map.digest, await Promise.all(parts))
   }
 
   /** The first error that is not a mere consequence of stopping is the one that is told, at its place. */
-  private async guard<T>(vertex: Vertex<D>, work: () => Promise<T>): Promise<T> {
+  async #guard<T>(vertex: Vertex<D>, work: () => Promise<T>): Promise<T> {
     try {
-      this.checkStopped()
+      this.#checkStopped()
       return await work()
     } catch (error) {
       const placed = withLocation(error, vertex.location)
-      if (!this.failure && !(this.stop.signal.aborted && isCode(error, 'canceled'))) {
-        this.failure = { error: placed }
-        this.stop.abort(placed)
+      if (!this.#failure && !(this.#stop.signal.aborted && isCode(error, 'canceled'))) {
+        this.#failure = { error: placed }
+        this.#stop.abort(placed)
       }
       throw placed
     }
   }
 
-  private checkStopped(): void {
-    checkCanceled({ signal: this.signal })
+  #checkStopped(): void {
+    checkCanceled({ signal: this.#signal })
   }
 }
 

@@ -18,19 +18,19 @@ export interface ContentDigestOptions {
 
 /** A digest in the making of what a copy reads, entry by entry in its order; docs/model/build.md says what counts. */
 export class ContentHasher {
-  private readonly hasher = new Bun.CryptoHasher('sha256')
+  readonly #hasher = new Bun.CryptoHasher('sha256')
 
   /** What was selected next. */
   begin(path: string): void {
-    this.hasher.update(JSON.stringify(path))
+    this.#hasher.update(JSON.stringify(path))
   }
 
   add(tree: SourceTree, { node, below }: Walked, options: ContentDigestOptions): void {
-    this.hasher.update(JSON.stringify(describe(tree, node, below, options)))
+    this.#hasher.update(JSON.stringify(describe(tree, node, below, options)))
   }
 
   digest(): Digest {
-    return `sha256:${this.hasher.digest('hex')}`
+    return `sha256:${this.#hasher.digest('hex')}`
   }
 }
 

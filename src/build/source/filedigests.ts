@@ -40,78 +40,78 @@ interface Directory {
  * the root to the file that was asked for last, so that a large context costs no more memory than a small one.
  */
 export class FileDigests {
-  private readonly db: Database
-  private readonly tree: SourceTree
-  private readonly context: string
-  private readonly open: Directory[] = []
-  private changed = false
+  readonly #db: Database
+  readonly #tree: SourceTree
+  readonly #context: string
+  readonly #open: Directory[] = []
+  #changed = false
 
   constructor(db: Database, context: string, tree: SourceTree) {
-    this.db = db
-    this.tree = tree
-    this.context = context
+    this.#db = db
+    this.#tree = tree
+    this.#context = context
     db.schema(SCHEMA)
   }
 
   digest(node: TreeNode): Digest {
-    const { files } = this.directory(parentOf(node.path))
+    const { files } = this.#directory(parentOf(node.path))
     const name = baseOf(node.path)
     const known = files.get(name, node.stat)
     if (known !== undefined) return known
     const now = BigInt(Date.now()) * 1_000_000n
-    const digest = hashFile(this.tree, node)
+    const digest = hashFile(this.#tree, node)
     if (node.stat.ctime + RACY < now) files.set(name, node.stat, digest)
     return digest
   }
 
   /** Remembers what this build learnt; files that it did not look at are kept as they were. */
   save(): void {
-    for (const directory of this.open.splice(0)) this.store(directory)
-    if (!this.changed) return
-    this.db.run(
+    for (const directory of this.#open.splice(0)) this.#store(directory)
+    if (!this.#changed) return
+    this.#db.run(
       'DELETE FROM build_context WHERE path NOT IN (SELECT path FROM build_context ORDER BY used DESC LIMIT ?)',
       CONTEXTS,
     )
   }
 
-  private directory(path: string): Directory {
-    for (let last = this.open.at(-1); last && !isWithin(path, last.path); last = this.open.at(-1)) {
-      this.store(last)
-      this.open.pop()
+  #directory(path: string): Directory {
+    for (let last = this.#open.at(-1); last && !isWithin(path, last.path); last = this.#open.at(-1)) {
+      this.#store(last)
+      this.#open.pop()
     }
-    const last = this.open.at(-1)
+    const last = this.#open.at(-1)
     if (last?.path === path) return last
-    const directory = { path, files: this.load(path) }
-    this.open.push(directory)
+    const directory = { path, files: this.#load(path) }
+    this.#open.push(directory)
     return directory
   }
 
-  private load(directory: string): DirectoryDigests {
-    const row = this.db.get<{ files: Uint8Array }>(
+  #load(directory: string): DirectoryDigests {
+    const row = this.#db.get<{ files: Uint8Array }>(
       'SELECT files FROM build_context_digests WHERE context = ? AND directory = ?',
-      this.context,
+      this.#context,
       directory,
     )
     return new DirectoryDigests(row?.files)
   }
 
-  private store({ path, files }: Directory): void {
+  #store({ path, files }: Directory): void {
     if (!files.changed) return
-    this.db.immediate(() => {
-      if (!this.changed)
-        this.db.run(
+    this.#db.immediate(() => {
+      if (!this.#changed)
+        this.#db.run(
           'INSERT INTO build_context (path, used) VALUES (?1, ?2) ON CONFLICT (path) DO UPDATE SET used = ?2',
-          this.context,
+          this.#context,
           Date.now(),
         )
-      this.db.run(
+      this.#db.run(
         'INSERT INTO build_context_digests (context, directory, files) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET files = ?3',
-        this.context,
+        this.#context,
         path,
         files.bytes(),
       )
     })
-    this.changed = true
+    this.#changed = true
   }
 }
 

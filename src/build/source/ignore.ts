@@ -41,12 +41,12 @@ export class IgnoreRules {
   /** Whether any rule is a `!`: then ignored directories must be looked into. */
   readonly hasNegations: boolean
   readonly isEmpty: boolean
-  private readonly rules: readonly Rule[]
+  readonly #rules: readonly Rule[]
 
   constructor(patterns: readonly string[]) {
-    this.rules = patterns.map(compile)
-    this.hasNegations = this.rules.some((rule) => rule.negated)
-    this.isEmpty = this.rules.length === 0
+    this.#rules = patterns.map(compile)
+    this.hasNegations = this.#rules.some((rule) => rule.negated)
+    this.isEmpty = this.#rules.length === 0
   }
 
   /** Whether a `!` may match something in a directory: if not, an ignored one need not be looked into. */
@@ -54,7 +54,7 @@ export class IgnoreRules {
     const inside = `${directory}/`
     const mayMatch = ({ prefix, isLiteral }: Rule): boolean =>
       prefix.startsWith(inside) || (!isLiteral && inside.startsWith(prefix))
-    return this.hasNegations && this.rules.some((rule) => rule.negated && mayMatch(rule))
+    return this.hasNegations && this.#rules.some((rule) => rule.negated && mayMatch(rule))
   }
 
   /**
@@ -67,7 +67,7 @@ export class IgnoreRules {
     isDirectory = false,
   ): { readonly ignored: boolean; readonly here: ParentMatch } {
     let ignored = false
-    const here = this.rules.map((rule, i) => {
+    const here = this.#rules.map((rule, i) => {
       const isNeeded = isDirectory || rule.negated === ignored
       if (!parent?.[i] && !(isNeeded && rule.matches(path))) return false
       ignored = !rule.negated

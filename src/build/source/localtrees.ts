@@ -24,47 +24,47 @@ export interface LocalTree {
 
 /** The local directories of one build by the names of their contexts, each opened when something reads it. */
 export class LocalTrees implements Disposable {
-  private readonly db: Database
-  private readonly directories: ReadonlyMap<string, LocalDirectory>
-  private readonly open = new Map<string, LocalTree>()
-  private readonly reads = new Map<string, Set<Digest>>()
+  readonly #db: Database
+  readonly #directories: ReadonlyMap<string, LocalDirectory>
+  readonly #open = new Map<string, LocalTree>()
+  readonly #reads = new Map<string, Set<Digest>>()
 
   constructor(db: Database, directories: ReadonlyMap<string, LocalDirectory>) {
-    this.db = db
-    this.directories = directories
+    this.#db = db
+    this.#directories = directories
   }
 
   get(name: string): LocalTree {
-    let tree = this.open.get(name)
-    if (!tree) this.open.set(name, (tree = this.read(name)))
+    let tree = this.#open.get(name)
+    if (!tree) this.#open.set(name, (tree = this.#read(name)))
     return tree
   }
 
   /** Told of what a step reads of a tree. */
   noteRead(name: string, content: Digest): void {
-    const known = this.reads.get(name) ?? new Set()
-    this.reads.set(name, known.add(content))
+    const known = this.#reads.get(name) ?? new Set()
+    this.#reads.set(name, known.add(content))
   }
 
   /** One digest for each tree that was read: of everything that the build's steps read of it. */
   readDigests(): ReadonlyMap<string, Digest> {
-    return new Map([...this.reads].map(([name, contents]) => [name, digestData([...contents].toSorted())]))
+    return new Map([...this.#reads].map(([name, contents]) => [name, digestData([...contents].toSorted())]))
   }
 
   /** Remembers what the build learnt about files. */
   save(): void {
-    for (const [name, { digests }] of this.open) if (!this.directories.get(name)?.isTemporary) digests.save()
+    for (const [name, { digests }] of this.#open) if (!this.#directories.get(name)?.isTemporary) digests.save()
   }
 
   [Symbol.dispose](): void {
-    for (const { tree } of this.open.values()) tree[Symbol.dispose]()
-    this.open.clear()
+    for (const { tree } of this.#open.values()) tree[Symbol.dispose]()
+    this.#open.clear()
   }
 
-  private read(name: string): LocalTree {
-    const directory = this.directories.get(name) ?? fail('not_found', noContext(name), NO_CONTEXT_HINT)
+  #read(name: string): LocalTree {
+    const directory = this.#directories.get(name) ?? fail('not_found', noContext(name), NO_CONTEXT_HINT)
     const tree = openDirectory(directory)
-    return { tree, digests: new FileDigests(this.db, directory.path, tree) }
+    return { tree, digests: new FileDigests(this.#db, directory.path, tree) }
   }
 }
 

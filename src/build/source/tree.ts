@@ -23,16 +23,16 @@ const LINK_LIMIT = 40
  */
 export class SourceTree implements Disposable {
   readonly root: number
-  private readonly rules: IgnoreRules
+  readonly #rules: IgnoreRules
   /** Of ignored directories: whether something in them is not. */
-  private readonly holding = new Map<string, boolean>()
+  readonly #holding = new Map<string, boolean>()
   /** Directories that were looked for and are not there. */
-  private readonly absent = new Set<string>()
-  private readonly matches = new Map<string, { readonly ignored: boolean; readonly here: ParentMatch }>()
+  readonly #absent = new Set<string>()
+  readonly #matches = new Map<string, { readonly ignored: boolean; readonly here: ParentMatch }>()
 
   constructor(path: string, rules: IgnoreRules = new IgnoreRules([])) {
     this.root = openPath(path, O.PATH | O.DIRECTORY)
-    this.rules = rules
+    this.#rules = rules
   }
 
   [Symbol.dispose](): void {
@@ -41,29 +41,29 @@ export class SourceTree implements Disposable {
 
   /** The entry itself; undefined when there is none or it is ignored. Parents must be real directories. */
   node(path: string): TreeNode | undefined {
-    const node = path === '' ? this.rootNode() : this.inParent(path)
-    if (!node || !this.isHidden(node)) return node
+    const node = path === '' ? this.#rootNode() : this.#inParent(path)
+    if (!node || !this.#isHidden(node)) return node
     return undefined
   }
 
   /** The entries of a directory in bytewise order, some at a time: a directory may have any number. */
   *list(path: string): Generator<TreeNode, void, void> {
-    const names = this.inDirectory(path, namesIn)
+    const names = this.#inDirectory(path, namesIn)
     for (let at = 0; at < names.length; at += BATCH)
-      for (const node of this.inDirectory(path, (fd) => nodesAt(fd, path, names.slice(at, at + BATCH))))
-        if (!this.isHidden(node)) yield node
+      for (const node of this.#inDirectory(path, (fd) => nodesAt(fd, path, names.slice(at, at + BATCH))))
+        if (!this.#isHidden(node)) yield node
   }
 
   /** The path with every symlink followed inside the root; undefined when it leads nowhere. */
   resolve(path: string): TreeNode | undefined {
     const rest = path.split('/').toReversed()
-    let at = this.rootNode()
+    let at = this.#rootNode()
     let links = 0
     while (rest.length > 0) {
       const part = rest.pop()!
       if (part === '' || part === '.') continue
       if (part === '..') {
-        at = this.node(parentOf(at.path)) ?? this.rootNode()
+        at = this.node(parentOf(at.path)) ?? this.#rootNode()
         continue
       }
       if (at.type !== 'directory') return undefined
@@ -75,7 +75,7 @@ export class SourceTree implements Disposable {
       }
       if (++links > LINK_LIMIT) fail('invalid_argument', `too many symlinks on the way to ${path}`)
       rest.push(...next.target.split('/').toReversed())
-      if (next.target.startsWith('/')) at = this.rootNode()
+      if (next.target.startsWith('/')) at = this.#rootNode()
     }
     return at
   }
@@ -91,19 +91,19 @@ export class SourceTree implements Disposable {
 
   /** Whether the ignore rules are why there is nothing at this path. */
   hides(path: string): boolean {
-    const node = path === '' ? undefined : this.inParent(path)
-    return node !== undefined && this.isHidden(node)
+    const node = path === '' ? undefined : this.#inParent(path)
+    return node !== undefined && this.#isHidden(node)
   }
 
-  private rootNode(): TreeNode {
+  #rootNode(): TreeNode {
     return { path: '', type: 'directory', stat: statAt(this.root, '') ?? fail('not_found', 'the directory is gone') }
   }
 
-  private inParent(path: string): TreeNode | undefined {
+  #inParent(path: string): TreeNode | undefined {
     const parent = parentOf(path)
-    if (this.absent.has(parent)) return undefined
+    if (this.#absent.has(parent)) return undefined
     try {
-      const directory = this.openDirectory(parent, O.PATH)
+      const directory = this.#openDirectory(parent, O.PATH)
       try {
         return nodeAt(directory, parent, path.slice(parent === '' ? 0 : parent.length + 1))
       } finally {
@@ -111,13 +111,13 @@ export class SourceTree implements Disposable {
       }
     } catch (error) {
       if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw error
-      this.absent.add(parent)
+      this.#absent.add(parent)
       return undefined
     }
   }
 
-  private inDirectory<T>(path: string, work: (directory: number) => T): T {
-    const directory = this.openDirectory(path, O.RDONLY)
+  #inDirectory<T>(path: string, work: (directory: number) => T): T {
+    const directory = this.#openDirectory(path, O.RDONLY)
     try {
       return work(directory)
     } finally {
@@ -125,7 +125,7 @@ export class SourceTree implements Disposable {
     }
   }
 
-  private openDirectory(path: string, mode: number): number {
+  #openDirectory(path: string, mode: number): number {
     try {
       return openIn(this.root, path, mode | O.DIRECTORY | O.NOFOLLOW, { scope: 'beneath', noSymlinks: true })
     } catch (error) {
@@ -134,28 +134,28 @@ export class SourceTree implements Disposable {
   }
 
   /** An ignored directory is still there when rules take something below it back in. */
-  private isHidden(node: TreeNode): boolean {
-    if (this.rules.isEmpty || node.path === '' || !this.match(node.path, node.type === 'directory').ignored)
+  #isHidden(node: TreeNode): boolean {
+    if (this.#rules.isEmpty || node.path === '' || !this.#match(node.path, node.type === 'directory').ignored)
       return false
-    return !(node.type === 'directory' && this.rules.mayTakeBack(node.path) && this.holds(node.path))
+    return !(node.type === 'directory' && this.#rules.mayTakeBack(node.path) && this.#holds(node.path))
   }
 
   /** Asked for on every level above, so it is remembered. */
-  private holds(path: string): boolean {
-    const known = this.holding.get(path)
+  #holds(path: string): boolean {
+    const known = this.#holding.get(path)
     if (known !== undefined) return known
     const holds = !this.list(path).next().done
-    this.holding.set(path, holds)
+    this.#holding.set(path, holds)
     return holds
   }
 
   /** Remembered of directories: all that is in them asks. */
-  private match(path: string, isDirectory = true): { readonly ignored: boolean; readonly here: ParentMatch } {
-    const known = this.matches.get(path)
+  #match(path: string, isDirectory = true): { readonly ignored: boolean; readonly here: ParentMatch } {
+    const known = this.#matches.get(path)
     if (known) return known
     const parent = parentOf(path)
-    const match = this.rules.match(path, parent === '' ? undefined : this.match(parent).here, isDirectory)
-    if (isDirectory) this.matches.set(path, match)
+    const match = this.#rules.match(path, parent === '' ? undefined : this.#match(parent).here, isDirectory)
+    if (isDirectory) this.#matches.set(path, match)
     return match
   }
 }

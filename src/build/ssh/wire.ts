@@ -2,32 +2,32 @@ import { fail } from '#base'
 
 /** SSH's data types (RFC 4251 §5): reads from the front of some bytes. */
 export class WireReader {
-  private readonly bytes: Buffer
-  private at = 0
+  readonly #bytes: Buffer
+  #at = 0
 
   constructor(bytes: Uint8Array) {
-    this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
   byte(): number {
-    return this.take(1)[0]!
+    return this.#take(1)[0]!
   }
 
   uint32(): number {
-    return this.take(4).readUInt32BE(0)
+    return this.#take(4).readUInt32BE(0)
   }
 
   string(): Buffer {
-    return this.take(this.uint32())
+    return this.#take(this.uint32())
   }
 
   text(): string {
     return this.string().toString('utf8')
   }
 
-  private take(length: number): Buffer {
-    if (this.at + length > this.bytes.length) fail('invalid_argument', 'a truncated SSH message')
-    return this.bytes.subarray(this.at, (this.at += length))
+  #take(length: number): Buffer {
+    if (this.#at + length > this.#bytes.length) fail('invalid_argument', 'a truncated SSH message')
+    return this.#bytes.subarray(this.#at, (this.#at += length))
   }
 }
 

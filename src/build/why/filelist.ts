@@ -3,33 +3,33 @@ import { decodeName, encodeName, NONE, PathTree } from '#codec'
 /** Files and what counts of each, in a few bytes. The text of a directory begins with a `d`. */
 export class FileList implements Iterable<readonly [path: string, text: string]> {
   count = 0
-  private readonly paths = new PathTree()
+  readonly #paths = new PathTree()
   /** Where each text begins among the names; 0, which is a name's, for none. */
-  private start = new Uint32Array(1024)
-  private length = new Uint16Array(1024)
+  #start = new Uint32Array(1024)
+  #length = new Uint16Array(1024)
 
   set(path: string, text: string): void {
-    const { arena } = this.paths
-    const node = this.paths.make(path)
-    if (node >= this.start.length) {
-      this.start = new Uint32Array(this.start.buffer.transfer(8 * node))
-      this.length = new Uint16Array(this.length.buffer.transfer(4 * node))
+    const { arena } = this.#paths
+    const node = this.#paths.make(path)
+    if (node >= this.#start.length) {
+      this.#start = new Uint32Array(this.#start.buffer.transfer(8 * node))
+      this.#length = new Uint16Array(this.#length.buffer.transfer(4 * node))
     }
-    if (this.start[node] === 0) this.count++
+    if (this.#start[node] === 0) this.count++
     const size = arena.stage(text)
-    this.start[node] = arena.keep(size)
-    this.length[node] = size
+    this.#start[node] = arena.keep(size)
+    this.#length[node] = size
   }
 
   get(path: string): string | undefined {
-    const node = this.paths.find(path)
-    return node === NONE ? undefined : this.text(node)
+    const node = this.#paths.find(path)
+    return node === NONE ? undefined : this.#text(node)
   }
 
   /** In order of the paths' bytes. */
   *[Symbol.iterator](): Generator<readonly [path: string, text: string], void, void> {
-    for (const [path, node] of this.paths.inOrder()) {
-      const text = this.text(node)
+    for (const [path, node] of this.#paths.inOrder()) {
+      const text = this.#text(node)
       if (text !== undefined) yield [path, text]
     }
   }
@@ -66,8 +66,8 @@ export class FileList implements Iterable<readonly [path: string, text: string]>
     return list
   }
 
-  private text(node: number): string | undefined {
-    const start = this.start[node]!
-    return start === 0 ? undefined : this.paths.arena.text(start, this.length[node]!)
+  #text(node: number): string | undefined {
+    const start = this.#start[node]!
+    return start === 0 ? undefined : this.#paths.arena.text(start, this.#length[node]!)
   }
 }

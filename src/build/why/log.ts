@@ -19,35 +19,35 @@ interface Done {
  * reads the old keys and writes nothing; what made a key is looked at only where the key is another one.
  */
 export class StepLog implements SolveObserver<BuildVertex['def'], Stack> {
-  private readonly keys = new Map<Digest, Digest>()
-  private readonly results = new Map<Digest, Digest>()
-  private readonly done = new Map<Digest, Done>()
-  private readonly table: StepTable
-  private readonly trees: LocalTrees
+  readonly #keys = new Map<Digest, Digest>()
+  readonly #results = new Map<Digest, Digest>()
+  readonly #done = new Map<Digest, Done>()
+  readonly #table: StepTable
+  readonly #trees: LocalTrees
 
   constructor(table: StepTable, trees: LocalTrees) {
-    this.table = table
-    this.trees = trees
+    this.#table = table
+    this.#trees = trees
   }
 
   keyed(vertex: BuildVertex, key: Digest): void {
-    this.keys.set(vertex.digest, key)
+    this.#keys.set(vertex.digest, key)
   }
 
   ended(vertex: BuildVertex, cached: boolean, result?: Stack): void {
-    this.done.set(vertex.digest, { vertex, cached })
-    if (result) this.results.set(vertex.digest, digestData(result))
+    this.#done.set(vertex.digest, { vertex, cached })
+    if (result) this.#results.set(vertex.digest, digestData(result))
   }
 
   /** Writes down what is new. With `explain`, answers with the reasons as well: those of all steps that ended. */
   finish(explain: boolean): StepReason[] {
     const known = new Map<string, StoredStep[]>()
-    for (const stored of this.table.steps()) known.set(stored.stage, [...(known.get(stored.stage) ?? []), stored])
+    for (const stored of this.#table.steps()) known.set(stored.stage, [...(known.get(stored.stage) ?? []), stored])
     const reasons: StepReason[] = []
     const changed: { place: StepPlace; key: Digest; parts: KeyParts }[] = []
-    for (const { vertex, cached } of this.done.values()) {
+    for (const { vertex, cached } of this.#done.values()) {
       const { step: place, name } = vertex
-      const key = this.keys.get(vertex.digest)
+      const key = this.#keys.get(vertex.digest)
       if (!place || key === undefined) continue
       const stage = known.get(place.stage) ?? []
       const isKnown = stage.some((stored) => stored.step === place.index && stored.key === key)
@@ -55,22 +55,22 @@ export class StepLog implements SolveObserver<BuildVertex['def'], Stack> {
         reasons.push({ step: place, name, cached, changes: [] })
         continue
       }
-      const parts = keyParts(vertex, this.trees, (input) => this.inputOf(input))
-      if (explain) reasons.push({ step: place, name, cached, changes: cached ? [] : this.why(stage, place, parts) })
+      const parts = keyParts(vertex, this.#trees, (input) => this.#inputOf(input))
+      if (explain) reasons.push({ step: place, name, cached, changes: cached ? [] : this.#why(stage, place, parts) })
       if (!isKnown) changed.push({ place, key, parts })
     }
-    if (changed.length > 0) this.table.save(changed)
+    if (changed.length > 0) this.#table.save(changed)
     return reasons
   }
 
-  private inputOf(input: BuildVertex): KeyInput {
-    const key = this.keys.get(input.digest) ?? ''
-    return { name: input.step?.text ?? input.name, key, result: this.results.get(input.digest) ?? '' }
+  #inputOf(input: BuildVertex): KeyInput {
+    const key = this.#keys.get(input.digest) ?? ''
+    return { name: input.step?.text ?? input.name, key, result: this.#results.get(input.digest) ?? '' }
   }
 
-  private why(stage: readonly StoredStep[], place: StepPlace, parts: KeyParts): StepReason['changes'] {
+  #why(stage: readonly StoredStep[], place: StepPlace, parts: KeyParts): StepReason['changes'] {
     const before = counterpart(stage, place)
-    const old = before && this.table.parts(before)
+    const old = before && this.#table.parts(before)
     return old ? changes(old, parts) : [{ kind: 'first' }]
   }
 }

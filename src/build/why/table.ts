@@ -29,23 +29,23 @@ export interface StoredStep {
 
 /** What the last build of a context and Dockerfile made its keys of. */
 export class StepTable {
-  private readonly db: Database
-  private readonly project: string
+  readonly #db: Database
+  readonly #project: string
 
   constructor(db: Database, project: string) {
-    this.db = db
-    this.project = project
+    this.#db = db
+    this.#project = project
     db.schema(SCHEMA)
   }
 
   steps(): StoredStep[] {
-    return this.db.all<StoredStep>('SELECT stage, step, text, key FROM build_step WHERE project = ?', this.project)
+    return this.#db.all<StoredStep>('SELECT stage, step, text, key FROM build_step WHERE project = ?', this.#project)
   }
 
   parts({ stage, step }: Pick<StoredStep, 'stage' | 'step'>): KeyParts | undefined {
-    const row = this.db.get<{ parts: Uint8Array }>(
+    const row = this.#db.get<{ parts: Uint8Array }>(
       'SELECT parts FROM build_step WHERE project = ? AND stage = ? AND step = ?',
-      this.project,
+      this.#project,
       stage,
       step,
     )
@@ -54,11 +54,11 @@ export class StepTable {
 
   save(steps: readonly { readonly place: StepPlace; readonly key: Digest; readonly parts: KeyParts }[]): void {
     const now = Date.now()
-    this.db.immediate(() => {
+    this.#db.immediate(() => {
       for (const { place, key, parts } of steps)
-        this.db.run(
+        this.#db.run(
           'INSERT OR REPLACE INTO build_step (project, stage, step, text, key, parts, built) VALUES (?, ?, ?, ?, ?, ?, ?)',
-          this.project,
+          this.#project,
           place.stage,
           place.index,
           place.text,
@@ -66,7 +66,7 @@ export class StepTable {
           Bun.zstdCompressSync(partsBytes(parts), { level: 1 }),
           now,
         )
-      this.db.run(
+      this.#db.run(
         'DELETE FROM build_step WHERE built < (SELECT built FROM build_step ORDER BY built DESC LIMIT 1 OFFSET ?)',
         STEPS,
       )

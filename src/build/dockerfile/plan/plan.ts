@@ -54,110 +54,110 @@ export async function planBuild(dockerfile: Dockerfile, options: PlanOptions, ca
 }
 
 class Planner {
-  private readonly dockerfile: Dockerfile
-  private readonly options: PlanOptions
-  private readonly call: Call | undefined
-  private readonly buildArgs: BuildArgs
-  private readonly steps: StepDefaults
-  private readonly platform: Platform
-  private readonly global: Variables
-  private readonly stages: readonly StageRow[]
-  private readonly states = new Map<StageRow, Promise<StageState>>()
-  private readonly sources: Sources
+  readonly #dockerfile: Dockerfile
+  readonly #options: PlanOptions
+  readonly #call: Call | undefined
+  readonly #buildArgs: BuildArgs
+  readonly #steps: StepDefaults
+  readonly #platform: Platform
+  readonly #global: Variables
+  readonly #stages: readonly StageRow[]
+  readonly #states = new Map<StageRow, Promise<StageState>>()
+  readonly #sources: Sources
 
   constructor(dockerfile: Dockerfile, options: PlanOptions, call: Call | undefined) {
     const { observer } = options
     const { globalArgs, stages } = readStages(dockerfile, (instruction) => observer?.instruction?.(instruction))
-    this.dockerfile = dockerfile
-    this.options = options
-    this.call = call
-    this.buildArgs = new BuildArgs(options.buildArgs ?? {})
-    this.steps = stepDefaults(options, this.buildArgs)
-    this.sources = new Sources(options, call)
-    this.platform = options.platform ?? hostPlatform()
+    this.#dockerfile = dockerfile
+    this.#options = options
+    this.#call = call
+    this.#buildArgs = new BuildArgs(options.buildArgs ?? {})
+    this.#steps = stepDefaults(options, this.#buildArgs)
+    this.#sources = new Sources(options, call)
+    this.#platform = options.platform ?? hostPlatform()
     const name = options.target ?? stages.at(-1)!.from.stage
-    const defaults = platformArgs(hostPlatform(), this.platform, name)
+    const defaults = platformArgs(hostPlatform(), this.#platform, name)
     const { escape } = dockerfile
-    this.global = globalScope(defaults, globalArgs, this.buildArgs, escape)
-    setEpoch(this.global, options)
-    observer?.file?.({ stages, globalArgs, defaults, global: this.global, escape })
-    this.stages = stageTable(stages, this.global, escape)
-    checkSources(this.stages, sourcesOf)
+    this.#global = globalScope(defaults, globalArgs, this.#buildArgs, escape)
+    setEpoch(this.#global, options)
+    observer?.file?.({ stages, globalArgs, defaults, global: this.#global, escape })
+    this.#stages = stageTable(stages, this.#global, escape)
+    checkSources(this.#stages, sourcesOf)
   }
 
   async plan(): Promise<Plan> {
-    const target = this.target()
-    this.prefetch(target, new Set())
-    if (this.options.allStages) for (const row of this.stages) await this.state(row)
-    const state = await this.state(target)
-    const names = new Set(this.stages.map((row) => row.stage.from.stage))
+    const target = this.#target()
+    this.#prefetch(target, new Set())
+    if (this.#options.allStages) for (const row of this.#stages) await this.#state(row)
+    const state = await this.#state(target)
+    const names = new Set(this.#stages.map((row) => row.stage.from.stage))
     return {
       state,
-      images: this.sources.images,
-      unusedArgs: this.buildArgs.unused(),
-      unusedFilters: (this.options.noCacheFilter ?? []).filter((name) => !names.has(name.toLowerCase())),
+      images: this.#sources.images,
+      unusedArgs: this.#buildArgs.unused(),
+      unusedFilters: (this.#options.noCacheFilter ?? []).filter((name) => !names.has(name.toLowerCase())),
     }
   }
 
-  private target(): StageRow {
-    return findTarget(this.stages, this.options.target)
+  #target(): StageRow {
+    return findTarget(this.#stages, this.#options.target)
   }
 
   /** Asks for all base images that the target needs at once; whoever needs one waits for it. */
-  private prefetch(row: StageRow, seen: Set<StageRow>): void {
+  #prefetch(row: StageRow, seen: Set<StageRow>): void {
     if (seen.has(row)) return
     seen.add(row)
-    if (this.replaced(row)) return this.sources.prefetch(row.stage.from.stage!, this.platformOf(row))
-    if (row.base === undefined) this.sources.prefetch(row.image, this.platformOf(row))
+    if (this.#replaced(row)) return this.#sources.prefetch(row.stage.from.stage!, this.#platformOf(row))
+    if (row.base === undefined) this.#sources.prefetch(row.image, this.#platformOf(row))
     const inputs = row.stage.instructions.flatMap((instruction) =>
-      sourcesOf(instruction).flatMap((from) => findStage(this.stages, row, from, true) ?? []),
+      sourcesOf(instruction).flatMap((from) => findStage(this.#stages, row, from, true) ?? []),
     )
-    for (const input of [...inputs, ...(row.base ? [row.base] : [])]) this.prefetch(input, seen)
+    for (const input of [...inputs, ...(row.base ? [row.base] : [])]) this.#prefetch(input, seen)
   }
 
-  private platformOf(row: StageRow): Platform {
-    return row.platform ?? this.platform
+  #platformOf(row: StageRow): Platform {
+    return row.platform ?? this.#platform
   }
 
   /** A context of the stage's own name stands for all of it. */
-  private replaced({ stage, ...row }: StageRow): boolean {
-    return stage.from.stage !== undefined && this.sources.isContext(stage.from.stage, row.platform ?? this.platform)
+  #replaced({ stage, ...row }: StageRow): boolean {
+    return stage.from.stage !== undefined && this.#sources.isContext(stage.from.stage, row.platform ?? this.#platform)
   }
 
-  private state(row: StageRow): Promise<StageState> {
-    let state = this.states.get(row)
-    if (!state) this.states.set(row, (state = this.build(row)))
+  #state(row: StageRow): Promise<StageState> {
+    let state = this.#states.get(row)
+    if (!state) this.#states.set(row, (state = this.#build(row)))
     return state
   }
 
-  private async build(row: StageRow): Promise<StageState> {
+  async #build(row: StageRow): Promise<StageState> {
     const { stage } = row
-    this.options.observer?.stage?.(row)
-    if (this.replaced(row)) return await this.at(stage.from.statement, () => this.beginWith(stage.from.stage!, row))
-    const state = await this.at(stage.from.statement, () => this.begin(row))
-    const triggers = await this.triggers(row, state)
+    this.#options.observer?.stage?.(row)
+    if (this.#replaced(row)) return await this.#at(stage.from.statement, () => this.#beginWith(stage.from.stage!, row))
+    const state = await this.#at(stage.from.statement, () => this.#begin(row))
+    const triggers = await this.#triggers(row, state)
     const instructions = [...triggers, ...stage.instructions]
-    const about = this.describer(row, instructions, triggers.length)
-    const last = this.lastOf(row, instructions)
-    const { escape } = this.dockerfile
+    const about = this.#describer(row, instructions, triggers.length)
+    const last = this.#lastOf(row, instructions)
+    const { escape } = this.#dockerfile
     const expand = expander(state.variables, escape)
     const layer: LayerContext = {
       state,
       expand,
       about,
-      epoch: this.options.epoch,
-      steps: this.steps,
+      epoch: this.#options.epoch,
+      steps: this.#steps,
     }
-    const { observer } = this.options
-    const { buildArgs, global } = this
+    const { observer } = this.#options
     const words = splitter(state.variables, escape)
     for (const instruction of instructions.slice(0, last))
-      await this.at(instruction.statement, async () => {
-        checkCanceled(this.call)
-        const seen = { row, instruction, state, expand, words, escape, buildArgs, global }
+      await this.#at(instruction.statement, async () => {
+        checkCanceled(this.#call)
+        const scope = { buildArgs: this.#buildArgs, global: this.#global }
+        const seen = { row, instruction, state, expand, words, escape, ...scope }
         observer?.before?.(seen)
-        if (isRun(instruction)) applyRun(instruction, await this.mounted(row, instruction), layer)
-        else if (isCopy(instruction)) applyCopy(instruction, await this.source(row, instruction.from), layer)
+        if (isRun(instruction)) applyRun(instruction, await this.#mounted(row, instruction), layer)
+        else if (isCopy(instruction)) applyCopy(instruction, await this.#source(row, instruction.from), layer)
         else if (isWorkdir(instruction)) applyWorkdir(instruction, layer)
         else applySetting(instruction, seen)
         observer?.after?.(seen)
@@ -165,29 +165,29 @@ class Planner {
     return state
   }
 
-  private async begin(row: StageRow): Promise<StageState> {
-    if (row.base) return childState(await this.state(row.base))
-    return await this.beginWith(row.image, row)
+  async #begin(row: StageRow): Promise<StageState> {
+    if (row.base) return childState(await this.#state(row.base))
+    return await this.#beginWith(row.image, row)
   }
 
   /** With an image or a named context. */
-  private async beginWith(name: string, row: StageRow): Promise<StageState> {
-    const platform = this.platformOf(row)
-    const { image, vertex } = await this.sources.base(name, platform).catch((error: unknown) => {
-      throw meantStage(error, name, this.stages)
+  async #beginWith(name: string, row: StageRow): Promise<StageState> {
+    const platform = this.#platformOf(row)
+    const { image, vertex } = await this.#sources.base(name, platform).catch((error: unknown) => {
+      throw meantStage(error, name, this.#stages)
     })
-    if (image) this.options.observer?.image?.(row, image.platform, platform)
+    if (image) this.#options.observer?.image?.(row, image.platform, platform)
     // An image for a platform that this one runs is what it is, not what was asked for.
     if (image && vertex) return imageState(image, vertex, row.platform ?? image.platform)
     return { ...scratchState(platform), vertex }
   }
 
   /** ONBUILD of the base, to be done first; they are not inherited further. */
-  private async triggers(row: StageRow, state: StageState): Promise<Stage['instructions']> {
-    const texts = row.base ? ((await this.state(row.base)).config.OnBuild ?? []) : (state.config.OnBuild ?? [])
+  async #triggers(row: StageRow, state: StageState): Promise<Stage['instructions']> {
+    const texts = row.base ? ((await this.#state(row.base)).config.OnBuild ?? []) : (state.config.OnBuild ?? [])
     delete state.config.OnBuild
     const { location } = row.stage.from.statement
-    return await this.at({ location }, async () =>
+    return await this.#at({ location }, async () =>
       texts.map((text) => {
         const parsed = parseDockerfile(text, `ONBUILD of ${row.image}`)
         const [statement] = parsed.statements
@@ -202,36 +202,36 @@ class Planner {
   }
 
   /** What the mounts of a step read, in their order. */
-  private async mounted(row: StageRow, { mounts }: RunInstruction): Promise<(CopyFrom | undefined)[]> {
+  async #mounted(row: StageRow, { mounts }: RunInstruction): Promise<(CopyFrom | undefined)[]> {
     return await Promise.all(
       mounts.map(async (text) => {
         const from = mountFrom(text)
-        return from !== undefined || mountType(text) === 'bind' ? await this.source(row, from) : undefined
+        return from !== undefined || mountType(text) === 'bind' ? await this.#source(row, from) : undefined
       }),
     )
   }
 
   /** What `--from` reads: a stage by name or number, else an image; without it the context. */
-  private async source(row: StageRow, from: string | undefined): Promise<CopyFrom> {
-    if (from === undefined) return this.sources.main
-    const stage = findStage(this.stages, row, from)
+  async #source(row: StageRow, from: string | undefined): Promise<CopyFrom> {
+    if (from === undefined) return this.#sources.main
+    const stage = findStage(this.#stages, row, from)
     if (!stage)
-      return await this.sources.from(from, this.platform).catch((error: unknown) => {
-        throw meantStage(error, from, this.stages)
+      return await this.#sources.from(from, this.#platform).catch((error: unknown) => {
+        throw meantStage(error, from, this.#stages)
       })
-    if (this.replaced(stage)) return await this.sources.from(stage.stage.from.stage!, this.platformOf(stage))
-    return { vertex: (await this.state(stage)).vertex ?? emptyVertex() }
+    if (this.#replaced(stage)) return await this.#sources.from(stage.stage.from.stage!, this.#platformOf(stage))
+    return { vertex: (await this.#state(stage)).vertex ?? emptyVertex() }
   }
 
   /** Names as people count steps: those that make layers, the base image first. */
-  private describer(row: StageRow, instructions: Stage['instructions'], triggers: number): LayerContext['about'] {
+  #describer(row: StageRow, instructions: Stage['instructions'], triggers: number): LayerContext['about'] {
     const base = baseSteps(row)
     const total = base + instructions.filter(makesLayer).length
     const ofTriggers = instructions.slice(0, triggers).filter(makesLayer).length
-    const platform = this.options.oneOfSeveral ? `${formatPlatform(this.platformOf(row))} ` : ''
+    const platform = this.#options.oneOfSeveral ? `${formatPlatform(this.#platformOf(row))} ` : ''
     const stage = nameOf(row)
-    const label = platform + (this.stages.length === 1 ? '' : `${stage} `)
-    const fresh = this.isFresh(row) ? { fresh: true } : {}
+    const label = platform + (this.#stages.length === 1 ? '' : `${stage} `)
+    const fresh = this.#isFresh(row) ? { fresh: true } : {}
     let index = base
     return (given, { location }) => {
       index++
@@ -242,15 +242,15 @@ class Planner {
   }
 
   /** Whether no record counts for the steps of a stage. */
-  private isFresh({ stage }: StageRow): boolean {
+  #isFresh({ stage }: StageRow): boolean {
     const name = stage.from.stage
-    return name !== undefined && (this.options.noCacheFilter ?? []).some((wanted) => wanted.toLowerCase() === name)
+    return name !== undefined && (this.#options.noCacheFilter ?? []).some((wanted) => wanted.toLowerCase() === name)
   }
 
   /** How many of a stage's instructions are done: all, or those up to the step at which the target is to stop. */
-  private lastOf(row: StageRow, instructions: Stage['instructions']): number {
-    const { targetStep } = this.options
-    if (targetStep === undefined || row !== this.target()) return instructions.length
+  #lastOf(row: StageRow, instructions: Stage['instructions']): number {
+    const { targetStep } = this.#options
+    if (targetStep === undefined || row !== this.#target()) return instructions.length
     const base = baseSteps(row)
     const layers = instructions.flatMap((instruction, i) => (makesLayer(instruction) ? [i] : []))
     if (targetStep === base) return 0
@@ -261,7 +261,7 @@ class Planner {
     })
   }
 
-  private async at<T>({ location }: Pick<Statement, 'location'>, work: () => Promise<T>): Promise<T> {
+  async #at<T>({ location }: Pick<Statement, 'location'>, work: () => Promise<T>): Promise<T> {
     try {
       return await work()
     } catch (error) {

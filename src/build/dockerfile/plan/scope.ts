@@ -15,38 +15,38 @@ export function setVariable(variables: Variables, name: string, value: string): 
 
 /** Build arguments from outside, and which of them some ARG asked for. */
 export class BuildArgs {
-  private readonly values: ReadonlyMap<string, string>
-  private readonly asked = new Set<string>()
+  readonly #values: ReadonlyMap<string, string>
+  readonly #asked = new Set<string>()
 
   constructor(values: Readonly<Record<string, string>>) {
     const { SOURCE_DATE_EPOCH: epoch, ...others } = values
     // An empty epoch is none.
-    this.values = new Map(Object.entries(epoch === '' ? others : values))
+    this.#values = new Map(Object.entries(epoch === '' ? others : values))
   }
 
   get(name: string): string | undefined {
-    this.asked.add(name)
-    return this.values.get(name)
+    this.#asked.add(name)
+    return this.#values.get(name)
   }
 
   /** An argument that the builder itself reads, whether or not an ARG declares it. */
   builtin(name: string): string | undefined {
-    return this.values.get(name)
+    return this.#values.get(name)
   }
 
   /** Without asking for it. */
   has(name: string): boolean {
-    return this.values.has(name)
+    return this.#values.has(name)
   }
 
   /** Arguments that nothing in the Dockerfile declares. */
   unused(): string[] {
-    return [...this.values.keys()].filter((name) => !this.asked.has(name) && !isProxy(name) && !BUILTIN.has(name))
+    return [...this.#values.keys()].filter((name) => !this.#asked.has(name) && !isProxy(name) && !BUILTIN.has(name))
   }
 
   /** `HTTP_PROXY` and its kin as environment, in both spellings. */
   proxyEnvironment(): string[] {
-    return [...this.values]
+    return [...this.#values]
       .filter(([name, value]) => isProxy(name) && value !== '')
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .flatMap(([name, value]) => [`${name.toUpperCase()}=${value}`, `${name.toLowerCase()}=${value}`])

@@ -35,58 +35,58 @@ export interface Base {
 export class Sources {
   /** Images that the graph reads, by manifest digest. */
   readonly images: Map<Digest, OpenedImage> = new Map()
-  private readonly options: SourcesOptions
-  private readonly call: Call | undefined
-  private readonly resolved = new Map<string, Promise<OpenedImage>>()
-  private readonly contexts = new Map<string, Promise<PlannedContext>>()
+  readonly #options: SourcesOptions
+  readonly #call: Call | undefined
+  readonly #resolved = new Map<string, Promise<OpenedImage>>()
+  readonly #contexts = new Map<string, Promise<PlannedContext>>()
 
   constructor(options: SourcesOptions, call: Call | undefined) {
-    this.options = options
-    this.call = call
+    this.#options = options
+    this.#call = call
   }
 
   /** Where COPY reads when it names nothing. */
   get main(): CopyFrom {
-    return this.options.planned?.main ?? { tree: MAIN_CONTEXT }
+    return this.#options.planned?.main ?? { tree: MAIN_CONTEXT }
   }
 
   isContext(name: string, platform: Platform): boolean {
-    return this.options.planned?.has(name, platform) ?? false
+    return this.#options.planned?.has(name, platform) ?? false
   }
 
   /** Begins to ask for what is needed later; whoever needs it waits for it and hears of errors. */
   prefetch(name: string, platform: Platform): void {
     const asked = this.isContext(name, platform)
-      ? this.context(name, platform)
+      ? this.#context(name, platform)
       : name === 'scratch'
         ? undefined
-        : this.image(name, platform)
+        : this.#image(name, platform)
     asked?.catch(() => {})
   }
 
   /** What `FROM name` begins with. */
   async base(name: string, platform: Platform): Promise<Base> {
     const found = this.isContext(name, platform)
-      ? await this.context(name, platform)
-      : await this.imageOf(name, platform)
+      ? await this.#context(name, platform)
+      : await this.#imageOf(name, platform)
     if (found === 'scratch') return {}
-    if ('image' in found) return { image: found.image, vertex: this.imageVertex(name, found.image) }
+    if ('image' in found) return { image: found.image, vertex: this.#imageVertex(name, found.image) }
     return { vertex: this.vertexOf(name, found) }
   }
 
   /** What `--from=name` reads, where it is no stage. */
   async from(name: string, platform: Platform): Promise<CopyFrom> {
     const found = this.isContext(name, platform)
-      ? await this.context(name, platform)
-      : await this.imageOf(name, platform)
+      ? await this.#context(name, platform)
+      : await this.#imageOf(name, platform)
     if (found === 'scratch') return { vertex: emptyVertex() }
-    return 'image' in found ? { vertex: this.imageVertex(name, found.image) } : found
+    return 'image' in found ? { vertex: this.#imageVertex(name, found.image) } : found
   }
 
   /** A directory of this machine as the layer that a copy of it makes: for whatever needs a stack. */
   vertexOf(name: string, from: CopyFrom): BuildVertex {
     if ('vertex' in from) return from.vertex
-    const { epoch } = this.options
+    const { epoch } = this.#options
     const sources = [{ kind: 'path', from, path: '/', unpack: false }] as const
     const def = {
       op: 'copy',
@@ -98,23 +98,23 @@ export class Sources {
     return vertex<Definition>(def, [], { name: `[context ${name}] load` })
   }
 
-  private async imageOf(name: string, platform: Platform): Promise<PlannedContext> {
-    return name === 'scratch' ? 'scratch' : { image: await this.image(name, platform) }
+  async #imageOf(name: string, platform: Platform): Promise<PlannedContext> {
+    return name === 'scratch' ? 'scratch' : { image: await this.#image(name, platform) }
   }
 
-  private image(ref: string, platform: Platform): Promise<OpenedImage> {
-    return once(this.resolved, `${ref} ${formatPlatform(platform)}`, () =>
-      this.options.resolveImage(ref, platform, this.call),
+  #image(ref: string, platform: Platform): Promise<OpenedImage> {
+    return once(this.#resolved, `${ref} ${formatPlatform(platform)}`, () =>
+      this.#options.resolveImage(ref, platform, this.#call),
     )
   }
 
-  private context(name: string, platform: Platform): Promise<PlannedContext> {
-    return once(this.contexts, `${name} ${formatPlatform(platform)}`, () =>
-      this.options.planned!.get(name, platform, this.call),
+  #context(name: string, platform: Platform): Promise<PlannedContext> {
+    return once(this.#contexts, `${name} ${formatPlatform(platform)}`, () =>
+      this.#options.planned!.get(name, platform, this.#call),
     )
   }
 
-  private imageVertex(ref: string, image: OpenedImage): BuildVertex {
+  #imageVertex(ref: string, image: OpenedImage): BuildVertex {
     const manifest = image.descriptor.digest
     this.images.set(manifest, image)
     const layers = image.layers.map((layer) => layer.diffId)

@@ -23,8 +23,8 @@ export class Git implements Disposable {
   readonly directory: string
   /** The socket of an SSH agent. */
   agent: string | undefined
-  private readonly remote: string
-  private readonly env: Readonly<Record<string, string>>
+  readonly #remote: string
+  readonly #env: Readonly<Record<string, string>>
 
   constructor({ remote, secret, directory }: GitOptions) {
     if (Bun.which('git') === null)
@@ -32,10 +32,10 @@ export class Git implements Disposable {
         hint: 'install git',
       })
     this.directory = mkdtempSync(join(directory, 'git-'))
-    this.remote = remote
+    this.#remote = remote
     const config = join(this.directory, 'config')
     writeFileSync(config, CONFIG + gitCredentials(remote, secret), { mode: 0o600 })
-    this.env = { ...environment(), GIT_CONFIG_GLOBAL: config }
+    this.#env = { ...environment(), GIT_CONFIG_GLOBAL: config }
   }
 
   [Symbol.dispose](): void {
@@ -44,24 +44,24 @@ export class Git implements Disposable {
 
   /** What it says, if it succeeds; else undefined. */
   async attempt(args: readonly string[], call?: Call): Promise<string | undefined> {
-    const { code, out } = await this.spawn(args, call)
+    const { code, out } = await this.#spawn(args, call)
     return code === 0 ? out : undefined
   }
 
   async run(args: readonly string[], call?: Call): Promise<string> {
-    const { code, out, err } = await this.spawn(args, call)
+    const { code, out, err } = await this.#spawn(args, call)
     if (code === 0) return out
-    const remote = withoutCredentials(this.remote)
-    const reason = lastWords(err).replaceAll(this.remote, remote) || `git ${args[0]} ended with ${code}`
+    const remote = withoutCredentials(this.#remote)
+    const reason = lastWords(err).replaceAll(this.#remote, remote) || `git ${args[0]} ended with ${code}`
     return fail('unavailable', `cannot read ${remote}: ${reason}`, hintFor(err))
   }
 
-  private async spawn(args: readonly string[], call?: Call): Promise<{ code: number; out: string; err: string }> {
+  async #spawn(args: readonly string[], call?: Call): Promise<{ code: number; out: string; err: string }> {
     checkCanceled(call)
     const umask = process.umask(0o022)
     const child = Bun.spawn(['git', ...args], {
       cwd: this.directory,
-      env: { ...this.env, ...(this.agent === undefined ? {} : { SSH_AUTH_SOCK: this.agent }) },
+      env: { ...this.#env, ...(this.agent === undefined ? {} : { SSH_AUTH_SOCK: this.agent }) },
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',
