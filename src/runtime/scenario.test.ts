@@ -9,16 +9,8 @@ import { enterPrivateMounts, kill, pipe, processEnd, processStartTime } from '#s
 import { CGROUP_ROOT, cgroupMode } from './cgroup/mode.ts'
 import { cgroupProcesses } from './cgroup/tree.ts'
 import { exitCodeOf } from './failure.ts'
-import {
-  buildSpec,
-  cgroupPath,
-  conmon,
-  findRuntime,
-  readExit,
-  removeCgroups,
-  type Attachment,
-  type SpecOptions,
-} from './index.ts'
+import { buildSpec, cgroupPath, conmon, findRuntime, readExit, removeCgroups, type Attachment } from './index.ts'
+import type { SpecOptions } from './spec/types.ts'
 
 /** One thing done to the container; its answer, or `{ error }`, is in the results at the same place. */
 export type Step =

@@ -55,6 +55,6 @@ export {
 export { openReadonlyExecutable } from './readonlyexecutable.ts'
 export { canMount } from './trymount.ts'
 export { isTerminal, makeRaw, setTerminal, windowSize } from './tty.ts'
-export type { BindMount, ErofsMount, Mount, OverlayMount, TmpfsMount } from './types.ts'
+export type { Mount } from './types.ts'
 export { getXattr, listXattrs, readXattrs, removeXattr, setXattr } from './xattr.ts'
 export { inUserNamespace } from './usernamespace.ts'

@@ -104,7 +104,7 @@ function boolOf(key: string, value: string): boolean {
 }
 
 /** `push=…` and `load=…` in terms of outputs. Whoever wants files gets no image besides. */
-export function shortcut(outputs: readonly Entry[], key: 'push' | 'load', on: boolean): readonly Entry[] {
+function shortcut(outputs: readonly Entry[], key: 'push' | 'load', on: boolean): readonly Entry[] {
   if (key === 'load') return on ? loaded(outputs) : outputs
   const set = outputs.map((entry) => (entry['type'] === 'image' ? { ...entry, push: String(on) } : entry))
   if (!on) return set.filter(({ type }) => type !== 'registry')
