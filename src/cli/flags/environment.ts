@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { fail, reasonOf } from '#base'
+import { invalidValue } from './invalidvalue.ts'
 
 /** `-e NAME=value` as it is; `-e NAME` takes the caller's value, and nothing when there is none. */
 export function environment(given: readonly string[], files: readonly string[], flag = '--env'): readonly string[] {
   const all = [...files.flatMap(envFile), ...given]
   const result: string[] = []
   for (const item of all) {
-    if (item === '' || item.startsWith('='))
-      fail('invalid_argument', `invalid argument ${JSON.stringify(item)} for ${flag}`)
+    if (item === '' || item.startsWith('=')) invalidValue(item, flag, 'NAME=value or NAME')
     if (item.includes('=')) result.push(item)
     else if (process.env[item] !== undefined) result.push(`${item}=${process.env[item]}`)
   }

@@ -1,4 +1,5 @@
 import { fail } from '#base'
+import { invalidValue } from './invalidvalue.ts'
 
 /** `--filter name=value`, repeated: any value of one name may match, every name must. */
 export function parseFilters(
@@ -8,8 +9,7 @@ export function parseFilters(
   const filters = new Map<string, string[]>()
   for (const item of given) {
     const equals = item.indexOf('=')
-    if (equals < 1)
-      fail('invalid_argument', `invalid argument ${JSON.stringify(item)} for --filter: name=value is meant`)
+    if (equals < 1) invalidValue(item, '--filter', 'name=value')
     const name = item.slice(0, equals).toLowerCase()
     if (!known.includes(name))
       fail('invalid_argument', `invalid filter '${name}'`, { hint: `filters: ${known.join(', ')}` })

@@ -1,12 +1,13 @@
 import { fail } from '#base'
 import type { Platform } from '#oci'
 import type { Values } from '../command.ts'
+import { invalidValue } from './invalidvalue.ts'
 
 /** `--jobs N`, where it was given. */
 export function jobs(text: string | undefined): { readonly jobs?: number } {
   if (text === undefined) return {}
   const count = /^\d{1,3}$/.test(text) ? Number(text) : 0
-  return count > 0 ? { jobs: count } : fail('invalid_argument', `--jobs ${text}: a number from 1 to 999 is meant`)
+  return count > 0 ? { jobs: count } : invalidValue(text, '--jobs', 'a number from 1 to 999')
 }
 
 /** A flag that may be given several times, and hold several values with commas between them. */
