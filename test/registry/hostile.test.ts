@@ -374,7 +374,9 @@ describe('load', () => {
       const put = { method: 'PUT', body: large as Uint8Array<ArrayBuffer> }
       const full = await fetch(`${url}${location}?digest=${await digestOf(large)}`, put)
       expect(full.status).toBe(507)
-      expect(await full.text()).not.toContain(dir.path)
+      const said = await full.text()
+      expect(JSON.parse(said)).toMatchObject({ errors: [{ code: 'UNKNOWN', message: 'the storage is full' }] })
+      expect(said).not.toContain(dir.path)
       const image = await makeImage('small')
       expect(await pushImage(url, 'app', 'v1', image)).toBe(201)
       expect(await pullImage(url, 'app', 'v1')).toBe(true)

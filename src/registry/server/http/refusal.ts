@@ -1,7 +1,7 @@
 import { CairnError, messageOf } from '#base'
 import type { ErrorCode } from '#base'
 
-/** distribution-spec, "Error Codes", each with the status that it usually comes with. */
+/** distribution-spec, "Error Codes", and UNAVAILABLE of Docker's registry, each with the status that it usually comes with. */
 const STATUS = {
   BLOB_UNKNOWN: 404,
   BLOB_UPLOAD_INVALID: 400,
@@ -17,6 +17,7 @@ const STATUS = {
   DENIED: 403,
   UNSUPPORTED: 405,
   TOOMANYREQUESTS: 429,
+  UNAVAILABLE: 503,
   UNKNOWN: 500,
 } as const
 
@@ -57,8 +58,8 @@ const EDGE: Readonly<Record<ErrorCode, readonly [RefusalCode, number]>> = {
   failed_precondition: ['UNSUPPORTED', 400],
   unauthenticated: ['UNAUTHORIZED', 401],
   permission_denied: ['DENIED', 403],
-  unavailable: ['TOOMANYREQUESTS', 503],
-  resource_exhausted: ['TOOMANYREQUESTS', 507],
+  unavailable: ['UNAVAILABLE', 503],
+  resource_exhausted: ['UNKNOWN', 507],
   data_loss: ['DIGEST_INVALID', 400],
   unimplemented: ['UNSUPPORTED', 400],
   canceled: ['UNKNOWN', 503],
