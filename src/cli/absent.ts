@@ -4,7 +4,6 @@ const NETWORKS = "there are bridge, host and none: 'cairn network ls'"
 const ABSENT: Readonly<Record<string, string>> = {
   commit: "'cairn export CONTAINER | cairn import - IMAGE' makes an image of what a container has",
   context: "there is no daemon to choose; 'cairn --root DIR' is another store, ssh://HOST/NAME another machine's",
-  cp: "through a pipe: 'cairn exec CONTAINER tar -c PATH | tar -x', and with 'exec -i' the other way",
   diff: "'cairn inspect -f {{.GraphDriver.Data.UpperDir}} CONTAINER' is the directory that holds its changes",
   events: "there is no daemon to tell them; 'cairn wait CONTAINER' waits for an end",
   info: "see 'cairn version', 'cairn doctor' and 'cairn system df'",

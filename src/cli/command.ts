@@ -13,7 +13,16 @@ export interface OptionSpec {
 }
 
 /** What a word on the command line stands for; completion looks these up in the store. */
-export type Completion = 'container' | 'image' | 'volume' | 'network' | 'file' | 'directory' | readonly string[]
+/** `container-path`: `CONTAINER:` and what follows, or a file here. */
+export type Completion =
+  | 'container'
+  | 'container-path'
+  | 'image'
+  | 'volume'
+  | 'network'
+  | 'file'
+  | 'directory'
+  | readonly string[]
 
 export type Options = Readonly<Record<string, OptionSpec>>
 

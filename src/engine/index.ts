@@ -30,6 +30,7 @@ export type {
   ContainerState,
   Containers,
   ContainerSize,
+  CopyFilesOptions,
   Copied,
   Chosen,
   CopyRequest,

@@ -86,6 +86,15 @@ function containers(parts: Parts): Containers {
     },
     size: async (ref) => (await ready(() => import('./container/size.ts'))).size(parts, ref),
     export: async (ref, call) => (await ready(() => import('./container/export.ts'))).exportRoot(parts, ref, call),
+    archive: async function* (ref, path, options, call) {
+      yield* (await ready(() => import('./container/files/copy.ts'))).archive(parts, ref, path, options, call)
+    },
+    extract: async (ref, path, tar, options, call) =>
+      (await ready(() => import('./container/files/copy.ts'))).extract(parts, ref, path, tar, options, call),
+    copyOut: async (ref, path, destination, options, call) =>
+      (await ready(() => import('./container/files/copy.ts'))).copyOut(parts, ref, path, destination, options, call),
+    copyIn: async (ref, source, path, options, call) =>
+      (await ready(() => import('./container/files/copy.ts'))).copyIn(parts, ref, source, path, options, call),
     prune: async (filter, call) => (await ready(() => import('./container/prune.ts'))).prune(parts, filter, call),
     exited: async (id, monitor) => (await import('./container/finish.ts')).finishOf(parts, id, monitor),
   }

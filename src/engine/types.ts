@@ -53,6 +53,7 @@ export type {
   ContainerState,
   Containers,
   ContainerSize,
+  CopyFilesOptions,
   DeviceRequest,
   Ended,
   ExecOptions,

@@ -88,6 +88,29 @@ export interface Differ {
   compare(upper: string, options?: CompareOptions, call?: Call): ByteStream
   /** Extracts a layer's tar over a directory, whiteouts applied, every path resolved inside it by the kernel. */
   apply(tar: ByteStream, root: string, call?: Call): Promise<void>
+  /**
+   * The tar of a file, or of a directory with all below it, as `as` (empty: what is in the directory, after `./`). Files are
+   * what they are, whatever they are called. Sockets are left out, and so is what the kernel makes up in /proc and its like.
+   */
+  archive(place: FilePlace, as: string, call?: Call): ByteStream
+  /**
+   * Makes the files of a tar below a directory, every path resolved in `root` by the kernel. A file replaces a file;
+   * `failed_precondition` where one of file and directory stands in the other's place.
+   */
+  extract(tar: ByteStream, root: string, options?: ExtractOptions, call?: Call): Promise<void>
+}
+
+/** A file by its name in an open directory; `.` is the directory itself. */
+export interface FilePlace {
+  readonly directory: number
+  readonly name: string
+}
+
+export interface ExtractOptions {
+  /** The directory, a path in the root: default the root itself. */
+  readonly under?: string
+  /** Whose the files become; default: whoever the tar says. */
+  readonly owner?: { readonly uid: number; readonly gid: number }
 }
 
 export interface CompareOptions {

@@ -59,6 +59,11 @@ export const FileSystemMagic = {
   cgroup2: 0x63677270,
   ext4: 0xef53,
   nfs: 0x6969,
+  proc: 0x9fa0,
+  sysfs: 0x62656572,
+  cgroup: 0x27e0eb,
+  devpts: 0x1cd1,
+  mqueue: 0x19800202,
   nsfs: 0x6e736673,
 } as const
 

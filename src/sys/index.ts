@@ -1,4 +1,5 @@
 export { errnoOf, isErrno, kernelError } from './errno.ts'
+export { bindOver } from './bind.ts'
 export { close, fileSystem, FileSystemMagic, memfd, pipe, redirect, setNonBlocking, startWriteback } from './file.ts'
 export { recordingKernel } from './kernel.ts'
 export { lock, tryLock } from './lock.ts'

@@ -100,6 +100,16 @@ describe.skipIf(!root)('needs root: entries of an open directory', () => {
     close(fd)
   })
 
+  test('the mode of a symlink is not that of what it leads to', () => {
+    using dir = tempDir()
+    writeFileSync(join(dir.path, 'f'), 'text', { mode: 0o600 })
+    const fd = at.openPath(dir.path, O.RDONLY | O.DIRECTORY)
+    at.symlinkAt('f', fd, 'l')
+    expect(() => at.chmodAt(fd, 'l', 0o666)).toThrow('fchmodat')
+    expect((at.statAt(fd, 'f')?.mode ?? 0) & 0o777).toBe(0o600)
+    close(fd)
+  })
+
   test('names that are not UTF-8 go through as their bytes', () => {
     using dir = tempDir()
     const fd = at.openPath(dir.path, O.RDONLY | O.DIRECTORY)

@@ -116,10 +116,14 @@ export function chownAt(dir: number, name: string, uid: number, gid: number): vo
   syscall('fchownat', name, dir, cstring(name), uid, gid, AT_SYMLINK_NOFOLLOW)
 }
 
-/** Mode of an entry that is known not to be a symlink (fchmodat follows those). */
+/** Mode of the entry itself. By its descriptor, for fchmodat(2) would follow a symlink that somebody else put there meanwhile. */
 export function chmodAt(dir: number, name: string, mode: number): void {
-  const result = trySyscall('fchmodat', dir, cstring(name), mode)
-  if (result < 0) throw kernelError('fchmodat', -result, name)
+  const fd = openIn(dir, name, O.PATH | O.NOFOLLOW, { scope: 'beneath' })
+  try {
+    syscall('fchmodat', name, AT_FDCWD, cstring(`/proc/self/fd/${fd}`), mode)
+  } finally {
+    syscall('close', name, fd)
+  }
 }
 
 /** Access and modification time in nanoseconds since the epoch, of the entry itself. */

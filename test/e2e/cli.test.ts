@@ -32,7 +32,7 @@ describe.skipIf(skip)('the command line', () => {
     expect((await cairn('ps', '--no-trnc')).stderr).toContain("did you mean '--no-trunc'?")
     for (const [words, said] of [
       [['top', 'web'], "there is no 'cairn top'\nhint: 'cairn exec CONTAINER ps'"],
-      [['container', 'cp', 'a:/b', '.'], "there is no 'cairn container cp'\nhint: through a pipe"],
+      [['container', 'diff', 'web'], "there is no 'cairn container diff'\nhint: 'cairn inspect"],
       [['network', 'create', 'back'], "there is no 'cairn network create'\nhint: there are bridge"],
       [['system', 'info'], "there is no 'cairn system info'\nhint: see 'cairn version'"],
     ] as const) {

@@ -57,6 +57,8 @@ async function lookUp(context: Asked, what: Completion): Promise<readonly string
   switch (what) {
     case 'container':
       return (await node.containers.list()).map((container) => `${container.name}\t${container.image}`)
+    case 'container-path':
+      return [...(await node.containers.list()).map(({ name }) => `${name}:`), ':file']
     case 'image':
       return (await node.images.list()).flatMap((image) => image.names)
     case 'volume':

@@ -95,6 +95,12 @@ export const containers: readonly Entry[] = [
     load: async () => (await import('../commands/rm.ts')).rm,
   },
   {
+    name: 'cp',
+    summary: 'Copy files/folders between a container and the local filesystem',
+    also: ['container cp'],
+    load: async () => (await import('../commands/cp.ts')).cp,
+  },
+  {
     name: 'export',
     summary: "Export a container's filesystem as a tar archive",
     also: ['container export'],

@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import type { Call } from '#base'
 import { lock, tryLock, type FileLock } from '#sys'
 import type { Parts } from '../parts.ts'
+import { monitorGone, processLives } from './identity.ts'
 
 /**
  * The right to change one container's state: held for the milliseconds of a transition, never while
@@ -10,6 +11,20 @@ import type { Parts } from '../parts.ts'
  */
 export async function lockContainer(parts: Parts, id: string, call?: Call): Promise<FileLock> {
   return lock(lockPath(parts, id), {}, call)
+}
+
+/**
+ * The lock of a container whose last monitor has left. It is waited for without the lock, which its exit command
+ * wants as well: with it, each would wait for the other.
+ */
+export async function lockWithoutMonitor(parts: Parts, id: string, call?: Call): Promise<FileLock> {
+  for (let waited = false; ; waited = true) {
+    const lock = await lockContainer(parts, id, call)
+    const record = parts.containers.get(id)
+    if (waited || record?.state !== 'exited' || !processLives(record.monitor)) return lock
+    lock.release()
+    await monitorGone(record)
+  }
 }
 
 /** {@link lockContainer}, or undefined when another holds it. */

@@ -1,12 +1,12 @@
 import { fail, type Call } from '#base'
-import { bootId, type FileLock } from '#sys'
+import { bootId } from '#sys'
 import type { Parts } from '../parts.ts'
 import type { Ended, StartOptions } from '../types.ts'
 import { attach } from './attach.ts'
 import { runDirect } from './direct.ts'
 import { finish, finishLocked, isUnfinished } from './finish.ts'
-import { identityOf, monitorGone, processLives } from './identity.ts'
-import { lockContainer } from './lock.ts'
+import { identityOf } from './identity.ts'
+import { lockWithoutMonitor } from './lock.ts'
 import { startMonitored } from './monitored.ts'
 import { prepare } from './prepare.ts'
 import type { ContainerRecord } from './table.ts'
@@ -52,20 +52,6 @@ export async function start(
   } catch (error) {
     await undo(parts, record, error, lock)
     throw error
-  }
-}
-
-/**
- * The lock of a container whose last monitor has left. It is waited for without the lock, which its exit command
- * wants as well: with it, each would wait for the other.
- */
-async function lockWithoutMonitor(parts: Parts, id: string, call?: Call): Promise<FileLock> {
-  for (let waited = false; ; waited = true) {
-    const lock = await lockContainer(parts, id, call)
-    const record = parts.containers.get(id)
-    if (waited || record?.state !== 'exited' || !processLives(record.monitor)) return lock
-    lock.release()
-    await monitorGone(record)
   }
 }
 

@@ -228,6 +228,14 @@ export interface RemoveOptions {
   readonly volumes?: boolean
 }
 
+/** How files are copied to and from a container. */
+export interface CopyFilesOptions {
+  /** A symlink at the source's end stands for what it leads to. */
+  readonly follow?: boolean
+  /** Into a container: the files become its user's. Out of one: they stay whose they are. */
+  readonly archive?: boolean
+}
+
 /** Bytes. */
 export interface ContainerSize {
   /** On disk, over the image. */
@@ -258,6 +266,14 @@ export interface Containers {
   size(ref: string): Promise<ContainerSize>
   /** The merged file system as a tar. */
   export(ref: string, call?: Call): Promise<ByteStream>
+  /** A file or directory of it as a tar, volumes and mounts included; paths are resolved inside its root. */
+  archive(ref: string, path: string, options?: CopyFilesOptions, call?: Call): ByteStream
+  /** Makes the files of a tar in one of its directories. */
+  extract(ref: string, path: string, tar: ByteStream, options?: CopyFilesOptions, call?: Call): Promise<void>
+  /** Copies a file or directory out of it, by the rules of `docker cp`; answers the bytes of the tar that went over. */
+  copyOut(ref: string, path: string, destination: string, options?: CopyFilesOptions, call?: Call): Promise<number>
+  /** And into it. */
+  copyIn(ref: string, source: string, path: string, options?: CopyFilesOptions, call?: Call): Promise<number>
   prune(filter?: (container: Container) => boolean, call?: Call): Promise<Pruned>
   /** What a monitor, given by its process ID, has done when its container has exited. */
   exited(id: string, monitor: number): Promise<void>

@@ -11,8 +11,21 @@ import {
   type TarEntry,
   type TarInput,
 } from '#codec'
-import { close, FileType, getXattr, listXattrs, O, openIn, openPath, readlinkAt, statAt, type Stat } from '#sys'
-import type { CompareOptions } from '../types.ts'
+import {
+  close,
+  fileSystem,
+  FileSystemMagic,
+  FileType,
+  getXattr,
+  listXattrs,
+  O,
+  openIn,
+  openPath,
+  readlinkAt,
+  statAt,
+  type Stat,
+} from '#sys'
+import type { CompareOptions, FilePlace } from '../types.ts'
 import { isOverlayXattr, isWhiteout, overlayXattr } from './overlayfs.ts'
 import { isDirectoryEntry, namesIn, openDirectory, reach, withDirectory } from './tree.ts'
 
@@ -26,10 +39,12 @@ export function compareTar(upper: string, options: CompareOptions = {}, call?: C
 }
 
 interface Walk {
+  /** What overlayfs means by a name, a device or an attribute becomes what a layer says for it; else files are copied as they are. */
+  readonly layer: boolean
   readonly exclude: ReadonlySet<string>
   readonly time: (mtime: bigint) => bigint
   /** Where each inode with several names was written first. */
-  readonly links: Map<bigint, string>
+  readonly links: Map<string, string>
   readonly lower: readonly number[] | undefined
 }
 
@@ -39,6 +54,7 @@ function* entriesOf(upper: string, options: CompareOptions): Generator<TarInput,
   try {
     for (const path of options.lower ?? []) lower.push(openPath(path, O.PATH | O.DIRECTORY))
     const walk: Walk = {
+      layer: true,
       exclude: new Set(options.exclude),
       time: timeOf(options),
       links: new Map(),
@@ -51,6 +67,21 @@ function* entriesOf(upper: string, options: CompareOptions): Generator<TarInput,
   } finally {
     for (const fd of [root, ...lower]) close(fd)
   }
+}
+
+/** See {@link Differ.archive}. */
+export function archiveTar({ directory, name }: FilePlace, as: string, call?: Call): ByteStream {
+  const walk: Walk = { layer: false, exclude: new Set(), time: (mtime) => mtime, links: new Map(), lower: undefined }
+  const stat = statAt(directory, name) ?? fail('not_found', `${name} is not there any more`)
+  return writeTar(entryOf(directory, { name, path: as, stat }, walk), call)
+}
+
+const { proc, sysfs, cgroup, cgroup2, devpts, mqueue } = FileSystemMagic
+const KERNELS: ReadonlySet<number> = new Set([proc, sysfs, cgroup, cgroup2, devpts, mqueue])
+
+/** A directory whose files the kernel makes up as they are read: their sizes are not theirs, and they are no one's to copy. */
+function isKernels(directory: number): boolean {
+  return KERNELS.has(fileSystem(`/proc/self/fd/${directory}`).type)
 }
 
 function timeOf(options: CompareOptions): (mtime: bigint) => bigint {
@@ -74,15 +105,15 @@ function* contentsOf(directory: number, path: string, walk: Walk): Generator<Tar
     const child = joined(path, name)
     const stat = walk.exclude.has(child) ? undefined : statAt(directory, name)
     if (!stat) continue
-    if (parseWhiteout(child))
+    if (walk.layer && parseWhiteout(child))
       fail('invalid_argument', `a layer cannot hold ${JSON.stringify(child)}: the name is a whiteout's`, {
         hint: 'rename or remove it',
       })
-    if (isWhiteout(stat)) yield { entry: marker(whiteoutPath(child), walk) }
+    if (walk.layer && isWhiteout(stat)) yield { entry: marker(whiteoutPath(child), walk) }
     else entries.push(names.length > FEW ? name : { name, path: child, stat })
   }
   for (const entry of entries) {
-    const named = typeof entry === 'string' ? namedIn(directory, path, entry) : entry
+    const named = typeof entry === 'string' ? namedIn(directory, path, entry, walk) : entry
     if (named) yield* entryOf(directory, named, walk)
   }
 }
@@ -90,9 +121,9 @@ function* contentsOf(directory: number, path: string, walk: Walk): Generator<Tar
 /** What is known of the entries of larger directories is not kept between the two looks at them. */
 const FEW = 1024
 
-function namedIn(directory: number, path: string, name: string): Named | undefined {
+function namedIn(directory: number, path: string, name: string, { layer }: Walk): Named | undefined {
   const stat = statAt(directory, name)
-  return stat && !isWhiteout(stat) ? { name, path: joined(path, name), stat } : undefined
+  return stat && !(layer && isWhiteout(stat)) ? { name, path: joined(path, name), stat } : undefined
 }
 
 function joined(path: string, name: string): string {
@@ -105,11 +136,12 @@ function* entryOf(parent: number, { name, path, stat }: Named, walk: Walk): Gene
   if (type === 'directory') return yield* directoryOf(parent, { name, path, stat }, walk)
   const entry = common(path, type, stat, reach(parent, name), walk)
   if (stat.nlink > 1) {
-    const first = walk.links.get(stat.ino)
+    const inode = `${stat.dev} ${stat.ino}`
+    const first = walk.links.get(inode)
     if (first !== undefined) return yield { entry: { ...entry, type: 'hardlink', linkname: first, size: 0 } }
-    walk.links.set(stat.ino, path)
+    walk.links.set(inode, path)
   }
-  if (type === 'file') yield* fileOf(parent, name, entry)
+  if (type === 'file') yield* fileOf(parent, name, entry, walk)
   else if (type === 'symlink') yield { entry: { ...entry, linkname: target(parent, name) } }
   else if (type === 'fifo') yield { entry }
   else yield { entry: { ...entry, devmajor: stat.rdevMajor, devminor: stat.rdevMinor } }
@@ -119,22 +151,37 @@ function* directoryOf(parent: number, { name, path, stat }: Named, walk: Walk): 
   const directory = openDirectory(parent, name)
   try {
     yield { entry: directoryEntry(path, directory, stat, walk) }
-    if (isOpaque(directory) && hidesSomething(path, walk)) yield { entry: marker(opaquePath(path), walk) }
+    if (!walk.layer && isKernels(directory)) return
+    if (walk.layer && isOpaque(directory) && hidesSomething(path, walk)) yield { entry: marker(opaquePath(path), walk) }
     yield* contentsOf(directory, path, walk)
   } finally {
     close(directory)
   }
 }
 
-function* fileOf(parent: number, name: string, entry: TarEntry): Generator<TarInput, void, void> {
-  const flags = O.RDONLY | O.NOFOLLOW | O.NONBLOCK
-  const fd = openIn(parent, name, flags, { scope: 'beneath', noSymlinks: true })
+function* fileOf(parent: number, name: string, entry: TarEntry, { layer }: Walk): Generator<TarInput, void, void> {
+  const fd = layer ? openFile(parent, name, O.RDONLY | O.NONBLOCK) : openSeen(parent, name, entry.path)
   try {
     const stat = statAt(fd, '')
     if (!stat || entryType(stat) !== 'file') fail('failed_precondition', `${entry.path} changed while it was read`)
     yield { entry: { ...entry, size: stat.size }, data: content(fd, stat.size, entry.path) }
   } finally {
     close(fd)
+  }
+}
+
+function openFile(parent: number, name: string, flags: number): number {
+  return openIn(parent, name, flags | O.NOFOLLOW, { scope: 'beneath', noSymlinks: true })
+}
+
+/** Opens what is certain to be a file: a running container may put a device there, and to open one can do anything. */
+function openSeen(parent: number, name: string, path: string): number {
+  const seen = openFile(parent, name, O.PATH)
+  try {
+    if (entryType(statAt(seen, '')!) !== 'file') fail('failed_precondition', `${path} changed while it was read`)
+    return openPath(`/proc/self/fd/${seen}`, O.RDONLY)
+  } finally {
+    close(seen)
   }
 }
 

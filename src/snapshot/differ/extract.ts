@@ -37,15 +37,19 @@ import {
   type OpenFile,
   type Place,
 } from './entry.ts'
+import type { ExtractOptions } from '../types.ts'
 import { isWhiteout, overlayXattr } from './overlayfs.ts'
 import { isDirectoryEntry, namesIn, openDirectory, reach, removeTree, withDirectory } from './tree.ts'
 
-export interface ExtractOptions {
+type Whiteouts = 'apply' | 'overlay' | 'none'
+
+export interface TarExtraction extends ExtractOptions {
   /**
    * What a whiteout does. `apply`: it removes what is there. `overlay`: it becomes what overlayfs
    * knows it by (a 0/0 device, an opaque attribute), for a directory that is to be a lower layer.
+   * `none`: it is a file like others; a directory and a file do not replace each other.
    */
-  readonly whiteouts: 'apply' | 'overlay'
+  readonly whiteouts: Whiteouts
   readonly limits?: TarLimits
 }
 
@@ -54,8 +58,8 @@ export interface ExtractOptions {
  * root, so neither `..` nor any symlink leads out. What stands in an entry's way is replaced; a
  * directory over a directory keeps its content. Missing parents are made 0755.
  */
-export async function extractTar(tar: ByteStream, root: string, options: ExtractOptions, call?: Call): Promise<void> {
-  const extraction = new Extraction(root, options.whiteouts)
+export async function extractTar(tar: ByteStream, root: string, options: TarExtraction, call?: Call): Promise<void> {
+  const extraction = new Extraction(root, options)
   try {
     const parser = createTarParser(extraction, options.limits)
     for await (const chunk of tar) {
@@ -78,7 +82,10 @@ const EMPTY = new Uint8Array()
 
 class Extraction implements TarHandler {
   readonly #root: number
-  readonly #whiteouts: 'apply' | 'overlay'
+  readonly #whiteouts: Whiteouts
+  /** What goes before every path: empty, or ends with a slash. */
+  readonly #under: string
+  readonly #owner: ExtractOptions['owner']
   /** The directory of the last entry: archives list a directory's entries one after the other. */
   #parent: Parent | undefined
   /** Entries made by this archive, as `inode/name`. */
@@ -89,14 +96,17 @@ class Extraction implements TarHandler {
   readonly #directoryTimes = new Map<string, bigint>()
   #file: OpenFile | undefined
 
-  constructor(root: string, whiteouts: 'apply' | 'overlay') {
+  constructor(root: string, { whiteouts, under, owner }: TarExtraction) {
     this.#root = openPath(root, O.PATH | O.DIRECTORY)
     this.#whiteouts = whiteouts
+    this.#under = under === undefined ? '' : `${under}/`
+    this.#owner = owner
   }
 
   onEntry(member: TarMember): void {
     this.#explained(member.path, () => {
       const path = safePath(member.path)
+      if (this.#whiteouts === 'none') return path === '' ? undefined : this.#make(this.#under + path, member)
       const whiteout = parseWhiteout(path)
       if (whiteout?.kind === 'opaque') this.#opaque(whiteout.path)
       else if (whiteout?.kind === 'remove') this.#whiteout(whiteout.path)
@@ -116,7 +126,8 @@ class Extraction implements TarHandler {
     if (!file) return
     this.#explained(member.path, () => {
       try {
-        fchownSync(file.fd, member.uid, member.gid)
+        const { uid, gid } = this.#owner ?? member
+        fchownSync(file.fd, uid, gid)
         fchmodSync(file.fd, member.mode)
         setXattrs(file.fd, member, file.place.inherits)
         setTimes(file.fd, member.mtime)
@@ -299,10 +310,11 @@ class Extraction implements TarHandler {
       this.#directoryTimes.set(path, member.mtime)
     } else if (member.type === 'hardlink') this.#makeLink(place, member)
     else {
-      this.#clear(place)
+      this.#clear(place, 'file')
       if (member.type === 'file') return this.#openFile(place, member)
       if (!makeSpecial(place, member)) return
-      chownAt(place.directory, place.name, member.uid, member.gid)
+      const { uid, gid } = this.#owner ?? member
+      chownAt(place.directory, place.name, uid, gid)
       if (member.type !== 'symlink') chmodAt(place.directory, place.name, member.mode)
       setXattrs(reach(place.directory, place.name), member, place.inherits)
       setTimesAt(place.directory, place.name, member.mtime)
@@ -314,11 +326,12 @@ class Extraction implements TarHandler {
     // What stood here hid whatever the layers below have of this name; the directory must go on doing so.
     const hides = this.#whiteouts === 'overlay' && !exists && this.#replaces(place)
     if (!exists) {
-      this.#clear(place)
+      this.#clear(place, 'directory')
       mkdirAt(place.directory, place.name, 0o700)
       if (!member) this.#made.add(key(place))
     } else if (!member) return
-    if (member) chownAt(place.directory, place.name, member.uid, member.gid)
+    const owner = member && (this.#owner ?? member)
+    if (owner) chownAt(place.directory, place.name, owner.uid, owner.gid)
     chmodAt(place.directory, place.name, mode)
     setXattrs(reach(place.directory, place.name), member, (exists && !again) || place.inherits)
     if (hides) setXattr(reach(place.directory, place.name), overlayXattr('opaque'), utf8('y'))
@@ -329,8 +342,16 @@ class Extraction implements TarHandler {
   }
 
   /** Whatever stands there goes, a directory with its content: the entry replaces it. */
-  #clear(place: Place): void {
+  #clear(place: Place, by: 'file' | 'directory'): void {
+    if (this.#whiteouts === 'none') this.#refuseMixed(place, by)
     removeTree(place.directory, place.name)
+  }
+
+  #refuseMixed({ directory, name }: Place, by: 'file' | 'directory'): void {
+    const isDirectory = isDirectoryEntry(directory, name)
+    if (by === 'file' && isDirectory) fail('failed_precondition', 'a directory is in its place')
+    if (by === 'directory' && !isDirectory && statAt(directory, name))
+      fail('failed_precondition', 'a file is in the place of this directory')
   }
 
   #openFile(place: Place, member: TarMember): void {
@@ -341,22 +362,23 @@ class Extraction implements TarHandler {
   }
 
   #makeLink(place: Place, member: TarMember): void {
-    const [parent, name] = splitPath(safePath(member.linkname ?? ''))
+    const [parent, name] = splitPath(this.#under + safePath(member.linkname ?? ''))
     const linked = (directory: number): boolean => {
       const stat = name === '' ? undefined : statAt(directory, name)
       if (!stat || isWhiteout(stat)) return false
       if ((stat.mode & FileType.mask) === FileType.directory) fail('invalid_argument', 'a hard link to a directory')
       if (stat.ino === statAt(place.directory, place.name)?.ino) return true
-      this.#clear(place)
+      this.#clear(place, 'file')
       linkAt(directory, name, place.directory, place.name)
       return true
     }
     const isLinked = withDirectory(this.#root, parent, linked, { follow: true })
     // In one layer alone the target may lie in a layer below: the snapshot's fix-up supplies it.
-    if (!isLinked && this.#whiteouts === 'apply') fail('invalid_argument', `a hard link to nothing: ${member.linkname}`)
+    if (!isLinked && this.#whiteouts !== 'overlay')
+      fail('invalid_argument', `a hard link to nothing: ${member.linkname}`)
     if (isLinked) return
     // Nothing for now, but it has replaced what stood there.
-    this.#clear(place)
+    this.#clear(place, 'file')
     this.#made.delete(key(place))
     this.#absent.add(key(place))
   }
