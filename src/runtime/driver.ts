@@ -2,6 +2,8 @@ import { closeSync, writeSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { checkCanceled, fail, type Call } from '#base'
 import { memfd } from '#sys'
+import { loadDefaultProfile } from './apparmor/load.ts'
+import { DEFAULT_PROFILE } from './apparmor/profile.ts'
 import { attend } from './attend.ts'
 import { encodeSpec, writeBundle, type Dialect } from './bundle.ts'
 import { hideUnifiedCgroups } from './cgroup/hide.ts'
@@ -26,6 +28,8 @@ export interface RuntimeDriver extends Runtime {
   readonly globals: readonly string[]
   /** Writes config.json and makes the host ready for `create`. */
   prepare(bundle: Bundle): Promise<void>
+  /** Makes sure that the profile is loaded which confines a process. */
+  confine(process: ProcessSpec): Promise<void>
   /** Removes whatever a failed or interrupted start left: state, processes, control groups. */
   abandon(id: string, spec: RuntimeSpec): Promise<void>
 }
@@ -35,8 +39,12 @@ export function createDriver(options: DriverOptions): RuntimeDriver {
   const stateDir = join(options.run, 'runtime', basename(options.path))
   const line = new CommandLine(options.path, stateDir)
   const dialect: Dialect = { compiledSeccomp: line.kind === 'crun', cache: join(options.run, 'seccomp') }
+  const confine = async ({ apparmorProfile }: ProcessSpec): Promise<void> => {
+    if (apparmorProfile === DEFAULT_PROFILE) await loadDefaultProfile(options.run)
+  }
   const host: Host = {
     async prepare(bundle) {
+      await confine(bundle.spec.process)
       await writeBundle(bundle, dialect)
       hideUnifiedCgroups()
     },
@@ -51,8 +59,12 @@ export function createDriver(options: DriverOptions): RuntimeDriver {
     stateDir,
     globals: line.globals,
     ...host,
+    confine,
     run: (id, bundle, io, call) => runContainer(line, host, { id, bundle, io }, call),
-    exec: (id, process, io, call) => execProcess(line, { id, process, io }, call),
+    async exec(id, process, io, call) {
+      await confine(process)
+      return await execProcess(line, { id, process, io }, call)
+    },
     start: (id) => line.must(id, 'start', id),
     state: (id) => stateOf(line, id),
     kill: (id, signal, { all = false } = {}) => line.must(id, 'kill', ...(all ? ['--all'] : []), id, String(signal)),

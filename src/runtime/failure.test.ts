@@ -37,6 +37,15 @@ test("is one line in Docker's words", () => {
   expect(startFailure('crun', '', 'x').message).toBe('crun: failed without a word')
 })
 
+test('a profile that was removed between the look and the start', () => {
+  for (const said of [
+    'write file `/proc/thread-self/attr/exec`: No such file or directory',
+    'runc run failed: unable to start container process: error during container init: unable to apply apparmor profile: ' +
+      'apparmor failed to apply profile: write /proc/self/attr/apparmor/exec: no such file or directory',
+  ])
+    expect(startFailure('crun', said, 'x')).toMatchObject({ exitCode: 125, code: 'failed_precondition' })
+})
+
 test('any other error is 125', () => {
   expect(exitCodeOf(new Error('x'))).toBe(125)
   try {

@@ -51,10 +51,17 @@ const REFUSED: readonly (readonly [RegExp, string])[] = [
   ],
 ]
 
+/** Of a profile that was there when it was looked for. */
+const PROFILE_GONE = /attr\/(?:apparmor\/)?exec`?: no such file/i
+
 /** Reads what a runtime said when it gave up, in one line of Docker's style. */
 export function startFailure(runtime: string, said: string, command: string): StartFailure {
   const line = said.replace(/^(?:time=\S+ level=\S+ msg=)?/, '').trim()
   if (NOT_FOUND.test(line)) return commandNotFound(command)
+  if (PROFILE_GONE.test(line))
+    return new StartFailure(125, 'failed_precondition', `${runtime}: the AppArmor profile was removed meanwhile`, {
+      hint: 'start it again: the default profile is then loaded anew',
+    })
   const refused = REFUSED.find(([words]) => words.test(line))
   if (refused) return notExecutable(command, refused[1])
   return new StartFailure(125, 'internal', `${runtime}: ${line.replace(/\s*\n\s*/g, '; ') || 'failed without a word'}`)

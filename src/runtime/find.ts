@@ -1,11 +1,8 @@
-import { accessSync, constants } from 'node:fs'
-import { basename, join, resolve } from 'node:path'
+import { basename } from 'node:path'
 import { fail } from '#base'
 import { createDriver } from './driver.ts'
+import { findProgram } from './program.ts'
 import type { Runtime } from './types.ts'
-
-/** Beside PATH: where distributions put what only root runs. */
-const SYSTEM_DIRS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
 
 export interface FindOptions {
   /** Run state; default `/run/cairn`. Containers of one runtime are known under `<run>/runtime/<name>`. */
@@ -27,13 +24,6 @@ export function findRuntime(name?: string, options: FindOptions = {}): Runtime {
   })
 }
 
-/** A program by path or name; undefined when there is none that can be executed. */
-export function findProgram(name: string): string | undefined {
-  if (name.includes('/')) return isExecutable(resolve(name)) ? resolve(name) : undefined
-  const dirs = [...(process.env.PATH ?? '').split(':').filter(Boolean), ...SYSTEM_DIRS]
-  return dirs.map((dir) => join(dir, name)).find(isExecutable)
-}
-
 /** A static init for `--init`, by the names that distributions know: it becomes process 1. */
 export function findInit(): string {
   for (const name of ['docker-init', 'catatonit', 'tini-static']) {
@@ -41,13 +31,4 @@ export function findInit(): string {
     if (path) return path
   }
   return fail('failed_precondition', 'no init found for --init', { hint: 'Install one: apt-get install catatonit' })
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }

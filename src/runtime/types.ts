@@ -58,6 +58,7 @@ export interface ProcessSpec {
   >
   readonly rlimits?: readonly { readonly type: string; readonly hard: number; readonly soft: number }[]
   readonly noNewPrivileges?: boolean
+  readonly apparmorProfile?: string
   readonly oomScoreAdj?: number
 }
 

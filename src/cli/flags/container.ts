@@ -68,7 +68,12 @@ export const containerFlags = {
   'read-only': { type: 'boolean', help: "Mount the container's root filesystem as read only" },
   rm: { type: 'boolean', help: 'Automatically remove the container when it exits' },
   runtime: { type: 'string', help: 'Runtime to use for this container (crun|runc|path)', complete: ['crun', 'runc'] },
-  'security-opt': { type: 'string', multiple: true, help: 'Security Options' },
+  'security-opt': {
+    type: 'string',
+    multiple: true,
+    help: 'Security options (apparmor|seccomp|systempaths=unconfined, apparmor=PROFILE, seccomp=FILE, no-new-privileges)',
+    complete: ['apparmor=unconfined', 'seccomp=unconfined', 'systempaths=unconfined', 'no-new-privileges'],
+  },
   'shm-size': { type: 'string', value: 'bytes', help: 'Size of /dev/shm' },
   'stop-signal': { type: 'string', help: 'Signal to stop the container' },
   'stop-timeout': { type: 'string', value: 'int', help: 'Timeout (in seconds) to stop a container' },

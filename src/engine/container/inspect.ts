@@ -1,3 +1,4 @@
+import { appArmorProfile, hostAppArmor, parseSecurityOptions } from '#runtime'
 import type { Parts } from '../parts.ts'
 import type { Paths } from '../paths.ts'
 import type { Container, ContainerSize } from '../types.ts'
@@ -34,6 +35,7 @@ function inspectContainer(container: Container, paths: Paths, size?: ContainerSi
     RestartCount: 0,
     Driver: 'overlay',
     Platform: 'linux',
+    AppArmorProfile: appArmor(container),
     HostConfig: hostConfig(container),
     GraphDriver: {
       Name: 'overlay',
@@ -90,6 +92,15 @@ function state(container: Container): object {
     StartedAt: time(container.started),
     FinishedAt: time(container.finished),
   }
+}
+
+/** As Docker has it: known from the first start on, and empty where AppArmor is not enabled. */
+function appArmor({ started, config: { options } }: Container): string {
+  const host = hostAppArmor()
+  if (!host.enabled || started === undefined) return ''
+  const words = (options.securityOptions ?? []).filter((word) => word.startsWith('apparmor'))
+  const { privileged = false } = options
+  return appArmorProfile({ privileged, security: parseSecurityOptions(words) }, host) ?? ''
 }
 
 function hostConfig(container: Container): object {

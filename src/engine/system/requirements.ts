@@ -7,6 +7,7 @@ import { fileSystem, FileSystemMagic, hasSyscall, inUserNamespace } from '#sys'
 import type { Parts } from '../parts.ts'
 import { whyNotRootless } from '../usernamespace.ts'
 import type { Requirement } from '../types.ts'
+import { appArmor } from './apparmor.ts'
 import { buildSources } from './buildsources.ts'
 import { controlGroups, machineRoot } from './controlgroups.ts'
 
@@ -19,6 +20,7 @@ export async function requirements(parts: Parts): Promise<readonly Requirement[]
     space(parts),
     await layers(parts),
     controlGroups(),
+    appArmor(),
     runtime(),
     monitor(),
     ...network(),

@@ -5,7 +5,7 @@ import { close, errnoOf, kill, pipe } from '#sys'
 import { encodeSpec } from '../bundle.ts'
 import type { RuntimeDriver } from '../driver.ts'
 import { commandOf, startFailure } from '../failure.ts'
-import { findProgram } from '../find.ts'
+import { findProgram } from '../program.ts'
 import { preflight } from '../preflight.ts'
 import type { Bundle, ExecSession, Monitor, MonitorOptions, ProcessSpec, Runtime } from '../types.ts'
 import { attach } from './attach.ts'
@@ -76,6 +76,7 @@ async function exec(
   call?: Call,
 ): Promise<ExecSession> {
   checkCanceled(call)
+  await driver.confine(process)
   clean(options.dir)
   mkdirSync(options.dir, { recursive: true, mode: 0o700 })
   const spec = join(options.dir, 'process.json')

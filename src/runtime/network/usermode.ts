@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { fail } from '#base'
 import { close, pipe } from '#sys'
-import { findProgram } from '../find.ts'
+import { findProgram } from '../program.ts'
 import type { Netns } from './netns.ts'
 import type { PortMapping } from './types.ts'
 

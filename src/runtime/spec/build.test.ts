@@ -28,6 +28,7 @@ const host: HostFacts = {
   devices: [fuse],
   recursiveReadonly: true,
   throttleCounters: [],
+  appArmor: { enabled: false, reachable: false, parser: undefined, profiles: [] },
 }
 const MiB = 1024 * 1024
 const spec = (options: Partial<SpecOptions> = {}, facts: Partial<HostFacts> = {}): ReturnType<typeof buildSpec> =>
@@ -96,6 +97,12 @@ describe("Docker's defaults", () => {
       '/proc/sys',
       '/proc/sysrq-trigger',
     ])
+  })
+  test('the default AppArmor profile, where there is one', () => {
+    const appArmor = { enabled: true, reachable: true, parser: '/sbin/apparmor_parser', profiles: [] }
+    expect(built.process).not.toHaveProperty('apparmorProfile')
+    expect(spec({}, { appArmor }).process.apparmorProfile).toBe('cairn-default')
+    expect(spec({ privileged: true }, { appArmor }).process.apparmorProfile).toBe('unconfined')
   })
   test('a soft limit of open files that no program chokes on, whatever this process raised its own to', () => {
     expect(built.process.rlimits).toEqual([{ type: 'RLIMIT_NOFILE', hard: 20000, soft: 1024 }])

@@ -1,4 +1,5 @@
 import { fail } from '#base'
+import { availableProfile } from '../apparmor/choose.ts'
 import { defaultProfile } from '../seccomp/default.ts'
 import { resolveProfile } from '../seccomp/profile.ts'
 import type { LinuxSpec, ProcessSpec, RuntimeSpec } from '../types.ts'
@@ -57,6 +58,7 @@ function processOf(options: SpecOptions, capabilities: readonly string[], host: 
   if (!cwd.startsWith('/')) fail('invalid_argument', `the working directory "${cwd}" is not an absolute path`)
   const user = options.user ?? { uid: 0, gid: 0, additionalGids: [], home: '/root' }
   const size = options.tty ? options.consoleSize : undefined
+  const profile = availableProfile(options, host.appArmor)
   return {
     terminal: options.tty ?? false,
     ...(size && { consoleSize: { height: size.rows, width: size.columns } }),
@@ -72,6 +74,7 @@ function processOf(options: SpecOptions, capabilities: readonly string[], host: 
     capabilities: capabilitySets(capabilities, user.uid),
     rlimits: rlimitsOf(options.ulimits ?? [], host.hardLimit),
     noNewPrivileges: options.security?.noNewPrivileges ?? false,
+    ...(profile !== undefined && { apparmorProfile: profile }),
     ...(options.oomScoreAdj !== undefined && { oomScoreAdj: options.oomScoreAdj }),
   }
 }

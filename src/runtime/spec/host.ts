@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { getResourceLimit, hasSyscall, inUserNamespace } from '#sys'
+import { hostAppArmor, type AppArmor } from '../apparmor/host.ts'
 import { cgroupMode, swapLimited, type CgroupMode } from '../cgroup/mode.ts'
 import { capabilitiesFromMask } from './capabilities.ts'
 import { hostDevices, type Device } from './devices.ts'
@@ -24,6 +25,7 @@ export interface HostFacts {
   readonly recursiveReadonly: boolean
   /** Paths that tell one container of another's load: masked. */
   readonly throttleCounters: readonly string[]
+  readonly appArmor: AppArmor
 }
 
 /** The facts of this host. Only those that a spec asks for cost anything. */
@@ -56,6 +58,9 @@ export function hostFacts(): HostFacts {
       const counter = (cpu: number): string => `/sys/devices/system/cpu/cpu${cpu}/thermal_throttle`
       if (!existsSync(counter(0))) return []
       return Array.from({ length: availableParallelism() }, (_, cpu) => counter(cpu))
+    },
+    get appArmor(): AppArmor {
+      return hostAppArmor()
     },
   }
 }

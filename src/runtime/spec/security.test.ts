@@ -13,7 +13,8 @@ describe('understood', () => {
     ['seccomp:unconfined', { seccomp: 'unconfined' }],
     ['seccomp=builtin', { seccomp: 'default' }],
     ['systempaths=unconfined', { unconfinedPaths: true }],
-    ['apparmor=unconfined', {}],
+    ['apparmor=unconfined', { appArmor: 'unconfined' }],
+    ['apparmor:my-profile', { appArmor: 'my-profile' }],
     ['label=disable', {}],
   ])('%s', (word, wanted) => {
     expect(parseSecurityOptions([word])).toEqual(wanted)
@@ -22,7 +23,7 @@ describe('understood', () => {
 
 describe('refused, for it would not hold', () => {
   test.each([
-    ['apparmor=docker-default', 'loads no AppArmor profiles'],
+    ['apparmor=', 'invalid security option'],
     ['label=type:svirt_t', 'sets no SELinux labels'],
     ['no-new-privileges=perhaps', 'invalid security option'],
     ['systempaths=some', 'invalid security option'],

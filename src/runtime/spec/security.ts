@@ -9,6 +9,8 @@ export interface Security {
   readonly seccomp?: 'default' | 'unconfined' | Profile
   /** Leave nothing of /proc and /sys masked or read-only. */
   readonly unconfinedPaths?: boolean
+  /** An AppArmor profile by its name, or `unconfined`. */
+  readonly appArmor?: string
 }
 
 /**
@@ -33,10 +35,8 @@ function parseOne(word: string): Security {
       if (value !== 'unconfined') break
       return { unconfinedPaths: true }
     case 'apparmor':
-      if (value === 'unconfined') return {}
-      return fail('unimplemented', `security option "${word}": Cairn loads no AppArmor profiles`, {
-        hint: 'Containers run unconfined by AppArmor; capabilities, seccomp and masked paths hold.',
-      })
+      if (value === '') break
+      return { appArmor: value }
     case 'label':
       if (value === 'disable') return {}
       return fail('unimplemented', `security option "${word}": Cairn sets no SELinux labels`)
