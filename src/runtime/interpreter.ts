@@ -1,5 +1,5 @@
 import { readSync } from 'node:fs'
-import { close, FileType, isErrno, O, openIn, statAt } from '#sys'
+import { close, isErrno, openRegular } from '#sys'
 
 /** What a file needs to be executed, as far as its first bytes tell. */
 export type Needs =
@@ -17,19 +17,22 @@ const PHDR_BYTES = { 1: 32, 2: 56 } as const
 
 /** Reads what an executable file in a root asks for; undefined when that cannot be told. */
 export function needsOf(root: number, path: string): Needs | undefined {
-  let fd: number
+  const fd = opened(root, path)
+  if (fd === undefined) return undefined
   try {
-    fd = openIn(root, path, O.RDONLY | O.NONBLOCK)
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'EACCES', 'EPERM', 'ETXTBSY', 'ENXIO')) return undefined
-    throw error
-  }
-  try {
-    if (((statAt(fd, '')?.mode ?? 0) & FileType.mask) !== FileType.file) return undefined
     const head = Buffer.alloc(HEAD)
     return parse(head.subarray(0, readSync(fd, head, 0, HEAD, 0)))
   } finally {
     close(fd)
+  }
+}
+
+function opened(root: number, path: string): number | undefined {
+  try {
+    return openRegular(root, path)
+  } catch (error) {
+    if (isErrno(error, 'EACCES', 'EPERM', 'ETXTBSY')) return undefined
+    throw error
   }
 }
 

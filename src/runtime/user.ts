@@ -1,6 +1,5 @@
-import { readSync } from 'node:fs'
 import { fail } from '#base'
-import { close, isErrno, O, openIn, openPath } from '#sys'
+import { close, O, openPath, readRegular } from '#sys'
 
 /** Whom a process runs as, in numbers. */
 export interface ResolvedUser {
@@ -32,8 +31,8 @@ interface Group {
 /**
  * Docker's reading of `user`, `uid`, `user:group` and `uid:gid`, each part a name or a number,
  * from `/etc/passwd` and `/etc/group` inside the root filesystem (the kernel keeps the lookup
- * inside it). A number needs no entry; a name does, or it is `invalid_argument`. A name wins over
- * an equal number. Without a group, the user's own and every group listing the user; with one, that alone.
+ * inside it). A number needs no entry; a name does, or it is `invalid_argument`. What looks like a number is
+ * one, though a user be called so. Without a group, the user's own and every group listing the user; with one, that alone.
  * The group itself is among the additional ones: a set-group-ID program must not shed it.
  * `groups` (`--group-add`) are always added.
  */
@@ -57,19 +56,20 @@ export function resolveUser(rootfs: string, spec: string, groups: readonly strin
 function findUser(root: number, user: string): Passwd | undefined {
   const wanted = user === '' ? '0' : user
   const entries = readDatabase(root, '/etc/passwd').flatMap(parsePasswd)
-  const named = entries.find((entry) => entry.name === wanted)
-  if (named) return named
   const id = asId(wanted)
-  if (id === undefined) fail('invalid_argument', `unable to find user ${user}: no matching entries in passwd file`)
+  if (id === undefined)
+    return (
+      entries.find((entry) => entry.name === wanted) ??
+      fail('invalid_argument', `unable to find user ${user}: no matching entries in passwd file`)
+    )
   const numbered = entries.find((entry) => entry.uid === id)
   return numbered ?? (id === 0 ? { name: 'root', uid: 0, gid: 0, home: '/root' } : undefined)
 }
 
 function groupId(groups: readonly Group[], wanted: string): number {
-  const named = groups.find((entry) => entry.name === wanted)
   return (
-    named?.gid ??
     asId(wanted) ??
+    groups.find((entry) => entry.name === wanted)?.gid ??
     fail('invalid_argument', `unable to find group ${wanted}: no matching entries in group file`)
   )
 }
@@ -81,47 +81,27 @@ function asId(text: string): number | undefined {
   return id
 }
 
+function isId(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= MAX_ID
+}
+
 function readGroups(root: number): Group[] {
   return readDatabase(root, '/etc/group').flatMap((line) => {
     const [name, , id, members = ''] = line.split(':')
     const gid = Number(id)
-    return name && id && Number.isInteger(gid) ? [{ name, gid, members: members.split(',') }] : []
+    return name && id && isId(gid) ? [{ name, gid, members: members.split(',') }] : []
   })
 }
 
 function parsePasswd(line: string): Passwd[] {
   const [name, , id, group, , home = ''] = line.split(':')
   const [uid, gid] = [Number(id), Number(group)]
-  return name && id && group && Number.isInteger(uid) && Number.isInteger(gid) ? [{ name, uid, gid, home }] : []
+  return name && id && group && isId(uid) && isId(gid) ? [{ name, uid, gid, home }] : []
 }
 
 /** Lines of a file inside the root; none when it is absent or no file. */
 function readDatabase(root: number, path: string): string[] {
-  try {
-    const fd = openIn(root, path, O.RDONLY | O.NONBLOCK)
-    try {
-      return readLines(fd, path)
-    } finally {
-      close(fd)
-    }
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP')) return []
-    throw error
-  }
-}
-
-function readLines(fd: number, path: string): string[] {
-  const parts: Buffer[] = []
-  let size = 0
-  for (;;) {
-    const chunk = Buffer.alloc(65536)
-    const length = readSync(fd, chunk, 0, chunk.length, null)
-    if (length === 0) break
-    size += length
-    if (size > DATABASE_LIMIT) fail('resource_exhausted', `${path} of the image is larger than ${DATABASE_LIMIT} bytes`)
-    parts.push(chunk.subarray(0, length))
-  }
-  return Buffer.concat(parts)
+  return readRegular(root, path, DATABASE_LIMIT)
     .toString('utf8')
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))

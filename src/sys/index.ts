@@ -29,6 +29,7 @@ export {
 } from './openat.ts'
 export type { Stat } from './openat.ts'
 export { ready } from './poll.ts'
+export { openRegular, readRegular } from './regular.ts'
 export {
   bootId,
   exitNow,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, readSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isCode } from '#base'
@@ -6,6 +7,7 @@ import { tempDir } from '#testkit'
 import { errnoOf } from './errno.ts'
 import { close } from './file.ts'
 import * as at from './openat.ts'
+import { readRegular } from './regular.ts'
 
 const root = process.getuid?.() === 0
 const { O } = at
@@ -47,6 +49,25 @@ test('no path and no symlink leads out of a root', () => {
   ).toBe(true)
   const link = caught(() => at.openIn(jail, 'absolute', O.RDONLY, { noSymlinks: true }))
   expect(errnoOf(link)).toBe('ELOOP')
+})
+
+test('of a tree only regular files are opened to be read, and no more of them than was asked for', () => {
+  using dir = tempDir()
+  const jail = join(dir.path, 'jail')
+  mkdirSync(jail)
+  writeFileSync(join(dir.path, 'secret'), 'outside')
+  writeFileSync(join(jail, 'file'), 'x'.repeat(70_000))
+  symlinkSync('/../secret', join(jail, 'out'))
+  // Opened, a FIFO would wait for a writer.
+  expect(spawnSync('mkfifo', [join(jail, 'fifo')]).status).toBe(0)
+  for (const path of ['fifo', '.', 'out', 'file/x']) expect(readRegular(jail, path, 10).length).toBe(0)
+  expect(readRegular(jail, 'file', 70_000).length).toBe(70_000)
+  expect(
+    isCode(
+      caught(() => readRegular(jail, 'file', 69_999)),
+      'resource_exhausted',
+    ),
+  ).toBe(true)
 })
 
 test('errors are mapped and name their path', () => {

@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { fail, type Call } from '#base'
-import { close, isErrno, O, openIn } from '#sys'
+import { readRegular } from '#sys'
 
 export interface Owner {
   readonly uid: number
@@ -48,7 +47,7 @@ function lookUp(
     fail('not_found', `no ${kind} ${JSON.stringify(name)}: there is no image to look it up in`, {
       hint: 'give a number; --link and scratch know no names',
     })
-  for (const line of readLines(root, `etc/${file}`)) {
+  for (const line of readLines(root, `/etc/${file}`)) {
     const fields = line.split(':')
     const id = fields[2]
     if (fields[0] === name && id !== undefined && /^\d+$/.test(id)) return fields
@@ -65,18 +64,5 @@ function lookUp(
 const LIMIT = 16 << 20
 
 function readLines(root: number, path: string): readonly string[] {
-  let fd: number
-  try {
-    fd = openIn(root, path, O.RDONLY | O.NONBLOCK)
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return []
-    throw error
-  }
-  try {
-    const bytes = readFileSync(fd)
-    if (bytes.length > LIMIT) fail('resource_exhausted', `/${path} in the image is larger than ${LIMIT} bytes`)
-    return bytes.toString('utf8').split('\n')
-  } finally {
-    close(fd)
-  }
+  return readRegular(root, path, LIMIT).toString('utf8').split('\n')
 }

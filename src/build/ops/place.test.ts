@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -214,6 +215,17 @@ describe('owners and modes', () => {
   test('a name fails where there is nothing to look it up in; root is known', () => {
     expect(() => resolveOwner(undefined, 'web')).toThrow('no user "web"')
     expect(resolveOwner(undefined, 'root:7')).toEqual({ uid: 0, gid: 7 })
+  })
+  test('a user database that is a device is not read: /dev/zero has no end', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'cairn-place-'))
+    try {
+      make(dir, ['etc/'])
+      spawnSync('mknod', [join(dir, 'etc/passwd'), 'c', '1', '5'])
+      using tree = new SourceTree(dir)
+      expect(resolveOwner(tree.root, 'web')).toEqual({ uid: 0, gid: 0 })
+    } finally {
+      rmSync(dir, { recursive: true })
+    }
   })
   test('--chmod: files, directories, parents', () => {
     expect(copy({ from: ['d/s/a'] }, ['d'], '/x', { chmod: '700' })).toEqual(['x d 700', 'x/s d 700', 'x/s/a f 700'])
