@@ -1,9 +1,9 @@
 import { readdirSync } from 'node:fs'
 import { posix } from 'node:path'
-import { close, FileType, isErrno, O, openIn, openPath, statAt, type Stat } from '#sys'
+import { close, FileType, isErrno, O, openPath, type Stat } from '#sys'
 import { commandNotFound, commandOf, notExecutable, StartFailure, withoutInterpreter } from './failure.ts'
 import { needsOf } from './interpreter.ts'
-import { mayPass } from './lookup.ts'
+import { mayPass, statIn } from './lookup.ts'
 import type { ProcessSpec, RuntimeSpec } from './types.ts'
 
 /** Places where a mount cannot bring or hide a command. */
@@ -17,7 +17,7 @@ const HARMLESS =
  */
 export function preflight(spec: RuntimeSpec): StartFailure | undefined {
   const mounts = spec.mounts.map(({ destination }) => destination).filter((path) => !HARMLESS.test(path))
-  return look(spec.root.path, spec.process, mounts)
+  return look(spec.root.path, spec.process, mounts) ?? noDirectory(spec.root.path, spec.process, mounts)
 }
 
 /** The same in a running container, whose mounts are all there; its working directory must be there as well. */
@@ -37,7 +37,7 @@ function look(rootfs: string, process: ProcessSpec, mounts: readonly string[]): 
   const root = openPath(rootfs, O.PATH | O.DIRECTORY)
   try {
     const paths = candidates(command, process.env, process.cwd)
-    const found = paths.map((path) => stat(root, path))
+    const found = paths.map((path) => statIn(root, path))
     const at = found.findIndex((file) => file && isExecutable(file))
     if (at >= 0) return unmet({ root, command, path: paths[at]!, mounts })
     if (mounts.length > 0 && paths.some((path) => mayPass(root, path, mounts))) return undefined
@@ -61,7 +61,7 @@ function unmet({ root, command, path, mounts }: Found): StartFailure | undefined
   if (mounts.length > 0 && mayPass(root, path, mounts)) return undefined
   const needs = needsOf(root, path)
   if (needs?.kind === 'unknown') return hasHandlers() ? undefined : notExecutable(command, 'exec format error')
-  if (!needs || needs.kind === 'nothing' || stat(root, needs.path)) return undefined
+  if (!needs || needs.kind === 'nothing' || statIn(root, needs.path)) return undefined
   if (mounts.length > 0 && mayPass(root, needs.path, mounts)) return undefined
   return withoutInterpreter(command, needs)
 }
@@ -75,10 +75,22 @@ function hasHandlers(): boolean {
   }
 }
 
+/** A working directory that is missing the runtime makes; where a file lies it cannot. */
+function noDirectory(rootfs: string, { cwd }: ProcessSpec, mounts: readonly string[]): StartFailure | undefined {
+  const root = openPath(rootfs, O.PATH | O.DIRECTORY)
+  try {
+    const file = statIn(root, cwd)
+    if (!file || isDirectory(file) || mayPass(root, cwd, mounts)) return undefined
+    return new StartFailure(125, 'failed_precondition', `the working directory "${cwd}": not a directory`)
+  } finally {
+    close(root)
+  }
+}
+
 function missingDirectory(rootfs: string, { cwd }: ProcessSpec): StartFailure | undefined {
   const root = openPath(rootfs, O.PATH | O.DIRECTORY)
   try {
-    const file = stat(root, cwd)
+    const file = statIn(root, cwd)
     if (file && isDirectory(file)) return undefined
     const why = file ? 'not a directory' : 'no such file or directory'
     return new StartFailure(126, 'failed_precondition', `the working directory "${cwd}": ${why}`)
@@ -91,20 +103,6 @@ function candidates(command: string, env: readonly string[], cwd: string): strin
   if (command.includes('/')) return [posix.resolve(cwd, command)]
   const path = env.find((entry) => entry.startsWith('PATH='))?.slice(5) ?? ''
   return path.split(':').map((dir) => posix.resolve(cwd, dir, command))
-}
-
-function stat(root: number, path: string): Stat | undefined {
-  try {
-    const fd = openIn(root, path, O.PATH)
-    try {
-      return statAt(fd, '')
-    } finally {
-      close(fd)
-    }
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) return undefined
-    throw error
-  }
 }
 
 function isDirectory(file: Stat): boolean {

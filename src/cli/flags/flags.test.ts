@@ -52,7 +52,7 @@ describe('mounts', () => {
     })
     expect(volume('./x:/dst')).toMatchObject({ type: 'bind', source: '/here/./x' })
     expect(volume('n:/d:nocopy,rshared')).toMatchObject({ nocopy: true, propagation: 'rshared' })
-    for (const text of ['', 'a:b', ':/x', 'x:/', 'a/b:/x', '/a:/b:what', 'a:b:c:d'])
+    for (const text of ['', 'a:b', ':/x', 'x:/', 'a/b:/x', '/a:/b:what', '/a:/b:ro,rw', 'a:b:c:d'])
       expect(() => volume(text)).toThrow()
   })
 
@@ -68,7 +68,25 @@ describe('mounts', () => {
       tmpfsOptions: 'size=1048576,mode=1770',
     })
     expect(parseMount('"src=/a,b",type=bind,dst=/c', '/')).toMatchObject({ source: '/a,b' })
-    for (const text of ['type=bind,dst=/x', 'type=image,dst=/x', 'dst=x', 'dst=/x,frob=1', 'type=tmpfs,src=a,dst=/x'])
+    expect(parseMount('TYPE=bind,SRC=/a,DST=/b,ro=false,bind-nonrecursive,consistency=cached', '/')).toEqual({
+      type: 'bind',
+      source: '/a',
+      target: '/b',
+      readonly: false,
+      nonRecursive: true,
+    })
+    for (const text of [
+      'type=bind,dst=/x',
+      'type=image,dst=/x',
+      'dst=x',
+      'dst=/x,frob=1',
+      'type=tmpfs,src=a,dst=/x',
+      'dst=/x,ro=perhaps',
+      'type=tmpfs,dst=/x,bind-propagation=rslave',
+      'type=bind,src=/a,dst=/x,volume-nocopy',
+      'dst=/x,tmpfs-size=1m',
+      'dst=/x,consistency=never',
+    ])
       expect(() => parseMount(text, '/')).toThrow()
     expect(parseTmpfs('/t:size=1m')).toEqual({ type: 'tmpfs', target: '/t', tmpfsOptions: 'size=1m' })
     expect(() => parseTmpfs('t')).toThrow()

@@ -27,7 +27,8 @@ export function resolveConfig(options: ContainerOptions, image: ImageFacts, cont
   const exposed = [
     ...new Set([...Object.keys(defaults.ExposedPorts ?? {}).map(withProtocol), ...(options.expose ?? [])]),
   ]
-  const workdir = options.workdir ?? (defaults.WorkingDir || '/')
+  // An empty one, as of an unset variable, is none.
+  const workdir = options.workdir || defaults.WorkingDir || '/'
   if (!workdir.startsWith('/'))
     fail('invalid_argument', `the working directory '${workdir}' is invalid, it needs to be an absolute path`)
   return {
@@ -106,6 +107,7 @@ function mountOf(request: MountRequest, target: string, context: ResolveContext)
       type: 'bind',
       source: posix.normalize(request.source ?? ''),
       ...common,
+      ...(request.nonRecursive && { nonRecursive: true }),
       ...(request.createSource && { createSource: true }),
     }
   const name = request.source ?? context.newVolumeName()

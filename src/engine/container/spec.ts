@@ -3,9 +3,11 @@ import {
   buildSpec,
   cgroupPath,
   devicesAt,
+  directoryMode,
   findCdiDevices,
   findInit,
   parseSecurityOptions,
+  placeIn,
   resolveUser,
   withCdiDevices,
   type MountOption,
@@ -28,18 +30,19 @@ export interface SpecContext {
 export function specOf(record: ContainerRecord, context: SpecContext): RuntimeSpec {
   const { config, id } = record
   const { options } = config
+  const targets = config.mounts.map(({ target }) => target)
   const terminal = context.io?.terminal
   const size = terminal && windowSize(terminal.fd)
   const spec = buildSpec({
     rootfs: context.rootfs,
     args: config.args,
     env: config.env,
-    cwd: config.workdir,
+    cwd: placeIn(context.rootfs, config.workdir, targets),
     user: resolveUser(context.rootfs, config.user, options.groups),
     hostname: config.hostname,
     network: context.network,
     files: context.files,
-    mounts: config.mounts.map(mountOption),
+    mounts: config.mounts.map((mount) => mountOption(context.rootfs, mount, targets)),
     cgroupsPath: cgroupPath(id),
     security: parseSecurityOptions(options.securityOptions ?? []),
     ...(size && { consoleSize: size }),
@@ -67,20 +70,24 @@ export function specOf(record: ContainerRecord, context: SpecContext): RuntimeSp
   return cdiDevices.length === 0 ? spec : withCdiDevices(spec, findCdiDevices(cdiDevices.map((name) => ({ name }))))
 }
 
-function mountOption(mount: ContainerMount): MountOption {
-  if (mount.type === 'tmpfs')
-    return {
-      type: 'tmpfs',
-      target: mount.target,
-      readonly: mount.readonly,
-      ...(mount.tmpfsOptions !== undefined && { options: mount.tmpfsOptions }),
-    }
+function mountOption(rootfs: string, mount: ContainerMount, targets: readonly string[]): MountOption {
+  const others = targets.filter((other) => other !== mount.target)
+  const target = placeIn(rootfs, mount.target, others)
+  if (mount.type === 'tmpfs') return tmpfsOption(rootfs, mount, target)
   if (mount.source === '') fail('internal', `mount ${mount.target} has no source`)
   return {
     type: 'bind',
     source: mount.source,
-    target: mount.target,
+    target,
     readonly: mount.readonly,
     ...(mount.propagation !== undefined && { propagation: mount.propagation }),
+    ...(mount.nonRecursive && { nonRecursive: true }),
   }
+}
+
+/** Over a directory of the image, a tmpfs has its permissions: /run stays 755, /tmp 1777. */
+function tmpfsOption(rootfs: string, { tmpfsOptions = '', readonly }: ContainerMount, target: string): MountOption {
+  const mode = /(?:^|,)mode=/.test(tmpfsOptions) ? undefined : directoryMode(rootfs, target)
+  const options = [tmpfsOptions, mode === undefined ? '' : `mode=${mode.toString(8)}`].filter(Boolean).join(',')
+  return { type: 'tmpfs', target, readonly, ...(options !== '' && { options }) }
 }

@@ -96,6 +96,8 @@ export interface MountRequest {
   readonly target: string
   readonly readonly?: boolean
   readonly propagation?: string
+  /** A bind without what is mounted below its source. */
+  readonly nonRecursive?: boolean
   /** Do not fill an empty volume from the image. */
   readonly nocopy?: boolean
   /** Make a missing host directory, as `-v` does and `--mount` does not. */
@@ -114,6 +116,8 @@ export interface ContainerMount {
   readonly target: string
   readonly readonly: boolean
   readonly propagation?: string
+  /** A bind without what is mounted below its source. */
+  readonly nonRecursive?: boolean
   readonly tmpfsOptions?: string
   /** Do not fill an empty volume from the image. */
   readonly nocopy?: boolean

@@ -221,6 +221,16 @@ describe('mounts', () => {
       source: '/s',
     })
   })
+  test('the three files lie over a mount of all /etc, where they can', () => {
+    const files = { hosts: '/h' }
+    const inside = (mount: { source?: string; readonly?: boolean }): readonly string[] =>
+      spec({ files, mounts: [{ ...bind, target: '/etc', ...mount }] })
+        .mounts.slice(-2)
+        .map(({ destination }) => destination)
+    expect(inside({})).toEqual(['/etc', '/etc/hosts'])
+    expect(inside({ source: '/etc', readonly: true })).toEqual(['/etc', '/etc/hosts'])
+    expect(inside({ source: '/proc', readonly: true })).not.toContain('/etc/hosts')
+  })
   test.each([
     [{ ...bind, target: 'data' }, 'must be absolute'],
     [{ ...bind, target: '/x/..' }, 'nothing can be mounted over "/"'],

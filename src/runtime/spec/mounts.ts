@@ -39,7 +39,7 @@ function bindAsIs(path: string): SpecMount {
 }
 
 /**
- * All mounts of a container: Docker's, the three network files, the user's from the shallowest
+ * All mounts of a container: Docker's, then the three network files and the user's from the shallowest
  * to the deepest. A user's mount replaces a default one at the same place, and one at `/dev`
  * everything that would lie under it.
  */
@@ -51,12 +51,23 @@ export function mountsOf(options: SpecOptions, recursiveReadonly: boolean): Spec
     taken.add(destination)
   }
   const replaced = (path: string): boolean => taken.has(path) || (taken.has('/dev') && path.startsWith('/dev/'))
+  const files = fileMounts(options).filter((mount) => !replaced(mount.destination) && canLie(mount, user))
   return [
     ...defaultMounts(options).filter((mount) => !replaced(mount.destination)),
-    ...fileMounts(options).filter((mount) => !replaced(mount.destination)),
-    ...user.sort((a, b) => depth(a.destination) - depth(b.destination)),
+    ...[...files, ...user].sort((a, b) => depth(a.destination) - depth(b.destination)),
     ...initMount(options),
   ]
+}
+
+/** Into a read-only /etc nothing can be put: there a network file needs one to lie on. */
+function canLie({ destination }: SpecMount, user: readonly SpecMount[]): boolean {
+  const {
+    type,
+    source = '',
+    options = [],
+  } = user.find((mount) => mount.destination === posix.dirname(destination)) ?? {}
+  if (!options.includes('ro')) return true
+  return type === 'bind' && existsSync(posix.join(source, posix.basename(destination)))
 }
 
 function depth(path: string): number {
