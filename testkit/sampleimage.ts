@@ -79,6 +79,24 @@ export async function sampleImage(target: Pick<Target, 'put'>, options: SampleOp
   return manifest.descriptor
 }
 
+/** Puts an index of one sample image for each architecture, gzipped, into a target under a tag. */
+export async function sampleIndex(
+  target: Pick<Target, 'put' | 'tag'>,
+  tag: string,
+  architectures: readonly string[] = ['amd64', 'arm64'],
+): Promise<{ readonly index: Descriptor; readonly manifests: readonly Descriptor[] }> {
+  const manifests: Descriptor[] = []
+  for (const architecture of architectures) {
+    const platform = { os: 'linux', architecture }
+    manifests.push({ ...(await sampleImage(target, { platform, label: architecture, compression: 'gzip' })), platform })
+  }
+  const document = { schemaVersion: 2, mediaType: MediaType.ociIndex, manifests }
+  const { descriptor, bytes } = await encodeDocument(MediaType.ociIndex, document)
+  await target.put(descriptor, streamOf(bytes))
+  await target.tag(descriptor, tag)
+  return { index: descriptor, manifests }
+}
+
 /** The smallest image there is, without layers, and an index of it alone: encoded documents that no store has. */
 export async function tinyDocuments(): Promise<Readonly<Record<'manifest' | 'index', EncodedDocument>>> {
   const config = await describe(MediaType.ociConfig, utf8('{}'))

@@ -129,11 +129,7 @@ describe.skipIf(skip)('kill -9', () => {
   }, 60_000)
 
   test('of the command line that waits for a container', async () => {
-    const child = Bun.spawn(
-      node.argv(['run', '--name', 'orphan', '--network', 'none', 'busybox', 'sh', '-c', 'echo up; exec sleep 1000']),
-      { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' },
-    )
-    await sees(child.stdout, child.stderr, 'up')
+    const child = await runningInForeground('--name', 'orphan', '--network', 'none')
     child.kill('SIGKILL')
     await child.exited
     expect((await inspect('orphan')).State.Status).toBe('running')
@@ -143,22 +139,7 @@ describe.skipIf(skip)('kill -9', () => {
   }, 60_000)
 
   test('of a foreground run without a monitor', async () => {
-    const child = Bun.spawn(
-      node.argv([
-        'run',
-        '--rm',
-        '--name',
-        'direct',
-        '--network',
-        'none',
-        'busybox',
-        'sh',
-        '-c',
-        'echo up; exec sleep 1000',
-      ]),
-      { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' },
-    )
-    await sees(child.stdout, child.stderr, 'up')
+    const child = await runningInForeground('--rm', '--name', 'direct', '--network', 'none')
     child.kill('SIGKILL')
     await child.exited
     await node.cairn(['rm', '-f', 'direct'])
@@ -168,22 +149,7 @@ describe.skipIf(skip)('kill -9', () => {
   }, 60_000)
 
   test('of the runtime that a foreground run waits for', async () => {
-    const child = Bun.spawn(
-      node.argv([
-        'run',
-        '--rm',
-        '--name',
-        'waited',
-        '-p',
-        '127.0.0.1:0:80',
-        'busybox',
-        'sh',
-        '-c',
-        'echo up; exec sleep 1000',
-      ]),
-      { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' },
-    )
-    await sees(child.stdout, child.stderr, 'up')
+    const child = await runningInForeground('--rm', '--name', 'waited', '-p', '127.0.0.1:0:80')
     const { Pid } = (await inspect('waited')).State
     // So that what it leaves has a name.
     expect(node.leftovers()).not.toEqual([])
@@ -310,6 +276,14 @@ test.skipIf(skip)('a container that ignores SIGTERM is killed when its time is u
   await node.must(['rm', 'stubborn'])
   expect(node.leftovers()).toEqual([])
 })
+
+/** A command line that stays with its container, once the container says so. */
+async function runningInForeground(...flags: readonly string[]): Promise<Bun.Subprocess<'ignore', 'pipe', 'pipe'>> {
+  const argv = node.argv(['run', ...flags, 'busybox', 'sh', '-c', 'echo up; exec sleep 1000'])
+  const child = Bun.spawn(argv, { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
+  await sees(child.stdout, child.stderr, 'up')
+  return child
+}
 
 /** Reads two streams until one says `word`. */
 async function sees(one: ReadableStream<Uint8Array>, two: ReadableStream<Uint8Array>, word: string): Promise<void> {

@@ -1,15 +1,13 @@
 import { describe, expect, test } from 'bun:test'
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { streamOf } from '#base'
 import { openLayout } from '#content'
-import { encodeDocument, MediaType, type Descriptor } from '#oci'
 import {
   cairnNode,
   lacking,
   must,
   needsRoot,
-  sampleImage,
+  sampleIndex,
   skipReason,
   startDockerRegistry,
   tempDir,
@@ -24,20 +22,6 @@ const skip = skipReason(
   needsRoot(),
   lacking('docker-registry', 'openssl', 'skopeo'),
 )
-
-async function indexIn(path: string): Promise<Descriptor> {
-  const layout = openLayout(path, { create: true })
-  const manifests: Descriptor[] = []
-  for (const architecture of ['amd64', 'arm64']) {
-    const platform = { os: 'linux', architecture }
-    manifests.push({ ...(await sampleImage(layout, { platform, label: architecture, compression: 'gzip' })), platform })
-  }
-  const document = { schemaVersion: 2, mediaType: MediaType.ociIndex, manifests }
-  const { descriptor, bytes } = await encodeDocument(MediaType.ociIndex, document)
-  await layout.put(descriptor, streamOf(bytes))
-  await layout.tag(descriptor, 'v1')
-  return descriptor
-}
 
 /** `certs.d` as docker, podman and containerd have it; the registry's authority is its own certificate. */
 function trust(home: TempDir, host: string, ca: string): string {
@@ -65,7 +49,7 @@ describe.skipIf(skip)('docker-registry', () => {
       return stderr
     }
     const path = (name: string): string => join(home.path, name)
-    const index = await indexIn(path('layout'))
+    const { index } = await sampleIndex(openLayout(path('layout'), { create: true }), 'v1')
     await cairn('tag', 'busybox', at('team/app:v1'))
 
     // Neither without a certificate nor without a password.

@@ -1,15 +1,14 @@
 import { describe, expect, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { streamOf } from '#base'
 import { openLayout } from '#content'
-import { encodeDocument, MediaType, type Descriptor } from '#oci'
+import { type Descriptor } from '#oci'
 import {
   cairnNode,
   goTools,
   must,
   needsRoot,
-  sampleImage,
+  sampleIndex,
   setUp,
   skipReason,
   tempDir,
@@ -47,17 +46,9 @@ setUp(skip, async (use) => {
   const dir = use(tempDir('cairn-gopeers-'))
   const registry = use(await startRegistry())
   const layout = openLayout(join(dir.path, 'layout'), { create: true })
-  const manifests: Descriptor[] = []
-  for (const architecture of ['amd64', 'arm64']) {
-    const platform = { os: 'linux', architecture }
-    manifests.push({ ...(await sampleImage(layout, { platform, label: architecture, compression: 'gzip' })), platform })
-  }
-  const document = { schemaVersion: 2, mediaType: MediaType.ociIndex, manifests }
-  const { descriptor, bytes } = await encodeDocument(MediaType.ociIndex, document)
-  await layout.put(descriptor, streamOf(bytes))
-  await layout.tag(descriptor, 'v1')
+  const { index } = await sampleIndex(layout, 'v1')
   const node = use(await cairnNode({ busybox: false, env: { HOME: dir.path } }))
-  world = { dir, node, registry, index: descriptor }
+  world = { dir, node, registry, index }
 })
 
 const at = (name: string): string => `${world.registry.host}/${name}`

@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { streamOf, utf8 } from '#base'
-import { openLayout } from '#content'
-import { encodeDocument, MediaType } from '#oci'
+import { utf8 } from '#base'
+import { openLayout, readDocument } from '#content'
 import {
   busyboxRootfs,
   containersStorage,
@@ -11,7 +10,7 @@ import {
   must,
   needsRoot,
   run,
-  sampleImage,
+  sampleIndex,
   setUp,
   skipReason,
   startDockerd,
@@ -121,27 +120,16 @@ describe.skipIf(skip)('other clients', () => {
   test('skopeo copies an index of two platforms there, from repository to repository, and back', async () => {
     const path = join(world.dir.path, 'layout')
     const layout = openLayout(path, { create: true })
-    const manifests = []
-    for (const architecture of ['amd64', 'arm64']) {
-      const platform = { os: 'linux', architecture }
-      manifests.push({ ...(await sampleImage(layout, { platform, label: architecture })), platform })
-    }
-    const index = await encodeDocument(MediaType.ociIndex, {
-      schemaVersion: 2,
-      mediaType: MediaType.ociIndex,
-      manifests,
-    })
-    await layout.put(index.descriptor, streamOf(index.bytes))
-    await layout.tag(index.descriptor, 'multi')
+    const { index } = await sampleIndex(layout, 'multi')
     const flags = ['copy', '-q', '--all', '--preserve-digests', '--src-tls-verify=false', '--dest-tls-verify=false']
     const at = (name: string): string => `docker://${world.registry.host}/${name}`
     await tool('skopeo', ...flags, `oci:${path}:multi`, at('deep/er/multi:v1'))
     await tool('skopeo', ...flags, at('deep/er/multi:v1'), at('other/multi:v1'))
     await tool('skopeo', ...flags, at('other/multi:v1'), `oci:${world.dir.path}/back:multi`)
     const raw = await tool('skopeo', 'inspect', insecure, '--raw', at('other/multi:v1'))
-    expect(utf8(raw)).toEqual(index.bytes)
+    expect(utf8(raw)).toEqual(await readDocument(layout, index))
     const back = openLayout(join(world.dir.path, 'back'))
-    expect((await back.resolve('multi')).digest).toBe(index.descriptor.digest)
+    expect((await back.resolve('multi')).digest).toBe(index.digest)
     const tags = JSON.parse(await tool('skopeo', 'list-tags', insecure, at('deep/er/multi')))
     expect(tags.Tags).toEqual(['v1'])
     await tool('skopeo', 'delete', insecure, at('other/multi:v1'))

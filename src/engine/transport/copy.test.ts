@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { streamOf } from '#base'
 import { openLayout, type Layout } from '#content'
-import { encodeDocument, MediaType, type Descriptor } from '#oci'
+import { type Descriptor } from '#oci'
 import { attach, openRepository } from '#registry/client'
 import { openDirectoryStorage, serveRegistry, type RunningRegistry } from '#registry/server'
-import { failure, sampleImage, tempDir, type TempDir } from '#testkit'
+import { failure, sampleImage, sampleIndex, tempDir, type TempDir } from '#testkit'
 import { openNode } from '../node.ts'
 import { writeWhole } from './writewhole.ts'
 import type { Node } from '../types.ts'
@@ -32,20 +31,9 @@ beforeAll(async () => {
     storage: openDirectoryStorage({ root: path('registry') }),
   })
   layout = openLayout(path('layout'), { create: true })
-  const make = async (architecture: string): Promise<Descriptor> => {
-    const platform = { os: 'linux', architecture }
-    return { ...(await sampleImage(layout, { platform, label: architecture, compression: 'gzip' })), platform }
-  }
-  const manifests = [await make('amd64'), await make('arm64'), await make('s390x')]
-  ;[amd64, arm64] = manifests as [Descriptor, Descriptor]
-  const encoded = await encodeDocument(MediaType.ociIndex, {
-    schemaVersion: 2,
-    mediaType: MediaType.ociIndex,
-    manifests,
-  })
-  index = encoded.descriptor
-  await layout.put(index, streamOf(encoded.bytes))
-  await layout.tag(index, 'v1')
+  const sample = await sampleIndex(layout, 'v1', ['amd64', 'arm64', 's390x'])
+  index = sample.index
+  ;[amd64, arm64] = sample.manifests as [Descriptor, Descriptor]
 })
 
 afterAll(async () => {
