@@ -1,11 +1,15 @@
+import { openSync } from 'node:fs'
 import { CairnError, fail } from '#base'
 import type { CallerIo, Container, Node } from '#engine'
 import type { Context } from './command.ts'
+import { invalidValue } from './flags/invalidvalue.ts'
 import { isTerminal } from './terminal.ts'
 
 /** Our own stdio, as the engine wants it. */
 export function callerIo(options: {
   readonly stdin: boolean
+  readonly stdout?: boolean
+  readonly stderr?: boolean
   readonly tty: boolean
   readonly detachKeys?: string
 }): CallerIo {
@@ -19,11 +23,26 @@ export function callerIo(options: {
     )
   return {
     ...(options.stdin ? { stdin: 0 } : {}),
-    stdout: 1,
-    stderr: 2,
+    stdout: options.stdout === false ? nowhere() : 1,
+    stderr: options.stderr === false ? nowhere() : 2,
     ...(options.tty && isTerminal(options.stdin ? 0 : 1) ? { terminal: { fd: options.stdin ? 0 : 1 } } : {}),
     ...(options.detachKeys === undefined ? {} : { detachKeys: parseDetachKeys(options.detachKeys) }),
   }
+}
+
+/** For what is not attached: open as long as this process. */
+function nowhere(): number {
+  return openSync('/dev/null', 'w')
+}
+
+const STREAMS = ['stdin', 'stdout', 'stderr'] as const
+
+/** Which streams `--attach` names; all of them without it. */
+export function attachedStreams(names: readonly string[] = STREAMS): Record<(typeof STREAMS)[number], boolean> {
+  const given = names.map((name) => name.toLowerCase())
+  const odd = given.findIndex((name) => !(STREAMS as readonly string[]).includes(name))
+  if (odd >= 0) invalidValue(names[odd]!, '--attach', 'STDIN, STDOUT or STDERR')
+  return { stdin: given.includes('stdin'), stdout: given.includes('stdout'), stderr: given.includes('stderr') }
 }
 
 /** `ctrl-p,ctrl-q`, `a,b`: the bytes that are typed. An empty text never detaches. */

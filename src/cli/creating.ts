@@ -1,10 +1,50 @@
-import type { Progress } from '#base'
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
+import { fail, reasonOf, type Progress } from '#base'
 import type { Container, ContainerOptions, Node } from '#engine'
 import { note } from './output.ts'
 import type { Transfer } from './pulling.ts'
 
-/** Creates a container; if its image must be pulled for that, shows the pull. Costs nothing when the image is here. */
+/** The flags that decide how a container is created, not what. */
+interface Flags {
+  readonly quiet?: boolean
+  readonly cidfile?: string
+}
+
+/** Creates a container and writes its ID to `cidfile`, which is opened first: nothing is made that could not be told of. */
 export async function creating(
+  node: Node,
+  options: ContainerOptions,
+  { quiet = false, cidfile }: Flags,
+  signal: AbortSignal,
+): Promise<Container> {
+  if (cidfile === undefined) return createShown(node, options, quiet, signal)
+  const file = openIdFile(cidfile)
+  try {
+    const container = await createShown(node, options, quiet, signal)
+    writeSync(file, container.id)
+    return container
+  } catch (error) {
+    rmSync(cidfile, { force: true })
+    throw error
+  } finally {
+    closeSync(file)
+  }
+}
+
+function openIdFile(path: string): number {
+  try {
+    return openSync(path, 'wx')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST')
+      fail('already_exists', `container ID file found: ${path}`, {
+        hint: 'another container may use it; remove it or give another path',
+      })
+    return fail('not_found', `container ID file ${path}: ${reasonOf(error)}`, { cause: error })
+  }
+}
+
+/** If the image must be pulled for that, shows the pull. Costs nothing when the image is here. */
+async function createShown(
   node: Node,
   options: ContainerOptions,
   quiet: boolean,

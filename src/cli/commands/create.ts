@@ -1,5 +1,3 @@
-import { existsSync, writeFileSync } from 'node:fs'
-import { fail } from '#base'
 import { command, type Command } from '../command.ts'
 import { containerFlags, containerOptions, refusedContainerFlags } from '../flags/container.ts'
 import { print } from '../output.ts'
@@ -15,11 +13,8 @@ export const create: Command = command({
   completes: 'image',
   failure: 125,
   run: async (context, values, words) => {
-    const idFile = values.cidfile
-    if (idFile !== undefined && existsSync(idFile)) fail('already_exists', `container ID file found: ${idFile}`)
     const node = await context.node()
-    const container = await creating(node, containerOptions(values, words), values.quiet === true, context.signal)
-    if (idFile !== undefined) writeFileSync(idFile, container.id)
+    const container = await creating(node, containerOptions(values, words), values, context.signal)
     print(container.id)
   },
 })

@@ -7,6 +7,7 @@ export const exec: Command = command({
   summary: 'Execute a command in a running container',
   options: {
     detach: { type: 'boolean', short: 'd', help: 'Detached mode: run command in the background' },
+    'detach-keys': { type: 'string', help: 'Override the key sequence for detaching a container' },
     env: { type: 'string', short: 'e', multiple: true, help: 'Set environment variables' },
     'env-file': { type: 'string', multiple: true, help: 'Read in a file of environment variables', complete: 'file' },
     interactive: { type: 'boolean', short: 'i', help: 'Keep STDIN open even if not attached' },
@@ -15,7 +16,6 @@ export const exec: Command = command({
     user: { type: 'string', short: 'u', help: 'Username or UID (format: <name|uid>[:<group|gid>])' },
     workdir: { type: 'string', short: 'w', help: 'Working directory inside the container' },
   },
-  refused: { 'detach-keys': '' },
   min: 2,
   stopAfter: 1,
   completes: 'container',
@@ -24,7 +24,11 @@ export const exec: Command = command({
     const detach = values.detach === true
     const tty = values.tty === true
     const stdin = values.interactive === true && !detach
-    const io = callerIo({ stdin, tty: tty && !detach })
+    const io = callerIo({
+      stdin,
+      tty: tty && !detach,
+      ...(values['detach-keys'] === undefined ? {} : { detachKeys: values['detach-keys'] }),
+    })
     if (!detach) context.takeSignals()
     const exit = await node.containers.exec(
       ref!,

@@ -1,7 +1,6 @@
-import { existsSync, writeFileSync } from 'node:fs'
 import { fail } from '#base'
 import type { Container } from '#engine'
-import { callerIo, proxySignals } from '../attend.ts'
+import { attachedStreams, callerIo, proxySignals } from '../attend.ts'
 import { command, type Command } from '../command.ts'
 import { containerFlags, containerOptions, refusedContainerFlags } from '../flags/container.ts'
 import { print } from '../output.ts'
@@ -25,31 +24,24 @@ export const run: Command = command({
   run: async (context, values, words) => {
     const detach = values.detach === true
     if (detach && values.attach) fail('invalid_argument', 'conflicting options: --attach and --detach')
-    const idFile = values.cidfile
-    if (idFile !== undefined && existsSync(idFile))
-      fail('already_exists', `container ID file found: ${idFile}`, {
-        hint: 'another container may use it; remove it or give another path',
-      })
+    const attached = attachedStreams(values.attach)
     const options = { ...containerOptions(values, words), detach }
     const node = await context.node()
     if (detach) {
-      const container = await creating(node, options, values.quiet === true, context.signal)
-      if (idFile !== undefined) writeFileSync(idFile, container.id)
+      const container = await creating(node, options, values, context.signal)
       await node.containers.start(container.id, {}, { signal: context.signal })
       print(container.id)
       return 0
     }
     const tty = options.tty === true
-    const streams = (values.attach ?? ['stdin', 'stdout', 'stderr']).map((name) => name.toLowerCase())
-    const stdin = options.stdin === true && streams.includes('stdin')
     const io = callerIo({
-      stdin,
+      ...attached,
+      stdin: options.stdin === true && attached.stdin,
       tty,
       ...(values['detach-keys'] === undefined ? {} : { detachKeys: values['detach-keys'] }),
     })
     let running: Container | undefined
-    const container = await creating(node, options, values.quiet === true, context.signal)
-    if (idFile !== undefined) writeFileSync(idFile, container.id)
+    const container = await creating(node, options, values, context.signal)
     const quit = proxySignals(context, node, () => running, values['sig-proxy'] !== false)
     try {
       const ended = await node.containers.start(container.id, { io, onStart: (started) => (running = started) })

@@ -1,7 +1,7 @@
 import { fail } from '#base'
 import { parsePublish, type ContainerOptions, type PullPolicy, type DeviceRequest, type ResourceOptions } from '#engine'
 import type { Values } from '../command.ts'
-import { environment, pairs } from './environment.ts'
+import { environment, lines, pairs } from './environment.ts'
 import { parseUlimit } from './limits.ts'
 import { parseMount, parseTmpfs, parseVolume } from './mounts.ts'
 import { extraHost } from './hosts.ts'
@@ -22,6 +22,7 @@ export const containerFlags = {
   'cpuset-mems': { type: 'string', help: 'MEMs in which to allow execution (0-3, 0,1)' },
   device: { type: 'string', multiple: true, help: 'Add a host device to the container: a path, or a CDI name' },
   dns: { type: 'string', multiple: true, help: 'Set custom DNS servers' },
+  'dns-opt': { type: 'string', multiple: true, help: 'Set DNS options' },
   'dns-option': { type: 'string', multiple: true, help: 'Set DNS options' },
   'dns-search': { type: 'string', multiple: true, help: 'Set custom DNS search domains' },
   domainname: { type: 'string', help: 'Container NIS domain name' },
@@ -35,6 +36,7 @@ export const containerFlags = {
   interactive: { type: 'boolean', short: 'i', help: 'Keep STDIN open even if not attached' },
   ipc: { type: 'string', help: 'IPC mode to use (private|host)', complete: ['private', 'host'] },
   label: { type: 'string', short: 'l', multiple: true, help: 'Set meta data on a container' },
+  'label-file': { type: 'string', multiple: true, help: 'Read in a line delimited file of labels', complete: 'file' },
   'log-driver': { type: 'string', help: 'Logging driver (k8s-file|none)', complete: ['k8s-file', 'none'] },
   memory: { type: 'string', short: 'm', value: 'bytes', help: 'Memory limit' },
   'memory-reservation': { type: 'string', value: 'bytes', help: 'Memory soft limit' },
@@ -48,12 +50,13 @@ export const containerFlags = {
   network: {
     type: 'string',
     value: 'network',
-    help: 'Connect a container to a network (bridge|host|none)',
+    help: 'Connect a container to a network (bridge|host|none|container:NAME)',
     complete: 'network',
   },
   'network-alias': { type: 'string', multiple: true, help: 'Add network-scoped alias for the container' },
+  'no-healthcheck': { type: 'boolean', help: 'Disable any container-specified HEALTHCHECK (none is ever run)' },
   'oom-score-adj': { type: 'string', value: 'int', help: "Tune host's OOM preferences (-1000 to 1000)" },
-  pid: { type: 'string', help: 'PID namespace to use (host)', complete: ['host'] },
+  pid: { type: 'string', help: 'PID namespace to use (host|container:NAME)', complete: ['host'] },
   'pids-limit': { type: 'string', value: 'int', help: 'Tune container pids limit (set -1 for unlimited)' },
   platform: { type: 'string', help: 'The platform whose image is meant (default: that of this host)' },
   privileged: { type: 'boolean', help: 'Give extended privileges to this container' },
@@ -66,6 +69,7 @@ export const containerFlags = {
   },
   quiet: { type: 'boolean', short: 'q', help: 'Suppress the pull output' },
   'read-only': { type: 'boolean', help: "Mount the container's root filesystem as read only" },
+  restart: { type: 'string', help: 'Restart policy to apply when a container exits (no)', complete: ['no'] },
   rm: { type: 'boolean', help: 'Automatically remove the container when it exits' },
   runtime: { type: 'string', help: 'Runtime to use for this container (crun|runc|path)', complete: ['crun', 'runc'] },
   'security-opt': {
@@ -84,54 +88,53 @@ export const containerFlags = {
   user: { type: 'string', short: 'u', help: 'Username or UID (format: <name|uid>[:<group|gid>])' },
   uts: { type: 'string', help: 'UTS namespace to use (host)', complete: ['host'] },
   volume: { type: 'string', short: 'v', multiple: true, help: 'Bind mount a volume' },
+  'volumes-from': {
+    type: 'string',
+    multiple: true,
+    help: 'Mount volumes from the specified container(s)',
+    complete: 'container',
+  },
   workdir: { type: 'string', short: 'w', help: 'Working directory inside the container' },
 } as const
 
 /** Docker's other `run` flags: refused by name, never ignored. */
-export const refusedContainerFlags: Readonly<Record<string, string>> = {
-  ...Object.fromEntries(
-    [
-      'annotation',
-      'blkio-weight',
-      'blkio-weight-device',
-      'cgroup-parent',
-      'cpu-count',
-      'cpu-percent',
-      'cpu-rt-period',
-      'cpu-rt-runtime',
-      'device-cgroup-rule',
-      'device-read-bps',
-      'device-read-iops',
-      'device-write-bps',
-      'device-write-iops',
-      'gpus',
-      'health-cmd',
-      'health-interval',
-      'health-retries',
-      'health-start-interval',
-      'health-start-period',
-      'health-timeout',
-      'ip',
-      'ip6',
-      'isolation',
-      'label-file',
-      'link',
-      'link-local-ip',
-      'log-opt',
-      'mac-address',
-      'memory-swappiness',
-      'no-healthcheck',
-      'oom-kill-disable',
-      'storage-opt',
-      'use-api-socket',
-      'userns',
-      'volume-driver',
-      'volumes-from',
-    ].map((name) => [name, '']),
-  ),
-  // Nothing of ours runs that could.
-  restart: 'a systemd unit does it: ExecStart=cairn start -a NAME, ExecStop=cairn stop NAME, Restart=always',
-}
+export const refusedContainerFlags: Readonly<Record<string, string>> = Object.fromEntries(
+  [
+    'annotation',
+    'blkio-weight',
+    'blkio-weight-device',
+    'cgroup-parent',
+    'cpu-count',
+    'cpu-percent',
+    'cpu-rt-period',
+    'cpu-rt-runtime',
+    'device-cgroup-rule',
+    'device-read-bps',
+    'device-read-iops',
+    'device-write-bps',
+    'device-write-iops',
+    'gpus',
+    'health-cmd',
+    'health-interval',
+    'health-retries',
+    'health-start-interval',
+    'health-start-period',
+    'health-timeout',
+    'ip',
+    'ip6',
+    'isolation',
+    'link',
+    'link-local-ip',
+    'log-opt',
+    'mac-address',
+    'memory-swappiness',
+    'oom-kill-disable',
+    'storage-opt',
+    'use-api-socket',
+    'userns',
+    'volume-driver',
+  ].map((name) => [name, '']),
+)
 
 function pullPolicy(text: string): PullPolicy {
   if (text === 'always' || text === 'missing' || text === 'never') return text
@@ -155,6 +158,7 @@ export function containerOptions(
     ...networking(values),
     ...security(values),
     ...limits(values),
+    ...(values['volumes-from'] && { volumesFrom: values['volumes-from'] }),
     mounts: [
       ...(values.volume ?? []).map((text) => parseVolume(text, cwd)),
       ...(values.mount ?? []).map((text) => parseMount(text, cwd)),
@@ -167,6 +171,11 @@ type Given = Values<typeof containerFlags>
 type Part = Partial<ContainerOptions>
 
 function identity(values: Given): Part {
+  if (values.restart && values.restart !== 'no')
+    // Nothing of ours runs that could.
+    fail('unimplemented', `--restart ${values.restart} is not supported`, {
+      hint: 'a systemd unit does it: ExecStart=cairn start -a NAME, ExecStop=cairn stop NAME, Restart=always',
+    })
   const driver = values['log-driver']
   if (
     driver !== undefined &&
@@ -179,7 +188,7 @@ function identity(values: Given): Part {
   return present({
     // Docker takes an empty name, as of an unset variable, for none.
     name: values.name || undefined,
-    labels: pairs(values.label ?? []),
+    labels: pairs([...(values['label-file'] ?? []).flatMap((path) => lines(path)), ...(values.label ?? [])]),
     autoRemove: values.rm,
     runtime: values.runtime,
     logDriver: driver === undefined ? undefined : driver === 'none' ? 'none' : 'k8s-file',
@@ -203,13 +212,13 @@ function processOptions(values: Given): Part {
 }
 
 function networking(values: Given): Part {
-  const host = values.hostname
-  if (host !== undefined && !/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(host))
+  const host = values.hostname || undefined
+  if (host !== undefined && !/^[\w.-]+$/.test(host))
     fail('invalid_argument', `invalid hostname ${JSON.stringify(host)}`)
   return present({
     hostname: host,
     domainname: values.domainname,
-    network: values.network === 'default' ? 'bridge' : values.network,
+    network: values.network === 'default' ? 'bridge' : values.network || undefined,
     aliases: values['network-alias'],
     ports: (values.publish ?? []).flatMap(parsePublish),
     publishAll: values['publish-all'],
@@ -217,7 +226,7 @@ function networking(values: Given): Part {
     extraHosts: values['add-host']?.map(extraHost),
     dns: values.dns,
     dnsSearch: values['dns-search'],
-    dnsOptions: values['dns-option'],
+    dnsOptions: values['dns-opt'] ? [...values['dns-opt'], ...(values['dns-option'] ?? [])] : values['dns-option'],
   })
 }
 
@@ -230,8 +239,8 @@ function security(values: Given): Part {
     capDrop: values['cap-drop'],
     securityOptions: values['security-opt'],
     ...devices(values.device),
-    sysctls: values.sysctl ? pairs(values.sysctl) : undefined,
-    pid: only(values.pid, '--pid', ['host', 'private']),
+    sysctls: values.sysctl ? pairs(values.sysctl.map(assigned)) : undefined,
+    pid: values.pid?.startsWith('container:') ? values.pid : only(values.pid, '--pid', ['host', 'private']),
     ipc: only(values.ipc, '--ipc', ['host', 'private', 'shareable', 'none']),
     uts: only(values.uts, '--uts', ['host', 'private']),
     cgroupns: values.cgroupns,
@@ -244,7 +253,8 @@ function limits(values: Given): Part {
     memory: bytes(values.memory, '--memory'),
     memoryReservation: bytes(values['memory-reservation'], '--memory-reservation'),
     memorySwap: swap === undefined ? undefined : swap === '-1' ? -1 : parseBytes(swap, '--memory-swap'),
-    cpus: values.cpus === undefined ? undefined : parseDecimal(values.cpus, '--cpus'),
+    // Docker takes 0 for no limit.
+    cpus: !values.cpus || Number(values.cpus) === 0 ? undefined : parseDecimal(values.cpus, '--cpus'),
     cpuShares: integer(values['cpu-shares'], '--cpu-shares', 0),
     cpuPeriod: integer(values['cpu-period'], '--cpu-period', 0),
     cpuQuota: integer(values['cpu-quota'], '--cpu-quota', -1),
@@ -283,6 +293,13 @@ function only(value: string | undefined, flag: string, known: readonly string[])
   if (value !== undefined && !known.includes(value))
     fail('unimplemented', `${flag} ${value} is not supported`, { hint: `${known.join(', ')}` })
   return value === 'private' ? undefined : value
+}
+
+/** A kernel parameter has a value, which may be empty. */
+function assigned(text: string): string {
+  if (!text.includes('='))
+    fail('invalid_argument', `invalid argument ${JSON.stringify(text)} for --sysctl: name=value is meant`)
+  return text
 }
 
 function exposed(text: string): readonly string[] {

@@ -16,27 +16,36 @@ export function environment(given: readonly string[], files: readonly string[], 
 
 /** Lines of `NAME=value` or `NAME`; blank ones and those that begin with `#` are skipped; values are taken as they are. */
 export function envFile(path: string): readonly string[] {
-  let content: string
-  try {
-    content = readFileSync(path, 'utf8')
-  } catch (error) {
-    return fail('invalid_argument', `env file ${path}: ${reasonOf(error)}`, { cause: error })
-  }
-  const lines: string[] = []
-  for (const [index, raw] of content
-    .replace(/^\uFEFF/, '')
-    .split('\n')
-    .entries()) {
+  return lines(path, 'env file', 'variable')
+}
+
+/** The same of any file of `NAME=value`: `kind` and `member` are what messages call it. */
+export function lines(path: string, kind = 'label file', member = 'label'): readonly string[] {
+  const result: string[] = []
+  for (const [index, raw] of readText(path, kind).split('\n').entries()) {
     const line = raw.replace(/\r$/, '').trimStart()
     if (line === '' || line.startsWith('#')) continue
-    const name = line.split('=', 1)[0]!
-    if (name === '' || /\s/.test(name.trimEnd()) || name !== name.trimEnd())
-      fail('invalid_argument', `env file ${path}: variable ${JSON.stringify(name)} contains whitespace or is empty`, {
+    const refuse = (why: string): never =>
+      fail('invalid_argument', `${kind} ${path}: ${why}`, {
         location: { file: path, line: index + 1, excerpt: raw },
       })
-    lines.push(line)
+    const name = line.split('=', 1)[0]!
+    if (name === '' || /\s/.test(name.trimEnd()) || name !== name.trimEnd())
+      refuse(`${member} ${JSON.stringify(name)} contains whitespace or is empty`)
+    if (line.includes('\0')) refuse(`${member} ${JSON.stringify(name)} contains a zero byte`)
+    result.push(line)
   }
-  return lines
+  return result
+}
+
+/** A byte order mark is dropped; what is no UTF-8 could only be passed on changed. */
+function readText(path: string, kind: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))
+  } catch (error) {
+    const reason = error instanceof TypeError ? 'its bytes are no UTF-8' : reasonOf(error)
+    return fail('invalid_argument', `${kind} ${path}: ${reason}`, { cause: error })
+  }
 }
 
 /** `--label NAME=value`, `--build-arg NAME=value`: later ones win; a bare name is an empty value. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tempDir } from '#testkit'
-import { parseDetachKeys } from '../attend.ts'
+import { attachedStreams, parseDetachKeys } from '../attend.ts'
 import { containerOptions } from './container.ts'
 import { envFile, environment, pairs } from './environment.ts'
 import { matchesLabel, parseFilters } from './filters.ts'
@@ -106,6 +106,13 @@ describe('environment', () => {
     const path = join(dir.path, 'env')
     writeFileSync(path, '\uFEFF# c\nA=1\r\n  B=two words\n\nC="kept"\n')
     expect(envFile(path)).toEqual(['A=1', 'B=two words', 'C="kept"'])
+    for (const [bytes, why] of [
+      [Buffer.from('A=\xff\n', 'latin1'), 'no UTF-8'],
+      [Buffer.from('A=a\0b\n'), 'zero byte'],
+    ] as const) {
+      writeFileSync(path, bytes)
+      expect(() => envFile(path)).toThrow(why)
+    }
     writeFileSync(path, 'A=1\nBAD NAME=x\n')
     expect(() => envFile(path)).toThrow('whitespace')
     expect(() => envFile(join(dir.path, 'none'))).toThrow('env file')
@@ -180,7 +187,11 @@ describe('a container’s flags', () => {
     expect(refuse({ pull: 'often' })).toThrow('pull option')
     expect(refuse({ hostname: 'a b' })).toThrow('hostname')
     expect(refuse({ 'log-driver': 'syslog' })).toThrow('syslog')
-    expect(refuse({ pid: 'container:x' })).toThrow('not supported')
+    expect(refuse({ ipc: 'container:x' })).toThrow('not supported')
+    expect(refuse({ restart: 'always' })).toThrow('--restart always is not supported')
+    expect(refuse({ sysctl: ['net.x'] })).toThrow('name=value')
+    expect(attachedStreams(['STDOUT', 'stdin'])).toEqual({ stdin: true, stdout: true, stderr: false })
+    expect(() => attachedStreams(['stdouts'])).toThrow('STDIN, STDOUT or STDERR')
     expect(refuse({ ulimit: ['nofile=5:2'] })).toThrow('soft limit')
     expect(refuse({ device: ['dev'] })).toThrow('device')
     expect(refuse({ 'add-host': ['x'] })).toThrow('add-host')

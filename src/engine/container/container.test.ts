@@ -18,6 +18,7 @@ const image = (config: ImageConfig['config'] = {}): ImageFacts => ({
 const context = {
   id: 'f'.repeat(64),
   hostHostname: 'here',
+  inherited: [],
   volumePath: (name: string) => `/volumes/${name}`,
   newVolumeName: () => 'new',
 }

@@ -10,6 +10,8 @@ import type { Parts } from '../parts.ts'
 import type { Container, ContainerOptions } from '../types.ts'
 import { checkVolumeName } from '../volume/table.ts'
 import { identityOf } from './identity.ts'
+import { inheritedMounts } from './inherited.ts'
+import { joinedOf, recordedMode } from './joined.ts'
 import { checkName, newId, randomName } from './name.ts'
 import { resolveConfig } from './resolve.ts'
 import { containerOf } from './table.ts'
@@ -26,9 +28,14 @@ export async function create(parts: Parts, options: ContainerOptions, call?: Cal
   const image = await obtain(parts, options.image, options, find, call)
   checkCanceled(call)
   const id = newId()
-  const config = resolveConfig(options, image, {
+  const modes = {
+    ...(options.network !== undefined && { network: recordedMode(parts, options.network) }),
+    ...(options.pid !== undefined && { pid: recordedMode(parts, options.pid) }),
+  }
+  const config = resolveConfig({ ...options, ...modes }, image, {
     id,
-    hostHostname: hostname(),
+    hostHostname: joinedOf(parts, options.network)?.config.hostname ?? hostname(),
+    inherited: inheritedMounts(parts, options.volumesFrom ?? []),
     volumePath: (name) => parts.volumes.path(name),
     newVolumeName: newId,
   })
@@ -73,10 +80,13 @@ function makeVolumes(parts: Parts, mounts: readonly { readonly name?: string; re
 /** What can be refused before anything is read. */
 function checkOptions(parts: Parts, options: ContainerOptions): void {
   const network = options.network ?? 'bridge'
-  checkNetwork(parts, network)
+  const joined = joinedOf(parts, options.network)
+  if (!joined) checkNetwork(parts, network)
+  joinedOf(parts, options.pid)
   if (options.stopSignal !== undefined) signalNumber(options.stopSignal)
   for (const mount of options.mounts ?? [])
     if (mount.type === 'volume' && mount.source !== undefined) checkVolumeName(mount.source)
+  if (joined) checkJoined(options)
   const publishes = (options.ports?.length ?? 0) > 0 || options.publishAll === true
   if (publishes && network === 'none')
     fail('invalid_argument', 'conflicting options: published ports and --network none', {
@@ -84,4 +94,21 @@ function checkOptions(parts: Parts, options: ContainerOptions): void {
     })
   if (options.hostname !== undefined && (network === 'host' || options.uts === 'host') && options.uts === 'host')
     fail('invalid_argument', 'conflicting options: hostname and the UTS mode')
+}
+
+/** What belongs to the network that is joined, and so to the container that has it. */
+function checkJoined(options: ContainerOptions): void {
+  const given = {
+    'published ports':
+      (options.ports?.length ?? 0) > 0 || options.publishAll === true || (options.expose?.length ?? 0) > 0,
+    'a host name': options.hostname !== undefined || options.domainname !== undefined,
+    'added hosts': (options.extraHosts?.length ?? 0) > 0,
+    'name servers': [options.dns, options.dnsSearch, options.dnsOptions].some((list) => (list?.length ?? 0) > 0),
+    'network aliases': (options.aliases?.length ?? 0) > 0,
+  }
+  const [what] = Object.entries(given).find(([, is]) => is) ?? []
+  if (what !== undefined)
+    fail('invalid_argument', `conflicting options: ${what} and --network ${options.network}`, {
+      hint: 'give it to the container whose network is joined',
+    })
 }

@@ -15,6 +15,7 @@ import { windowSize } from '#sys'
 import type { Parts } from '../parts.ts'
 import type { CallerIo, ExecOptions } from '../types.ts'
 import { attachTo } from './attach.ts'
+import { firstProcess } from './joined.ts'
 import { newId } from './name.ts'
 import { mergeEnv } from './resolve.ts'
 import { passStdio } from './stdio.ts'
@@ -134,8 +135,8 @@ function readSpec(parts: Parts, { id, name }: ContainerRecord): RuntimeSpec {
 }
 
 /** The container's root as its first process sees it. */
-async function rootOf(parts: Parts, { id, process, config }: ContainerRecord): Promise<string> {
-  const pid = process?.pid ?? (await (await parts.runtime(config.options.runtime)).state(id))?.pid
-  if (pid === undefined) fail('failed_precondition', `container ${id.slice(0, 12)} is not running`)
+async function rootOf(parts: Parts, record: ContainerRecord): Promise<string> {
+  const pid = await firstProcess(parts, record)
+  if (pid === undefined) fail('failed_precondition', `container ${record.id.slice(0, 12)} is not running`)
   return `/proc/${pid}/root`
 }

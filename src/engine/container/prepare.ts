@@ -2,9 +2,11 @@ import { mkdirSync } from 'node:fs'
 import { checkCanceled, type Call } from '#base'
 import { networkFiles, writeNetworkFiles, type Bundle, type NetworkFileOptions, type Runtime } from '#runtime'
 import { connectNetwork, type Connected } from '../network/connect.ts'
+import { PLAIN_NETWORKS } from '../network/table.ts'
 import type { Parts } from '../parts.ts'
 import type { StartOptions } from '../types.ts'
 import { fillVolumes, makeSources } from '../volume/fill.ts'
+import { filesOf, joinedOf, joinNamespace } from './joined.ts'
 import { mountRoot } from './rootfs.ts'
 import { specOf } from './spec.ts'
 import type { ContainerRecord } from './table.ts'
@@ -39,23 +41,24 @@ export async function prepare(
   checkCanceled(call)
   makeSources(config.mounts)
   await fillVolumes(parts, config.mounts, root.path, call)
-  const bridged = config.network !== 'none' && config.network !== 'host'
-  const connected = bridged ? await connectNetwork(parts, record) : undefined
-  try {
-    const files = writeNetworkFiles(dir, networkFiles(fileOptions(record, connected)))
-    const network = connected ? { path: connected.path } : config.network === 'host' ? 'host' : 'none'
-    const spec = specOf(record, { rootfs: root.path, network, files, io: options.io })
-    const keep = connected?.lifeline
-    return {
-      record,
-      runtime,
-      bundle: { dir, spec },
-      ...(keep !== undefined && { keep }),
-      [Symbol.dispose]: () => connected?.[Symbol.dispose](),
-    }
-  } catch (error) {
-    connected?.[Symbol.dispose]()
-    throw error
+  using stack = new DisposableStack()
+  const net = await joinNamespace(parts, config.network, 'net')
+  const pid = await joinNamespace(parts, config.options.pid, 'pid')
+  const connected = !net && !PLAIN_NETWORKS.includes(config.network) ? await connectNetwork(parts, record) : undefined
+  for (const held of [net, pid, connected]) stack.use(held)
+  const joined = joinedOf(parts, config.network)
+  const files = joined ? filesOf(parts, joined) : writeNetworkFiles(dir, networkFiles(fileOptions(record, connected)))
+  const own = net ?? connected
+  const network = own ? { path: own.path } : config.network === 'host' ? 'host' : 'none'
+  const spec = specOf(record, { rootfs: root.path, network, pid, files, io: options.io })
+  const keep = connected?.lifeline
+  const held = stack.move()
+  return {
+    record,
+    runtime,
+    bundle: { dir, spec },
+    ...(keep !== undefined && { keep }),
+    [Symbol.dispose]: () => held.dispose(),
   }
 }
 

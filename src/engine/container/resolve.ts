@@ -13,7 +13,10 @@ export interface ImageFacts {
 
 export interface ResolveContext {
   readonly id: string
+  /** Of the host, or of the container whose network is joined. */
   readonly hostHostname: string
+  /** Mounts that come from other containers; what is asked for lies over them. */
+  readonly inherited: readonly ContainerMount[]
   /** Where a named volume's files are; makes nothing. */
   volumePath(name: string): string
   newVolumeName(): string
@@ -42,7 +45,9 @@ export function resolveConfig(options: ContainerOptions, image: ImageFacts, cont
     user: options.user ?? defaults.User ?? '',
     hostname:
       options.hostname ??
-      (network === 'host' || options.uts === 'host' ? context.hostHostname : context.id.slice(0, 12)),
+      (network === 'host' || network.startsWith('container:') || options.uts === 'host'
+        ? context.hostHostname
+        : context.id.slice(0, 12)),
     labels: { ...defaults.Labels, ...options.labels },
     mounts: mountsOf(options.mounts ?? [], Object.keys(defaults.Volumes ?? {}), context),
     network,
@@ -87,6 +92,7 @@ function mountsOf(
     if (mounts.has(target)) fail('invalid_argument', `duplicate mount point: ${target}`)
     mounts.set(target, mountOf(request, target, context))
   }
+  for (const mount of context.inherited) if (!mounts.has(mount.target)) mounts.set(mount.target, mount)
   for (const volume of imageVolumes) {
     const target = posix.normalize(`/${volume}`).replace(/(.)\/$/, '$1')
     if (!mounts.has(target)) mounts.set(target, mountOf({ type: 'volume', target }, target, context))

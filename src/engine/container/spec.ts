@@ -22,6 +22,8 @@ import type { ContainerRecord } from './table.ts'
 export interface SpecContext {
   readonly rootfs: string
   readonly network: { readonly path: string } | 'host' | 'none'
+  /** The PID namespace of another container. */
+  readonly pid?: { readonly path: string } | undefined
   readonly files: NetworkFilePaths
   readonly io?: CallerIo | undefined
 }
@@ -50,7 +52,9 @@ export function specOf(record: ContainerRecord, context: SpecContext): RuntimeSp
     ...(options.tty && { tty: true }),
     ...(options.domainname !== undefined && { domainname: options.domainname }),
     ...(options.pid === 'host' && { pid: 'host' }),
+    ...(context.pid && { pid: context.pid }),
     ...(options.ipc === 'host' && { ipc: 'host' }),
+    ...(options.ipc === 'none' && { shm: false }),
     ...(options.uts === 'host' && { uts: 'host' }),
     ...(options.cgroupns && { cgroupns: options.cgroupns }),
     ...(options.shmSize !== undefined && { shmSize: options.shmSize }),

@@ -42,7 +42,9 @@ export interface ContainerOptions {
   /** A small init as process 1. */
   readonly init?: boolean
   readonly mounts?: readonly MountRequest[]
-  /** `bridge` (default), `none`, `host`, or a network's name. */
+  /** Containers whose volumes and host directories it has as well: `NAME[:ro|rw]`. */
+  readonly volumesFrom?: readonly string[]
+  /** `bridge` (default), `none`, `host`, a network's name, or `container:NAME` to share another's. */
   readonly network?: string
   readonly aliases?: readonly string[]
   readonly ports?: readonly PortRequest[]
@@ -67,8 +69,9 @@ export interface ContainerOptions {
   readonly resources?: ResourceOptions
   /** Bytes. */
   readonly shmSize?: number
-  /** `host` or absent. */
+  /** `host`, `container:NAME` to share another's, or absent. */
   readonly pid?: string
+  /** `host`, `none` for no /dev/shm, or absent. */
   readonly ipc?: string
   readonly uts?: string
   readonly cgroupns?: 'host' | 'private'

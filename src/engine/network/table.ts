@@ -18,8 +18,7 @@ export const DEFAULT_NETWORK = 'bridge'
 /** `bridge` is made when it is first used; `none` and `host` are always there. */
 export function checkNetwork(parts: Parts, name: string): void {
   if (PLAIN_NETWORKS.includes(name) || name === DEFAULT_NETWORK || findNetwork(parts.db, name)) return
-  if (name.startsWith('container:')) fail('unimplemented', '--network container:… is not supported')
-  fail('not_found', `network ${name} not found`, { hint: 'bridge, host or none' })
+  fail('not_found', `network ${name} not found`, { hint: 'bridge, host, none or container:NAME' })
 }
 
 export function findNetwork(db: Database, name: string): NetworkConfig | undefined {

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { fail } from '#base'
 import { FileType, lstat, type Stat } from '#sys'
@@ -55,11 +55,13 @@ export function ruleFor(device: Device): DeviceRule {
 /** A device of this host by path, or every device below a directory, as `--device SOURCE:TARGET:rwm` asks. */
 export function devicesAt(source: string, target: string = source, access = 'rwm'): Device[] {
   if (!/^[rwm]{1,3}$/.test(access)) fail('invalid_argument', `invalid device permissions: "${access}" (of r, w, m)`)
-  const stat = lstat(source) ?? fail('not_found', `no such device: ${source}`)
+  // Names under /dev/disk and the like are links to the device.
+  const found = existsSync(source) ? realpathSync(source) : source
+  const stat = lstat(found) ?? fail('not_found', `no such device: ${source}`)
   const device = deviceOf(stat, target, access)
   if (device) return [device]
   if ((stat.mode & FileType.mask) !== FileType.directory) fail('invalid_argument', `not a device node: ${source}`)
-  return below(source, target, access)
+  return below(found, target, access)
 }
 
 /** Directories of /dev that belong to the host's own sessions. */

@@ -30,7 +30,9 @@ function defaultMounts(options: SpecOptions): SpecMount[] {
   return [
     ...mounts,
     mount('/dev/mqueue', 'mqueue', 'mqueue', 'nosuid', 'noexec', 'nodev'),
-    mount('/dev/shm', 'tmpfs', 'shm', 'nosuid', 'noexec', 'nodev', 'mode=1777', size),
+    ...(options.shm === false
+      ? []
+      : [mount('/dev/shm', 'tmpfs', 'shm', 'nosuid', 'noexec', 'nodev', 'mode=1777', size)]),
   ]
 }
 

@@ -30,6 +30,8 @@ export interface SpecOptions {
   /** Host files for `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf`. */
   readonly files?: NetworkFilePaths
   readonly mounts?: readonly MountOption[]
+  /** Whether there is a `/dev/shm`; default true. */
+  readonly shm?: boolean
   /** Bytes of `/dev/shm`; default 64 MiB. */
   readonly shmSize?: number
   readonly privileged?: boolean
