@@ -20,7 +20,7 @@ import {
   type Published,
 } from './published.ts'
 import { addNetwork, ensureTable, networkIsLoaded, removeNetwork } from './ruleset.ts'
-import type { Endpoint, NetworkConfig, NetworkDriver } from './types.ts'
+import type { Endpoint, NetnsRef, NetworkConfig, NetworkDriver } from './types.ts'
 
 export interface NetworkDriverOptions {
   /** Where the lock is kept that orders this driver's processes. */
@@ -41,66 +41,83 @@ const KERNEL_HINT =
  * what was deleted, 10 ms in which a server could answer somebody.
  */
 export function createNetworkDriver(options: NetworkDriverOptions): NetworkDriver {
-  const ref: TableRef = { family: 'inet', table: options.table ?? 'cairn' }
-  const { run, nameOf = () => undefined } = options
-  const route = lazily(() => openNetlink(NETLINK_ROUTE))
-  const nft = lazily(openNftables)
-  const ensure = (network: NetworkConfig): void =>
-    locked(run, () => {
-      if (!readyBridge(route(), network) || !networkIsLoaded(nft(), ref, network)) {
-        ensureBridge(route(), network)
-        loadTable(nft(), ref, network)
-      }
-      allowForwarding(nft(), network.bridge)
-    })
-  const withdraw = (choose: (present: readonly Published[]) => readonly Published[]): number => {
-    const gone = locked(run, () => {
-      const chosen = choose(listPublished(nft(), ref))
-      unpublish(nft(), ref, chosen)
-      return chosen
-    })
-    forgetClientsOf(nft(), gone)
-    return gone.length
+  return new BridgeDriver(options)
+}
+
+class BridgeDriver implements NetworkDriver {
+  readonly #ref: TableRef
+  readonly #run: string
+  readonly #nameOf: (containerId: string) => string | undefined
+  readonly #route = lazily(() => openNetlink(NETLINK_ROUTE))
+  readonly #nft = lazily(openNftables)
+
+  constructor({ run, table = 'cairn', nameOf = () => undefined }: NetworkDriverOptions) {
+    this.#ref = { family: 'inet', table }
+    this.#run = run
+    this.#nameOf = nameOf
   }
-  const republish = (network: NetworkConfig, endpoint: Endpoint): void => {
+
+  ensure(network: NetworkConfig): void {
+    const [route, nft] = [this.#route(), this.#nft()]
+    locked(this.#run, () => {
+      if (!readyBridge(route, network) || !networkIsLoaded(nft, this.#ref, network)) {
+        ensureBridge(route, network)
+        loadTable(nft, this.#ref, network)
+      }
+      allowForwarding(nft, network.bridge)
+    })
+  }
+
+  connect(netns: NetnsRef, network: NetworkConfig, endpoint: Endpoint): void {
+    for (const port of endpoint.ports) checkHostPort(port)
+    this.republish(network, endpoint)
+    try {
+      withNetns(netns, (fd) => plug(this.#route(), fd, network, endpoint))
+    } catch (error) {
+      this.disconnect(network, endpoint)
+      throw error
+    }
+  }
+
+  republish(network: NetworkConfig, endpoint: Endpoint): void {
     checkPublishable(network, endpoint)
     if (endpoint.ports.length === 0) return
     const wanted = elementsOf(endpoint)
-    locked(run, () => publish(nft(), ref, wanted, nameOf))
-    forgetUnanswered(nft(), wanted)
+    locked(this.#run, () => publish(this.#nft(), this.#ref, wanted, this.#nameOf))
+    forgetUnanswered(this.#nft(), wanted)
   }
-  const disconnect = (endpoint: Endpoint): void => {
+
+  disconnect(_network: NetworkConfig, endpoint: Endpoint): void {
     if (endpoint.ports.length === 0) return
     const mine = elementsOf(endpoint)
-    withdraw((present) => present.filter((one) => isOneOf(mine, one)))
+    this.#withdraw((present) => present.filter((one) => isOneOf(mine, one)))
   }
-  return {
-    ensure,
-    republish,
-    connect(netns, network, endpoint) {
-      for (const port of endpoint.ports) checkHostPort(port)
-      republish(network, endpoint)
-      try {
-        withNetns(netns, (fd) => plug(route(), fd, network, endpoint))
-      } catch (error) {
-        disconnect(endpoint)
-        throw error
-      }
-    },
-    disconnect: (_network, endpoint) => disconnect(endpoint),
-    reconcile: (live) =>
-      withdraw((present) => {
-        if (present.length === 0) return []
-        const wanted = (typeof live === 'function' ? live() : live).flatMap(elementsOf)
-        return present.filter((one) => !isOneOf(wanted, one))
-      }),
-    remove(network) {
-      locked(run, () => {
-        forgetForwarding(nft(), network.bridge)
-        removeNetwork(nft(), ref, network)
-        removeBridge(route(), network.bridge)
-      })
-    },
+
+  reconcile(live: readonly Endpoint[] | (() => readonly Endpoint[])): number {
+    return this.#withdraw((present) => {
+      if (present.length === 0) return []
+      const wanted = (typeof live === 'function' ? live() : live).flatMap(elementsOf)
+      return present.filter((one) => !isOneOf(wanted, one))
+    })
+  }
+
+  remove(network: NetworkConfig): void {
+    locked(this.#run, () => {
+      forgetForwarding(this.#nft(), network.bridge)
+      removeNetwork(this.#nft(), this.#ref, network)
+      removeBridge(this.#route(), network.bridge)
+    })
+  }
+
+  /** Takes back what is chosen of what is published; how many that were. */
+  #withdraw(choose: (present: readonly Published[]) => readonly Published[]): number {
+    const gone = locked(this.#run, () => {
+      const chosen = choose(listPublished(this.#nft(), this.#ref))
+      unpublish(this.#nft(), this.#ref, chosen)
+      return chosen
+    })
+    forgetClientsOf(this.#nft(), gone)
+    return gone.length
   }
 }
 

@@ -5,7 +5,7 @@ import { close, O, openPath } from '#sys'
 import { readTarOf } from '../layers/read.ts'
 import { differences, type FixUpEntry } from './fixup.ts'
 import { overlaid } from './overlaid.ts'
-import { LayerTree, type DirectoryNode } from './tree.ts'
+import { ChainTree, type DirectoryNode } from './tree.ts'
 
 /** A layer file and the bytes of the tar in it. */
 export interface LayerTar {
@@ -20,11 +20,11 @@ export interface LayerTar {
  * Only the tars' headers are kept in memory.
  */
 export async function fixUpOf(chain: readonly LayerTar[], call?: Call): Promise<ErofsInput[]> {
-  const extracted = new LayerTree('extract')
+  const extracted = new ChainTree('extract')
   const alone: DirectoryNode[] = []
   const homes = new Map<TarMember, LayerTar>()
   for (const [index, layer] of chain.entries()) {
-    const tree = new LayerTree('overlay')
+    const tree = new ChainTree('overlay')
     const parser = createTarParser({
       onEntry(member) {
         if (member.type === 'file') homes.set(member, layer)

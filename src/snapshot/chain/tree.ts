@@ -46,7 +46,7 @@ export function newDirectory(layer: number): DirectoryNode {
  * layers made, as extracting the tars one over the other does. In mode `overlay` they stay as
  * markers: that is one layer as overlayfs is given it.
  */
-export class LayerTree {
+export class ChainTree {
   readonly root: DirectoryNode = newDirectory(0)
   readonly #mode: 'extract' | 'overlay'
 
