@@ -23,7 +23,8 @@ if (filters.length === 0) {
   if (status !== 0) broken++
 }
 
-const { passed, failed, skipped } = await runTests(filters)
+const { passed, failed, skipped, reasons } = await runTests(filters)
+if (reasons.size > 0) console.log(`skipped because: ${[...reasons].sort().join('; ')}`)
 const tally = `${passed} passed, ${failed + broken} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
 console.log(tally)
 process.exitCode = failed + broken > 0 || passed === 0 ? 1 : 0
@@ -43,27 +44,43 @@ function isStale(binary: string): boolean {
   return [...sources, 'package-lock.json', 'scripts/build.ts'].some((path) => changed(path) > built)
 }
 
+interface Tally {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+  /** What was missing, each once: the ends of the lines by which tests say why they skip. */
+  readonly reasons: ReadonlySet<string>
+}
+
 /** Runs `bun test` and reads its tally from the summary that it prints last. */
-async function runTests(paths: readonly string[]): Promise<{ passed: number; failed: number; skipped: number }> {
+async function runTests(paths: readonly string[]): Promise<Tally> {
   const child = Bun.spawn([process.execPath, 'test', '--timeout', '120000', ...paths], {
     stdout: 'pipe',
     stderr: 'pipe',
     env: { ...process.env, FORCE_COLOR: process.stdout.isTTY ? '1' : '0' },
   })
   let tail = ''
+  const reasons = new Set<string>()
   const pass = async (from: ReadableStream<Uint8Array>): Promise<void> => {
     const decoder = new TextDecoder()
+    let line = ''
     for await (const chunk of from) {
       const text = decoder.decode(chunk, { stream: true })
       process.stdout.write(text)
       tail = (tail + text).slice(-4000)
+      const lines = (line + text).split('\n')
+      line = lines.pop() ?? ''
+      for (const said of lines) {
+        const reason = /^skipped: (?:.*: )?(.+)$/.exec(said)?.[1]
+        if (reason) reasons.add(reason)
+      }
     }
   }
   await Promise.all([pass(child.stdout), pass(child.stderr)])
   const code = await child.exited
   const plain = Bun.stripANSI(tail)
   const count = (word: string): number => Number(new RegExp(`^\\s*(\\d+) ${word}$`, 'm').exec(plain)?.[1] ?? 0)
-  const tally = { passed: count('pass'), failed: count('fail') + count('errors?'), skipped: count('skip') }
+  const tally = { passed: count('pass'), failed: count('fail') + count('errors?'), skipped: count('skip'), reasons }
   // A crash before the summary must not look like success.
   return code !== 0 && tally.failed === 0 ? { ...tally, failed: 1 } : tally
 }
