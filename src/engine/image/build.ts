@@ -1,9 +1,10 @@
 import type { Call } from '#base'
 import { build as buildImage, type BuildHost, type BuildResult, type CacheSource } from '#build'
-import { acquireLease, type Lease } from '#content'
+import { acquireLease, type ContentProvider, type Lease } from '#content'
 import { openImage, type OpenedImage } from '#image'
-import { familiarName, hostPlatform, isIndex, matchPlatform, parseReference, type Digest, type Platform } from '#oci'
+import { familiarName, hostPlatform, isIndex, matchPlatform, parseReference, type Descriptor, type Digest } from '#oci'
 import { newId } from '../container/name.ts'
+import type { Pins } from '../lock/pins.ts'
 import type { Parts } from '../parts.ts'
 import { createWorkDir } from '../system/workdir.ts'
 import type { Built } from '../types.ts'
@@ -52,55 +53,59 @@ export async function buildAmong(
   forgetBuild(parts, request)
   await using host = await openBuildHost(parts, { lease, workDir: work.path, policy, meant, ...(lazy && { lazy }) })
   const content = await imageContent(parts)
-  const resolveImage = (ref: string, platform: Platform, inner?: Call): Promise<OpenedImage> => {
-    const other = made?.(ref)
-    return other ? openImage(content, other.root, platform, inner) : host.resolveImage(ref, platform, inner)
-  }
   const pins = request.lock && new (await import('../lock/pins.ts')).Pins(request.lock)
   const result = await buildImage(
     {
       ...host,
       ...(shared && { shared }),
       ...(pins && { pins }),
-      resolveImage: pins ? pins.resolver(resolveImage, (ref, image) => rootOf(parts, ref, image)) : resolveImage,
+      resolveImage: resolverOf(parts, { host, content, made, pins }),
     },
-    {
-      ...buildOptions(request),
-      recordsOnly,
-      cacheFrom: await cacheSources(parts, cacheFrom),
-    },
+    { ...buildOptions(request), recordsOnly, cacheFrom: await cacheSources(parts, cacheFrom) },
     call,
   )
   const attested =
     !recordsOnly &&
     request.attest &&
     (await (await import('./attest/attest.ts')).attest(parts, { host, result, names }, request.attest, call))
-  const session = {
-    parts,
-    host,
-    lease,
-    content,
-    result,
-    root: attested ? attested.root : result.root,
-    names,
-    ...(attested && { predicates: attested.predicates }),
-  }
+  const { root, predicates, provenance } = attested || { root: result.root }
+  const session = { parts, host, lease, content, result, root, names, ...(predicates && { predicates }) }
   await lazy?.settle()
   const { descriptor, pushed } = await sendOutputs(session, outputs, call)
   await pins?.save(result)
   await rememberBuild(parts, request, { result, bases })
   const cacheTo = cacheDestinations(request)
   if (cacheTo.length > 0) await (await import('./cache/send.ts')).sendCaches(session, { places: cacheTo, pushed }, call)
-  const built = {
+  return { built: { ...namedResult(result, descriptor, names), ...(provenance && { provenance }) }, result }
+}
+
+/** Finds images: those that other builds make, then those that a lock pins, then any. */
+function resolverOf(
+  parts: Parts,
+  from: {
+    readonly host: BuildHost
+    readonly content: ContentProvider
+    readonly made: Company['made']
+    readonly pins: Pins | undefined
+  },
+): BuildHost['resolveImage'] {
+  const { host, content, made, pins } = from
+  const resolve: BuildHost['resolveImage'] = (ref, platform, call) => {
+    const other = made?.(ref)
+    return other ? openImage(content, other.root, platform, call) : host.resolveImage(ref, platform, call)
+  }
+  return pins ? pins.resolver(resolve, (ref, image) => rootOf(parts, ref, image)) : resolve
+}
+
+function namedResult(result: BuildResult, descriptor: Descriptor, references: readonly string[]): Built {
+  return {
     id: idOf(result),
     digest: descriptor.digest,
     descriptor,
-    names: names.map((name) => familiarName(parseReference(name))),
-    references: names,
+    names: references.map((name) => familiarName(parseReference(name))),
+    references,
     ref: newId().slice(0, 25),
-    ...(attested && { provenance: attested.provenance }),
   }
-  return { built, result }
 }
 
 /** What a name means here, if that leads to the image: an index serves all platforms. */
