@@ -11,7 +11,7 @@ export type { BuildRequest } from './image/buildrequest.ts'
 export type { BuildOutline, BuildTarget, CheckReport, OutlineMount, SourceFile, TargetList } from '#build'
 export type { RemoteFiles, SecretSource, SshSource, StepChange, StepReason } from '#build'
 export type { BuildDifference, Verification } from './image/verification.ts'
-export { anticipateMigration, formatPorts, parsePublish } from '#runtime'
+export { anticipateMigration, formatPorts, hostAddresses, parsePublish } from '#runtime'
 export { isTerminal } from '#sys'
 export type {
   ArchiveSource,
@@ -23,6 +23,7 @@ export type {
   BakeTarget,
   Built,
   CallerIo,
+  Change,
   Container,
   ContainerConfig,
   ContainerMount,
@@ -59,6 +60,7 @@ export type {
   NodeOptions,
   PortMapping,
   PortRequest,
+  ProcessInfo,
   PruneRequest,
   Pruned,
   PullOptions,

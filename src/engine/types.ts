@@ -42,6 +42,8 @@ export interface Node extends AsyncDisposable {
   leave(): Promise<void>
 }
 
+export type { Change } from '#snapshot'
+export type { ProcessInfo } from '#sys'
 export type { Exit, LogRecord, PortMapping, PortRequest, ResourceOptions, Rlimit } from '#runtime'
 export type {
   Attached,

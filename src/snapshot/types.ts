@@ -86,6 +86,11 @@ export interface Differ {
    * xattrs (overlay's own stripped), entries sorted, timestamps clamped as the options ask.
    */
   compare(upper: string, options?: CompareOptions, call?: Call): ByteStream
+  /**
+   * What an overlay upper directory changes in `lower`, the mounted layers below it, a directory before what is in it. Of
+   * `stubs`, paths where mounts are made, those that are new and empty are marked.
+   */
+  changes(upper: string, lower: string, stubs: Iterable<string>): Iterable<Change>
   /** Extracts a layer's tar over a directory, whiteouts applied, every path resolved inside it by the kernel. */
   apply(tar: ByteStream, root: string, call?: Call): Promise<void>
   /**
@@ -98,6 +103,14 @@ export interface Differ {
    * `failed_precondition` where one of file and directory stands in the other's place.
    */
   extract(tar: ByteStream, root: string, options?: ExtractOptions, call?: Call): Promise<void>
+}
+
+/** One path that a container has changed, relative to its root. */
+export interface Change {
+  readonly kind: 'added' | 'modified' | 'deleted'
+  readonly path: string
+  /** No change that anybody made: an empty mount point, a directory with nothing else in it, a file as it was before. */
+  readonly stub?: true
 }
 
 /** A file by its name in an open directory; `.` is the directory itself. */

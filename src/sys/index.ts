@@ -54,6 +54,8 @@ export {
   SOCK_STREAM,
   socket,
 } from './socket.ts'
+export { processInfo } from './processinfo.ts'
+export type { ProcessInfo } from './processinfo.ts'
 export { openReadonlyExecutable } from './readonlyexecutable.ts'
 export { canMount } from './trymount.ts'
 export { isTerminal, makeRaw, setTerminal, windowSize } from './tty.ts'

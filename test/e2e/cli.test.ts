@@ -31,8 +31,8 @@ describe.skipIf(skip)('the command line', () => {
     expect((await cairn('image', 'prnue')).stderr).toContain("did you mean 'prune'?")
     expect((await cairn('ps', '--no-trnc')).stderr).toContain("did you mean '--no-trunc'?")
     for (const [words, said] of [
-      [['top', 'web'], "there is no 'cairn top'\nhint: 'cairn exec CONTAINER ps'"],
-      [['container', 'diff', 'web'], "there is no 'cairn container diff'\nhint: 'cairn inspect"],
+      [['events'], "there is no 'cairn events'\nhint: there is no daemon"],
+      [['container', 'commit', 'web'], "there is no 'cairn container commit'\nhint: 'cairn export"],
       [['network', 'create', 'back'], "there is no 'cairn network create'\nhint: there are bridge"],
       [['system', 'info'], "there is no 'cairn system info'\nhint: see 'cairn version'"],
     ] as const) {

@@ -77,10 +77,10 @@ export function printEach(values: readonly unknown[], template: string): void {
 const NARROWEST = 10
 
 /** Columns padded to their widest cell and three blanks, as docker's are. */
-function printTable(lines: readonly (readonly string[])[]): void {
+export function printTable(lines: readonly (readonly string[])[], narrowest: number = NARROWEST): void {
   const widths: number[] = []
   for (const line of lines)
-    for (const [i, text] of line.entries()) widths[i] = Math.max(widths[i] ?? NARROWEST, Bun.stringWidth(text) + 3)
+    for (const [i, text] of line.entries()) widths[i] = Math.max(widths[i] ?? narrowest, Bun.stringWidth(text) + 3)
   const padded = lines.map((line) =>
     line
       .map((text, i) => (i === line.length - 1 ? text : text + ' '.repeat(widths[i]! - Bun.stringWidth(text))))

@@ -101,6 +101,24 @@ export const containers: readonly Entry[] = [
     load: async () => (await import('../commands/cp.ts')).cp,
   },
   {
+    name: 'port',
+    summary: 'List port mappings or a specific mapping for the container',
+    also: ['container port'],
+    load: async () => (await import('../commands/port.ts')).port,
+  },
+  {
+    name: 'top',
+    summary: 'Display the running processes of a container',
+    also: ['container top'],
+    load: async () => (await import('../commands/top.ts')).top,
+  },
+  {
+    name: 'diff',
+    summary: "Inspect changes to files or directories on a container's filesystem",
+    also: ['container diff'],
+    load: async () => (await import('../commands/diff.ts')).diff,
+  },
+  {
     name: 'export',
     summary: "Export a container's filesystem as a tar archive",
     also: ['container export'],

@@ -32,6 +32,14 @@ export async function mountView(parts: Parts, { id, config }: ContainerRecord, c
   return path
 }
 
+/** The image's tree alone, to compare with what a container has written over it. */
+export async function mountImage(parts: Parts, { id, config }: ContainerRecord, call?: Call): Promise<string> {
+  const { path, mounts } = await (await parts.snapshots()).view(containerDir(parts, id), config.layers, call)
+  enterPrivateMounts()
+  applyMounts(mounts)
+  return path
+}
+
 function containerDir(parts: Parts, id: string): string {
   const dir = parts.paths.container(id)
   mkdirSync(dir, { recursive: true, mode: 0o700 })

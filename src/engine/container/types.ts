@@ -1,6 +1,8 @@
 import type { ByteStream, Call } from '#base'
 import type { Descriptor, Digest } from '#oci'
 import type { Exit, LogRecord, PortMapping, PortRequest, ResourceOptions, Rlimit } from '#runtime'
+import type { Change } from '#snapshot'
+import type { ProcessInfo } from '#sys'
 import type { Pruned } from '../pruned.ts'
 
 /** `missing`: pulled when it is not here; `always`: the registry says what the name means now; `never`. */
@@ -273,6 +275,10 @@ export interface Containers {
   size(ref: string): Promise<ContainerSize>
   /** The merged file system as a tar. */
   export(ref: string, call?: Call): Promise<ByteStream>
+  /** What it has changed in its image, each directory before what is in it; mount points that the runtime made are left out. */
+  changes(ref: string, call?: Call): Promise<readonly Change[]>
+  /** Its processes while it runs, as this machine sees them. */
+  processes(ref: string): Promise<readonly ProcessInfo[]>
   /** A file or directory of it as a tar, volumes and mounts included; paths are resolved inside its root. */
   archive(ref: string, path: string, options?: CopyFilesOptions, call?: Call): ByteStream
   /** Makes the files of a tar in one of its directories. */

@@ -92,6 +92,11 @@ function formatGroup({ first, last }: { readonly first: Shown; readonly last: nu
   return `${first.ip === '' ? '' : `${bracketed(first.ip)}:${range}->`}${range}/${first.protocol}`
 }
 
+/** Where a published port is reached: `0.0.0.0:8080`, `[::]:8080`. */
+export function hostAddresses(port: PortMapping, ipv6: boolean): string[] {
+  return published(port, ipv6).map(({ ip, host }) => `${bracketed(ip)}:${host}`)
+}
+
 function published(port: PortMapping, ipv6: boolean): Shown[] {
   const { hostPort: host, containerPort: container, protocol } = port
   const ips = port.hostIp !== '' ? [port.hostIp] : ipv6 ? ['0.0.0.0', '::'] : ['0.0.0.0']

@@ -87,6 +87,17 @@ function fileMounts(options: SpecOptions): SpecMount[] {
 /** Where the init is seen inside: Docker's place, which process listings and scripts know. */
 export const INIT_PATH = '/sbin/docker-init'
 
+/** Where a runtime makes an empty directory or file in a root that has none, for what is mounted there in every container. */
+export const MOUNT_POINTS: readonly string[] = [
+  'proc',
+  'dev',
+  'sys',
+  'etc/resolv.conf',
+  'etc/hostname',
+  'etc/hosts',
+  INIT_PATH.slice(1),
+]
+
 function initMount(options: SpecOptions): SpecMount[] {
   if (options.init === undefined) return []
   return [{ destination: INIT_PATH, type: 'bind', source: options.init, options: ['bind', 'ro'] }]

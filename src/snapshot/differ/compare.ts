@@ -26,7 +26,7 @@ import {
   type Stat,
 } from '#sys'
 import type { CompareOptions, FilePlace } from '../types.ts'
-import { isOverlayXattr, isWhiteout, overlayXattr } from './overlayfs.ts'
+import { isOpaque, isOverlayXattr, isWhiteout } from './overlayfs.ts'
 import { isDirectoryEntry, namesIn, openDirectory, reach, withDirectory } from './tree.ts'
 
 /**
@@ -261,10 +261,6 @@ function target(parent: number, name: string): string {
 }
 
 // --- what overlayfs wrote
-
-function isOpaque(directory: number): boolean {
-  return getXattr(directory, overlayXattr('opaque'))?.[0] === 'y'.charCodeAt(0)
-}
 
 /**
  * overlayfs marks every directory that it makes in a merged one opaque, to spare itself lookups. A

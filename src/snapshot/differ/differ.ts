@@ -1,4 +1,5 @@
 import type { Differ } from '../types.ts'
+import { changesOf } from './changes.ts'
 import { archiveTar, compareTar } from './compare.ts'
 import { extractTar } from './extract.ts'
 
@@ -6,6 +7,7 @@ import { extractTar } from './extract.ts'
 export const differ: Differ = {
   compare: compareTar,
   apply: (tar, root, call) => extractTar(tar, root, { whiteouts: 'apply' }, call),
+  changes: changesOf,
   archive: archiveTar,
   extract: (tar, root, options, call) => extractTar(tar, root, { ...options, whiteouts: 'none' }, call),
 }

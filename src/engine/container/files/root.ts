@@ -5,6 +5,7 @@ import type { Parts } from '../../parts.ts'
 import type { ContainerMount } from '../../types.ts'
 import { fillVolumes, makeSources } from '../../volume/fill.ts'
 import { isUnfinished } from '../finish.ts'
+import { firstProcess } from '../joined.ts'
 import { processLives } from '../identity.ts'
 import { lockWithoutMonitor } from '../lock.ts'
 import { mountRoot } from '../rootfs.ts'
@@ -42,9 +43,9 @@ export async function openRoot(parts: Parts, ref: string, call?: Call): Promise<
 }
 
 /** Of a running container: its first process's own. */
-export async function runningRoot(parts: Parts, record: ContainerRecord): Promise<OpenRoot> {
-  const { id, name, process, config } = record
-  const pid = process?.pid ?? (await (await parts.runtime(config.options.runtime)).state(id))?.pid
+async function runningRoot(parts: Parts, record: ContainerRecord): Promise<OpenRoot> {
+  const { name, process } = record
+  const pid = await firstProcess(parts, record)
   const ended = (): never => fail('failed_precondition', `container ${name} has just ended: try again`)
   if (pid === undefined) return ended()
   let fd: number
