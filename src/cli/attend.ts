@@ -1,7 +1,8 @@
 import { openSync } from 'node:fs'
-import { CairnError, fail } from '#base'
+import { CairnError } from '#base'
 import type { CallerIo, Container, Node } from '#engine'
 import type { Context } from './command.ts'
+import { configuredDetachKeys, parseDetachKeys } from './detachkeys.ts'
 import { invalidValue } from './flags/invalidvalue.ts'
 import { isTerminal } from './terminal.ts'
 
@@ -26,8 +27,12 @@ export function callerIo(options: {
     stdout: options.stdout === false ? nowhere() : 1,
     stderr: options.stderr === false ? nowhere() : 2,
     ...(options.tty && isTerminal(options.stdin ? 0 : 1) ? { terminal: { fd: options.stdin ? 0 : 1 } } : {}),
-    ...(options.detachKeys === undefined ? {} : { detachKeys: parseDetachKeys(options.detachKeys) }),
+    ...detachKeys(options.detachKeys ?? (options.tty && options.stdin ? configuredDetachKeys() : undefined)),
   }
+}
+
+function detachKeys(text: string | undefined): Pick<CallerIo, 'detachKeys'> {
+  return text === undefined ? {} : { detachKeys: parseDetachKeys(text) }
 }
 
 /** For what is not attached: open as long as this process. */
@@ -43,19 +48,6 @@ export function attachedStreams(names: readonly string[] = STREAMS): Record<(typ
   const odd = given.findIndex((name) => !(STREAMS as readonly string[]).includes(name))
   if (odd >= 0) invalidValue(names[odd]!, '--attach', 'STDIN, STDOUT or STDERR')
   return { stdin: given.includes('stdin'), stdout: given.includes('stdout'), stderr: given.includes('stderr') }
-}
-
-/** `ctrl-p,ctrl-q`, `a,b`: the bytes that are typed. An empty text never detaches. */
-export function parseDetachKeys(text: string): Uint8Array {
-  const keys = text.split(',').filter(Boolean)
-  return Uint8Array.from(keys, (key) => {
-    const control = /^ctrl-([a-z@[\\\]^_])$/i.exec(key)?.[1]
-    if (control !== undefined) return control.toUpperCase().charCodeAt(0) & 0x1f
-    if (key.length === 1) return key.charCodeAt(0)
-    return fail('invalid_argument', `invalid detach key ${JSON.stringify(key)}`, {
-      hint: 'a letter, or ctrl- and a letter',
-    })
-  })
 }
 
 const PROXIED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT'] as const

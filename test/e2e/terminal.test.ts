@@ -27,7 +27,7 @@ interface Person extends AsyncDisposable {
   sees(pattern: RegExp): Promise<string>
 }
 
-function sitDown(args: readonly string[], size = { cols: 100, rows: 30 }): Person {
+function sitDown(args: readonly string[], size = { cols: 100, rows: 30 }, env: Record<string, string> = {}): Person {
   let screen = ''
   let waiting: { pattern: RegExp; resolve: (text: string) => void } | undefined
   const look = (): void => {
@@ -43,7 +43,7 @@ function sitDown(args: readonly string[], size = { cols: 100, rows: 30 }): Perso
         look()
       },
     },
-    env: { ...process.env, TERM: 'xterm' },
+    env: { ...process.env, TERM: 'xterm', ...env },
   })
   return {
     exited: child.exited,
@@ -158,6 +158,33 @@ describe.skipIf(skip)('a terminal', () => {
     person.type('\x18x')
     expect(await person.exited).toBe(0)
     await node.must(['rm', '-f', 'keys'])
+  }, 20_000)
+
+  test('is left by the keys of docker’s config.json, and an exec by those of its flag', async () => {
+    using dir = tempDir()
+    writeFileSync(join(dir.path, 'config.json'), '{"detachKeys":"ctrl-e,e"}')
+    {
+      await using person = sitDown(['run', '-it', '--name', 'left', '--network', 'none', 'busybox', 'sh'], undefined, {
+        DOCKER_CONFIG: dir.path,
+      })
+      await person.sees(/# /)
+      person.type('\x05e')
+      expect(await person.exited).toBe(0)
+    }
+    await using person = sitDown(['exec', '-it', '--detach-keys', 'ctrl-b', 'left', 'sh'])
+    await person.sees(/# /)
+    person.type('\x02')
+    expect(await person.exited).toBe(0)
+    await node.must(['rm', '-f', 'left'])
+  }, 20_000)
+
+  test('that is only looked at keeps its Ctrl-C, which is passed on', async () => {
+    const trap = 'trap "echo caught; exit 4" INT; echo go; while :; do sleep 0.02; done'
+    await using person = sitDown(['run', '--rm', '-t', '--network', 'none', 'busybox', 'sh', '-c', trap])
+    await person.sees(/go/)
+    person.type('\x03')
+    expect(await person.exited).toBe(4)
+    expect(person.screen()).toContain('caught')
   }, 20_000)
 
   test('exec has one too, of our size', async () => {

@@ -69,7 +69,7 @@ export async function attachTo(what: Attendable, io: CallerIo, call?: Call): Pro
   const { monitor, dir, tty } = what
   const detached = Promise.withResolvers<'detached'>()
   const resize = (rows: number, columns: number): void => monitor.resize(dir, rows, columns)
-  const terminal = tty && io.terminal ? openTerminal(io.terminal.fd, resize) : undefined
+  const terminal = tty && io.terminal ? openTerminal(io.terminal.fd, resize, io.stdin !== undefined) : undefined
   // Keys are looked at only where a person types them: a piped stdin goes straight to the container.
   const onDetach = (): void => detached.resolve('detached')
   const keys = terminal && io.stdin !== undefined ? watchKeys(io.stdin, io.detachKeys, onDetach) : undefined
@@ -105,9 +105,12 @@ interface OwnTerminal {
   restore(): void
 }
 
-/** Puts the caller's terminal into raw mode, so that every key reaches the container's. */
-function openTerminal(fd: number, resize: (rows: number, columns: number) => void): OwnTerminal {
-  const before = makeRaw(fd)
+/**
+ * Puts the caller's terminal into raw mode, so that every key reaches the container's. One that is only looked at
+ * stays as it is: there Ctrl-C is a signal to us, which is passed on.
+ */
+function openTerminal(fd: number, resize: (rows: number, columns: number) => void, typed: boolean): OwnTerminal {
+  const before = typed ? makeRaw(fd) : undefined
   const onResize = (): void => {
     const size = windowSize(fd)
     if (size && size.rows > 0) resize(size.rows, size.columns)
@@ -118,7 +121,7 @@ function openTerminal(fd: number, resize: (rows: number, columns: number) => voi
     raw = false
     process.off('SIGWINCH', onResize)
     process.off('exit', restore)
-    setTerminal(fd, before)
+    if (before) setTerminal(fd, before)
   }
   process.on('exit', restore)
   return {
