@@ -15,7 +15,6 @@ const ABSENT: Readonly<Record<string, string>> = {
   plugin: 'there are no plugins',
   search: "registries have no common search; 'cairn tags NAME' lists a repository's tags",
   secret: "there is no swarm; builds take 'cairn build --secret'",
-  stats: "'cairn exec CONTAINER top' shows its processes, 'cairn ps -s' its disk",
   update: "limits are given when a container is made: 'cairn run --memory --cpus --pids-limit'",
   'volume update': "a volume has nothing to change; 'cairn volume create --label' labels one",
   ...Object.fromEntries(['config', 'node', 'service', 'stack', 'swarm'].map((name) => [name, 'there is no swarm'])),

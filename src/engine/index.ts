@@ -31,6 +31,7 @@ export type {
   ContainerState,
   Containers,
   ContainerSize,
+  ContainerUsage,
   CopyFilesOptions,
   Copied,
   Chosen,

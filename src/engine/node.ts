@@ -88,6 +88,7 @@ function containers(parts: Parts): Containers {
     export: async (ref, call) => (await ready(() => import('./container/export.ts'))).exportRoot(parts, ref, call),
     changes: async (ref, call) => (await ready(() => import('./container/changes.ts'))).changes(parts, ref, call),
     processes: async (ref) => (await ready(() => import('./container/processes.ts'))).processes(parts, ref),
+    usage: async (ref) => (await ready(() => import('./container/usage.ts'))).usage(parts, ref),
     archive: async function* (ref, path, options, call) {
       yield* (await ready(() => import('./container/files/copy.ts'))).archive(parts, ref, path, options, call)
     },

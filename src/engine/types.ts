@@ -55,6 +55,7 @@ export type {
   ContainerState,
   Containers,
   ContainerSize,
+  ContainerUsage,
   CopyFilesOptions,
   DeviceRequest,
   Ended,

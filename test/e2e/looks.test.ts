@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { cairnNode, lacking, needsRoot, setUp, skipReason, type TestNode } from '#testkit'
 
-const skip = skipReason('port, top and diff', needsRoot(), lacking('crun', 'conmon'))
+const skip = skipReason('port, top, stats and diff', needsRoot(), lacking('crun', 'conmon'))
 
 let node: TestNode
 
@@ -16,7 +16,7 @@ afterEach(async () => {
   expect(node.leftovers()).toEqual([])
 })
 
-describe.skipIf(skip)('port, top and diff', () => {
+describe.skipIf(skip)('port, top, stats and diff', () => {
   test('port: all, one, and none', async () => {
     const ports = ['-p', '127.0.0.1:18081:80', '-p', '18082:90/udp', '-p', '127.0.0.1:18083:80']
     await node.must(['run', '-d', '--name', 'web', ...ports, 'busybox', 'sleep', '1000'])
@@ -53,6 +53,45 @@ describe.skipIf(skip)('port, top and diff', () => {
     expect(second?.slice(1).join(' ')).toBe(`${first?.[0]} sleep 1001`)
     await node.must(['kill', 'web'])
     expect(await node.cairn(['top', 'web'])).toMatchObject({ code: 1, stderr: 'cairn: container web is not running\n' })
+  })
+
+  test('stats: what runs, with -a what does not, in docker’s columns and fields', async () => {
+    const script = `ping -c 2 $(ip route | sed -n 's/default via //; s/ .*//p'); mkdir /ready; while :; do :; done`
+    await node.must(['run', '-d', '--name', 'busy', '-m', '64m', 'busybox', 'sh', '-c', script])
+    await node.must(['create', '--name', 'idle', 'busybox', 'true'])
+    await node.must(['exec', 'busy', 'sh', '-c', 'until [ -d /ready ]; do sleep 0.01; done'])
+    const table = await node.must(['stats', '--no-stream'])
+    expect(table).toMatch(/^CONTAINER ID {3}NAME {6}CPU % +MEM USAGE \/ LIMIT +MEM % +NET I\/O +BLOCK I\/O +PIDS\n/)
+    expect(table.split('\n')).toHaveLength(3)
+    const json = await node.must(['container', 'stats', '--no-stream', '-a', '--json'])
+    const rows = json
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, string>)
+    const [idle, busy] = ['idle', 'busy'].map((name) => rows.find(({ Name }) => Name === name)!)
+    expect(idle).toMatchObject({
+      CPUPerc: '0.00%',
+      MemUsage: '0B / 0B',
+      NetIO: '0B / 0B',
+      BlockIO: '0B / 0B',
+      PIDs: '0',
+    })
+    expect(busy?.['MemUsage']).toMatch(/^[\d.]+[KM]iB \/ 64MiB$/)
+    expect(busy?.['PIDs']).toBe('1')
+    for (const field of ['CPUPerc', 'MemPerc']) expect(Number.parseFloat(busy![field]!)).toBeGreaterThan(0)
+    for (const side of busy!['NetIO']!.split(' / ')) expect(Number.parseFloat(side)).toBeGreaterThan(100)
+    expect((await node.cairn(['stats', '--no-stream', 'nobody'])).stderr).toBe('cairn: no such container: nobody\n')
+  })
+
+  test('stats goes on until what it looks at is gone', async () => {
+    await node.must(['run', '-d', '--name', 'web', '--network', 'none', 'busybox', 'sleep', '1000'])
+    const child = Bun.spawn(node.argv(['stats', '--format', '{{.Name}} {{.PIDs}}', 'web']), { stdout: 'pipe' })
+    const reader = child.stdout.getReader()
+    let said = ''
+    while (said.split('\n').length < 3) said += new TextDecoder().decode((await reader.read()).value)
+    expect(said).toBe('web 1\nweb 1\n')
+    await node.must(['rm', '-f', 'web'])
+    expect(await child.exited).toBe(0)
   })
 
   test('diff: of a run that has ended, and that is in the foreground', async () => {

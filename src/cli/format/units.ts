@@ -10,6 +10,13 @@ export function size(bytes: number, digits: number = 3): string {
   return `${Number(value.toPrecision(digits))}${units[unit]}`
 }
 
+/** Bytes in powers of 1024, four significant digits: `1.5MiB`. */
+export function binarySize(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
+  const unit = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10))
+  return `${Number((bytes / 1024 ** unit).toPrecision(4))}${units[unit]}`
+}
+
 /** A span as docker words it: `About a minute`, `3 hours`, `2 weeks`. */
 export function duration(milliseconds: number): string {
   const seconds = Math.floor(Math.max(0, milliseconds) / 1000)

@@ -113,6 +113,12 @@ export const containers: readonly Entry[] = [
     load: async () => (await import('../commands/top.ts')).top,
   },
   {
+    name: 'stats',
+    summary: 'Display a live stream of container(s) resource usage statistics',
+    also: ['container stats'],
+    load: async () => (await import('../commands/stats.ts')).stats,
+  },
+  {
     name: 'diff',
     summary: "Inspect changes to files or directories on a container's filesystem",
     also: ['container diff'],

@@ -253,6 +253,27 @@ export interface ContainerSize {
   readonly total: number
 }
 
+/** What a container has used since its start, and uses now. Bytes, where nothing else is said. */
+export interface ContainerUsage {
+  readonly id: string
+  readonly name: string
+  /** When this was read, milliseconds of a clock that only goes forward. */
+  readonly time: number
+  /** Nanoseconds of processor time. */
+  readonly cpu: number
+  /** Less file pages that the kernel would give up first. */
+  readonly memory: number
+  /** Its limit, or what the machine has. */
+  readonly memoryLimit: number
+  readonly processes: number
+  /** From and to block devices. */
+  readonly read: number
+  readonly written: number
+  /** Over its network interfaces, the loopback left out. */
+  readonly received: number
+  readonly sent: number
+}
+
 /** Containers by ID, prefix of one, or name. */
 export interface Containers {
   create(options: ContainerOptions, call?: Call): Promise<Container>
@@ -279,6 +300,8 @@ export interface Containers {
   changes(ref: string, call?: Call): Promise<readonly Change[]>
   /** Its processes while it runs, as this machine sees them. */
   processes(ref: string): Promise<readonly ProcessInfo[]>
+  /** What it has used; zeros while it does not run. */
+  usage(ref: string): Promise<ContainerUsage>
   /** A file or directory of it as a tar, volumes and mounts included; paths are resolved inside its root. */
   archive(ref: string, path: string, options?: CopyFilesOptions, call?: Call): ByteStream
   /** Makes the files of a tar in one of its directories. */
