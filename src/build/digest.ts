@@ -18,3 +18,24 @@ export function canonicalJson(data: unknown): string {
       : value,
   )
 }
+
+/** SHA-256 of a file's bytes. What comes in one piece, as most files do, needs no hasher that waits for the collector. */
+export class FileHash {
+  readonly #size: number
+  #whole: string | undefined
+  #hasher: Bun.CryptoHasher | undefined
+
+  constructor(size: number) {
+    this.#size = size
+  }
+
+  update(bytes: Uint8Array): void {
+    if (!this.#hasher && this.#whole === undefined && bytes.length === this.#size)
+      this.#whole = Bun.CryptoHasher.hash('sha256', bytes, 'hex')
+    else (this.#hasher ??= new Bun.CryptoHasher('sha256')).update(bytes)
+  }
+
+  digest(): Digest {
+    return `sha256:${this.#whole ?? (this.#hasher ?? new Bun.CryptoHasher('sha256')).digest('hex')}`
+  }
+}

@@ -1,5 +1,6 @@
 export type { EntryType, Nanoseconds, SparseSegment, TarEntry, TarLimits, TarMember } from './types.ts'
 export { decodeName, encodeName } from './names.ts'
+export { SortedNames } from './sortednames.ts'
 export { createTarParser } from './tar/parser.ts'
 export type { TarHandler, TarParser } from './tar/parser.ts'
 export { encodeHeader } from './tar/encode.ts'

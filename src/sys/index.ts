@@ -11,6 +11,7 @@ export {
   AT_FDCWD,
   chmodAt,
   chownAt,
+  eachName,
   FileType,
   linkAt,
   lstat,

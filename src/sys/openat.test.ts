@@ -142,3 +142,19 @@ describe.skipIf(!root)('needs root: entries of an open directory', () => {
     close(fd)
   })
 })
+
+test('the names of a directory, whatever bytes they are and however many', () => {
+  using dir = tempDir()
+  const odd = Buffer.from([0x66, 0xff, 0x0a])
+  const wanted = ['...', '..a', '.a', 'n'.repeat(255), ...Array.from({ length: 2000 }, (_, i) => `file ${i}`)]
+  for (const name of wanted) writeFileSync(join(dir.path, name), '')
+  writeFileSync(Buffer.concat([Buffer.from(`${dir.path}/`), odd]), '')
+  const fd = at.openPath(dir.path, O.RDONLY | O.DIRECTORY)
+  // Twice: it begins at the beginning.
+  for (let i = 0; i < 2; i++) {
+    const found: string[] = []
+    at.eachName(fd, (bytes, start, end) => found.push(Buffer.from(bytes.subarray(start, end)).toString('latin1')))
+    expect(found.sort()).toEqual([...wanted, odd.toString('latin1')].sort())
+  }
+  close(fd)
+})

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
 import { kernelError, errnoNumber } from './errno.ts'
-import { cstring, syscall, trySyscall } from './syscall.ts'
+import { cstring, shortLived, syscall, trySyscall } from './syscall.ts'
 
 /** open(2) flags, right for this architecture. */
 export const O = {
@@ -50,7 +50,7 @@ export function openIn(root: number | string, path: string, flags: number, optio
   const resolve = scope | RESOLVE_NO_MAGICLINKS | (options.noSymlinks ? RESOLVE_NO_SYMLINKS : 0)
   const mode = flags & O.CREAT ? (options.mode ?? 0o600) : 0
   try {
-    const name = cstring(path || '.')
+    const name = shortLived(path || '.')
     const how = openHow(flags, mode, resolve)
     for (let tries = 0; ; tries++) {
       const result = trySyscall('openat2', rootFd, name, how, how.byteLength)
@@ -149,8 +149,34 @@ const PATH_MAX = 4096
 /** Where a symlink points, as bytes: decode them as a name. */
 export function readlinkAt(dir: number, name: string): Uint8Array {
   const buffer = Buffer.alloc(PATH_MAX)
-  const length = syscall('readlinkat', name, dir, cstring(name), buffer, buffer.length)
+  const length = syscall('readlinkat', name, dir, shortLived(name), buffer, buffer.length)
   return buffer.subarray(0, length)
+}
+
+/** What one getdents64(2) is given: about a thousand entries. */
+const entries = new Uint8Array(32 << 10)
+/** Of a `struct linux_dirent64`: its own length, and its name, which a NUL ends. */
+const ENTRY_LENGTH = 16
+const ENTRY_NAME = 19
+const DOT = 0x2e
+
+/**
+ * Tells the names in a directory (opened for reading) from its beginning on, in the file system's order, without `.` and
+ * `..`: bytes in a buffer that is the caller's during the call only.
+ */
+export function eachName(directory: number, take: (bytes: Uint8Array, start: number, end: number) => void): void {
+  syscall('lseek', `fd ${directory}`, directory, 0, 0)
+  for (;;) {
+    const filled = syscall('getdents64', `fd ${directory}`, directory, entries, entries.length)
+    if (filled === 0) return
+    for (let at = 0; at < filled; at += entries[at + ENTRY_LENGTH]! | (entries[at + ENTRY_LENGTH + 1]! << 8)) {
+      const start = at + ENTRY_NAME
+      let end = start
+      while (entries[end] !== 0) end++
+      const isDots = entries[start] === DOT && (end === start + 1 || (end === start + 2 && entries[start + 1] === DOT))
+      if (!isDots) take(entries, start, end)
+    }
+  }
 }
 
 /** What statx(2) says. Times in nanoseconds since the epoch. */
@@ -179,7 +205,7 @@ const statxBytes = new Uint8Array(statx.buffer)
 /** Of the entry itself (lstat); undefined when there is none. An empty name is the descriptor's own file. */
 export function statAt(dir: number, name: string): Stat | undefined {
   const flags = AT_SYMLINK_NOFOLLOW | (name === '' ? AT_EMPTY_PATH : 0)
-  const result = trySyscall('statx', dir, cstring(name), flags, STATX_BASIC, statxBytes)
+  const result = trySyscall('statx', dir, shortLived(name), flags, STATX_BASIC, statxBytes)
   if (result === -errnoNumber('ENOENT') || result === -errnoNumber('ENOTDIR')) return undefined
   if (result < 0) throw kernelError('statx', -result, name || `fd ${dir}`)
   const word = (at: number): number => statx.getUint32(at, true)

@@ -10,6 +10,7 @@ const NUMBERS = {
   write: [1, 64],
   read: [0, 63],
   close: [3, 57],
+  lseek: [8, 62],
   ioctl: [16, 29],
   socket: [41, 198],
   connect: [42, 203],
@@ -33,6 +34,7 @@ const NUMBERS = {
   flistxattr: [196, 13],
   lremovexattr: [198, 15],
   fremovexattr: [199, 16],
+  getdents64: [217, 61],
   fchmodat: [268, 53],
   mkdirat: [258, 34],
   mknodat: [259, 33],
@@ -131,4 +133,15 @@ export function cstring(name: string): Uint8Array {
     return code >= 0xdc80 && code <= 0xdcff ? Buffer.of(code & 0xff) : Buffer.from(char)
   })
   return Buffer.concat(parts)
+}
+
+/** Longer than any name or path that the kernel takes. */
+const scratch = new Uint8Array(8 << 10)
+const encoder = new TextEncoder()
+
+/** {@link cstring} for the one name of a call that is made at once: the next use overwrites it. Nothing waits for the collector. */
+export function shortLived(name: string): Uint8Array {
+  if (3 * name.length >= scratch.length || !name.isWellFormed() || name.includes('\0')) return cstring(name)
+  scratch[encoder.encodeInto(name, scratch).written] = 0
+  return scratch
 }

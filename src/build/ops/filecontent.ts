@@ -2,6 +2,7 @@ import { readSync } from 'node:fs'
 import { fail } from '#base'
 import type { Digest } from '#oci'
 import { close } from '#sys'
+import { FileHash } from '../digest.ts'
 import type { SourceTree, TreeNode } from '../source/tree.ts'
 import type { Origin } from './origin.ts'
 import type { LayerContent } from './target.ts'
@@ -49,7 +50,7 @@ const spare: Uint8Array[] = []
 
 /** A file's bytes, each chunk valid until the next; an error when they are not those that the key was made from. */
 export function* readFile(tree: SourceTree, { path, size, expected }: FileBytes): Generator<Uint8Array, void, void> {
-  const hasher = expected === undefined ? undefined : new Bun.CryptoHasher('sha256')
+  const hash = expected === undefined ? undefined : new FileHash(size)
   const buffer = spare.pop() ?? new Uint8Array(CHUNK)
   const fd = tree.open(path)
   try {
@@ -58,14 +59,14 @@ export function* readFile(tree: SourceTree, { path, size, expected }: FileBytes)
       if (length === 0) changed(path)
       left -= length
       const chunk = buffer.subarray(0, length)
-      hasher?.update(chunk)
+      hash?.update(chunk)
       yield chunk
     }
   } finally {
     close(fd)
     spare.push(buffer)
   }
-  if (hasher && `sha256:${hasher.digest('hex')}` !== expected) changed(path)
+  if (hash && hash.digest() !== expected) changed(path)
 }
 
 function changed(path: string): never {

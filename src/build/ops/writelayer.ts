@@ -17,7 +17,7 @@ function* members(entries: Iterable<readonly [string, LayerEntry]>): Generator<T
     if (first !== undefined) yield { entry: { ...common, type: 'hardlink', linkname: first } }
     else if (content) {
       if (link !== undefined) links.set(link, path)
-      yield { entry: { ...common, type, size: content.size }, data: stream(content.open()) }
+      yield { entry: { ...common, type, size: content.size }, data: content.open() }
     } else yield { entry: special(common, type, target, device) }
   }
 }
@@ -34,8 +34,4 @@ function special(
     ...(target === undefined ? {} : { linkname: target }),
     ...(device === undefined ? {} : { devmajor: device[0], devminor: device[1] }),
   }
-}
-
-async function* stream(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): ByteStream {
-  yield* chunks
 }

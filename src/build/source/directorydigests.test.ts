@@ -33,6 +33,10 @@ test('whatever is set is found, in any order, by the same mark and no other, now
         const known = model.get(name)
         expect(files.get(name, mark(version))).toBe(known === version ? digest(name, version) : undefined)
       }
+      const pieces = files.pieces(100)
+      expect(Buffer.concat(pieces.map(({ records }) => records))).toEqual(Buffer.from(files.bytes()))
+      for (const { first, records } of pieces)
+        if (records.length > 0) expect(records.subarray(1, 1 + records[0]!)).toEqual(first)
       files = new DirectoryDigests(files.bytes())
       for (const [name, version] of model) {
         expect(files.get(name, mark(version))).toBe(digest(name, version))

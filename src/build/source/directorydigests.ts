@@ -9,8 +9,15 @@ const DIGEST = 4 * 8
 /** What makes us believe that a file's bytes are still the same. */
 type Mark = Pick<Stat, 'size' | 'mtime' | 'ctime' | 'ino'>
 
+/** Records that are kept together. */
+export interface Piece {
+  /** The name of the first. */
+  readonly first: Uint8Array
+  readonly records: Uint8Array
+}
+
 /**
- * The digests of one directory's files, as bytes: records in order of the names' bytes. Whoever asks in that order finds
+ * The digests of a directory's files, or of some, as bytes: records in order of the names' bytes. Whoever asks in that order finds
  * each record at once; a walk does. 80 bytes a file, however many there are.
  */
 export class DirectoryDigests {
@@ -62,6 +69,30 @@ export class DirectoryDigests {
   bytes(): Uint8Array {
     this.#rewind()
     return this.#records
+  }
+
+  /** How many bytes there are, about. */
+  get size(): number {
+    return Math.max(this.#records.length, this.#filled)
+  }
+
+  /** All records in turn, about so many bytes of them together; at least one piece, which may be empty. */
+  pieces(size: number): Piece[] {
+    this.#rewind()
+    const pieces: Piece[] = []
+    let start = 0
+    const end = (): number => {
+      const first = this.#records.subarray(start + 1, start + 1 + (this.#records[start] ?? 0))
+      return pieces.push({ first, records: this.#records.subarray(start, this.#at) })
+    }
+    for (; this.#at < this.#records.length; this.#at = this.#next())
+      if (this.#at - start >= size) {
+        end()
+        start = this.#at
+      }
+    end()
+    this.#at = 0
+    return pieces
   }
 
   /** Goes to the record of a name, or to where it belongs; whether it is there. */

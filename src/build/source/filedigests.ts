@@ -1,24 +1,31 @@
 import { readSync } from 'node:fs'
 import { fail } from '#base'
+import { encodeName } from '#codec'
 import type { Database } from '#content'
 import type { Digest } from '#oci'
 import { close } from '#sys'
+import { FileHash } from '../digest.ts'
 import { DirectoryDigests } from './directorydigests.ts'
 import { baseOf, parentOf, type SourceTree, type TreeNode } from './tree.ts'
 
-/** The table that goes held the same as text. */
+/** A directory's records in order of names, some in each row; the tables that go held them together, and as text. */
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS build_context (
   path TEXT PRIMARY KEY,
   used INTEGER NOT NULL
 ) WITHOUT ROWID;
 DROP TABLE IF EXISTS build_context_directory;
-CREATE TABLE IF NOT EXISTS build_context_digests (
+DROP TABLE IF EXISTS build_context_digests;
+CREATE TABLE IF NOT EXISTS build_context_files (
   context TEXT NOT NULL REFERENCES build_context (path) ON DELETE CASCADE,
   directory TEXT NOT NULL,
+  first BLOB NOT NULL,
   files BLOB NOT NULL,
-  PRIMARY KEY (context, directory)
+  PRIMARY KEY (context, directory, first)
 ) WITHOUT ROWID`
+
+/** Bytes of records in a row: about three hundred files. */
+const ROW = 32 << 10
 
 /** Contexts that are remembered; the longest unused one goes first. */
 const CONTEXTS = 64
@@ -29,21 +36,26 @@ const CONTEXTS = 64
  */
 const RACY = 20_000_000n
 
-interface Directory {
+/** Some of a directory's files. */
+interface Part {
   readonly path: string
+  /** Names from this on, which is empty for the first; up to `next`, if there is one. */
+  readonly first: Uint8Array
+  readonly next: Uint8Array | undefined
   readonly files: DirectoryDigests
 }
 
 /**
  * Digests of a context's files, remembered between builds by path, size, mtime, ctime and inode: an unchanged file is
- * never read again. Only this look-up sees times; keys see the digests. Kept by directory and held only on the way from
- * the root to the file that was asked for last, so that a large context costs no more memory than a small one.
+ * never read again. Only this look-up sees times; keys see the digests. Kept by directory, some files together, and held
+ * only on the way from the root to the file that was asked for last, so that a large context costs no more memory than a
+ * small one.
  */
 export class FileDigests {
   readonly #db: Database
   readonly #tree: SourceTree
   readonly #context: string
-  readonly #open: Directory[] = []
+  readonly #open: Part[] = []
   #changed = false
 
   constructor(db: Database, context: string, tree: SourceTree) {
@@ -54,8 +66,8 @@ export class FileDigests {
   }
 
   digest(node: TreeNode): Digest {
-    const { files } = this.#directory(parentOf(node.path))
     const name = baseOf(node.path)
+    const { files } = this.#part(parentOf(node.path), encodeName(name))
     const known = files.get(name, node.stat)
     if (known !== undefined) return known
     const now = BigInt(Date.now()) * 1_000_000n
@@ -66,7 +78,7 @@ export class FileDigests {
 
   /** Remembers what this build learnt; files that it did not look at are kept as they were. */
   save(): void {
-    for (const directory of this.#open.splice(0)) this.#store(directory)
+    for (const part of this.#open.splice(0)) this.#store(part)
     if (!this.#changed) return
     this.#db.run(
       'DELETE FROM build_context WHERE path NOT IN (SELECT path FROM build_context ORDER BY used DESC LIMIT ?)',
@@ -74,28 +86,33 @@ export class FileDigests {
     )
   }
 
-  #directory(path: string): Directory {
-    for (let last = this.#open.at(-1); last && !isWithin(path, last.path); last = this.#open.at(-1)) {
-      this.#store(last)
-      this.#open.pop()
-    }
+  /** The part of a directory that a name belongs to. */
+  #part(path: string, name: Uint8Array): Part {
+    for (let last = this.#open.at(-1); last && !isWithin(path, last.path); last = this.#open.at(-1)) this.#leave(last)
     const last = this.#open.at(-1)
-    if (last?.path === path) return last
-    const directory = { path, files: this.#load(path) }
-    this.#open.push(directory)
-    return directory
+    if (last?.path === path) {
+      if (isIn(last, name) && last.files.size < 2 * ROW) return last
+      this.#leave(last)
+    }
+    const part = this.#load(path, name)
+    this.#open.push(part)
+    return part
   }
 
-  #load(directory: string): DirectoryDigests {
-    const row = this.#db.get<{ files: Uint8Array }>(
-      'SELECT files FROM build_context_digests WHERE context = ? AND directory = ?',
-      this.#context,
-      directory,
-    )
-    return new DirectoryDigests(row?.files)
+  #leave(last: Part): void {
+    this.#store(last)
+    this.#open.pop()
   }
 
-  #store({ path, files }: Directory): void {
+  #load(path: string, name: Uint8Array): Part {
+    const rows = 'SELECT first, files FROM build_context_files WHERE context = ? AND directory = ? AND first'
+    const find = (rest: string): Row | undefined => this.#db.get<Row>(`${rows} ${rest}`, this.#context, path, name)
+    const row = find('<= ? ORDER BY first DESC LIMIT 1')
+    const next = find('> ? ORDER BY first LIMIT 1')?.first
+    return { path, first: row?.first ?? new Uint8Array(0), next, files: new DirectoryDigests(row?.files) }
+  }
+
+  #store({ path, first, files }: Part): void {
     if (!files.changed) return
     this.#db.immediate(() => {
       if (!this.#changed)
@@ -104,15 +121,27 @@ export class FileDigests {
           this.#context,
           Date.now(),
         )
-      this.#db.run(
-        'INSERT INTO build_context_digests (context, directory, files) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET files = ?3',
-        this.#context,
-        path,
-        files.bytes(),
-      )
+      for (const [index, piece] of files.pieces(ROW).entries())
+        this.#db.run(
+          'INSERT INTO build_context_files (context, directory, first, files) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET files = ?4',
+          this.#context,
+          path,
+          // What comes before the first name belongs to it.
+          index === 0 ? first : piece.first,
+          piece.records,
+        )
     })
     this.#changed = true
   }
+}
+
+interface Row {
+  readonly first: Uint8Array
+  readonly files: Uint8Array
+}
+
+function isIn({ first, next }: Part, name: Uint8Array): boolean {
+  return Buffer.compare(name, first) >= 0 && (!next || Buffer.compare(name, next) < 0)
 }
 
 function isWithin(path: string, directory: string): boolean {
@@ -124,20 +153,20 @@ let buffer: Uint8Array | undefined
 
 /** SHA-256 of a file's bytes as they are now. */
 export function hashFile(tree: SourceTree, node: TreeNode): Digest {
-  const hasher = new Bun.CryptoHasher('sha256')
   const fd = tree.open(node.path)
   buffer ??= new Uint8Array(CHUNK)
+  const hash = new FileHash(node.stat.size)
   let size = 0
   try {
     for (;;) {
       const length = readSync(fd, buffer, 0, CHUNK, null)
       if (length === 0) break
       size += length
-      hasher.update(buffer.subarray(0, length))
+      hash.update(buffer.subarray(0, length))
     }
   } finally {
     close(fd)
   }
   if (size !== node.stat.size) fail('failed_precondition', `${node.path} changed while it was read`)
-  return `sha256:${hasher.digest('hex')}`
+  return hash.digest()
 }

@@ -1,7 +1,6 @@
-import { readdirSync } from 'node:fs'
 import { fail } from '#base'
-import { decodeName, type EntryType } from '#codec'
-import { close, FileType, isErrno, O, openIn, openPath, readlinkAt, statAt, type Stat } from '#sys'
+import { decodeName, SortedNames, type EntryType } from '#codec'
+import { close, eachName, FileType, isErrno, O, openIn, openPath, readlinkAt, statAt, type Stat } from '#sys'
 import { IgnoreRules, type ParentMatch } from './ignore.ts'
 
 /** An entry of a tree. `path` is below the root, without a leading slash; the root's is empty. */
@@ -50,7 +49,7 @@ export class SourceTree implements Disposable {
   *list(path: string): Generator<TreeNode, void, void> {
     const names = this.#inDirectory(path, namesIn)
     for (let at = 0; at < names.length; at += BATCH)
-      for (const node of this.#inDirectory(path, (fd) => nodesAt(fd, path, names.slice(at, at + BATCH))))
+      for (const node of this.#inDirectory(path, (fd) => nodesAt(fd, path, names, at)))
         if (!this.#isHidden(node)) yield node
   }
 
@@ -182,20 +181,22 @@ export function joinPath(directory: string, name: string): string {
 }
 
 /** In bytewise order. */
-function namesIn(directory: number): string[] {
-  const path = `/proc/self/fd/${directory}`
-  const names = readdirSync(path)
-  // Beyond this, strings may have another order than their bytes, or have lost some.
-  if (!names.some((name) => /[\ud800-\uffff]/.test(name))) return names.sort()
-  const bytes = readdirSync(path, { encoding: 'buffer' })
-  return bytes.sort((a, b) => Buffer.compare(a, b)).map((name) => decodeName(name))
+function namesIn(directory: number): SortedNames {
+  const names = new SortedNames()
+  eachName(directory, (bytes, start, end) => names.add(bytes, start, end))
+  return names
 }
 
 /** Entries that are looked at together. */
 const BATCH = 256
 
-function nodesAt(directory: number, parent: string, names: readonly string[]): TreeNode[] {
-  return names.flatMap((name) => nodeAt(directory, parent, name) ?? [])
+function nodesAt(directory: number, parent: string, names: SortedNames, first: number): TreeNode[] {
+  const nodes: TreeNode[] = []
+  for (let at = first; at < Math.min(first + BATCH, names.length); at++) {
+    const node = nodeAt(directory, parent, names.at(at))
+    if (node) nodes.push(node)
+  }
+  return nodes
 }
 
 function nodeAt(directory: number, parent: string, name: string): TreeNode | undefined {

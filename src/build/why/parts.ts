@@ -4,6 +4,7 @@ import { localOrigin, selectItem } from '../ops/origin.ts'
 import { find } from '../ops/mounts/find.ts'
 import type { Selected } from '../source/select.ts'
 import type { LocalTree, LocalTrees } from '../source/localtrees.ts'
+import { parentOf } from '../source/tree.ts'
 import { walk } from '../source/walk.ts'
 import { FileList } from './filelist.ts'
 import type { KeyInput, KeyParts } from './types.ts'
@@ -18,7 +19,7 @@ const SHORT = 12
 const FILES = 100_000
 
 /** Entries described between two collections: what is said of each dies at once, and waits for the collector with all the rest. */
-const SWEEP = 16_384
+const SWEEP = 4096
 
 /** What a step's key is made of, for people. Nothing secret is in a definition; variables are kept by their digests all the same. */
 export function keyParts(vertex: BuildVertex, trees: LocalTrees, inputOf: (input: BuildVertex) => KeyInput): KeyParts {
@@ -60,15 +61,16 @@ function short(text: string): string {
 }
 
 function files(def: Definition, trees: LocalTrees): FileList {
-  const out = new FileList()
+  let list: FileList | DirectoryList = new FileList()
   for (const { tree, selected } of selections(def, trees))
     for (const { path, node, filter } of selected)
       for (const walked of walk(tree.tree, node, filter)) {
         const name = walked.below === '' ? path : path === '' ? walked.below : `${path}/${walked.below}`
-        out.set(name || '.', describe(walked.node, tree))
-        if (out.count % SWEEP === 0) Bun.gc(true)
+        list.set(name || '.', describe(walked.node, tree))
+        if (list instanceof FileList && list.count > FILES) list = new DirectoryList(list)
+        sweep()
       }
-  return out.count <= FILES ? out : byDirectory(out)
+  return list instanceof FileList ? list : list.directories()
 }
 
 interface Selection {
@@ -103,15 +105,35 @@ function describe(node: Selected['node'], { digests }: LocalTree): string {
   return `${type[0]}${mode} ${content}`
 }
 
-function byDirectory(all: FileList): FileList {
-  const hashers = new Map<string, Bun.CryptoHasher>()
-  for (const [path, text] of all) {
-    const directory = path.slice(0, Math.max(0, path.lastIndexOf('/')))
-    let hasher = hashers.get(directory)
-    if (!hasher) hashers.set(directory, (hasher = new Bun.CryptoHasher('sha256')))
+let described = 0
+
+/** After each entry. */
+function sweep(): void {
+  if (++described % SWEEP === 0) Bun.gc(true)
+}
+
+/** Files of which each directory's count as one. */
+class DirectoryList {
+  readonly #hashers = new Map<string, Bun.CryptoHasher>()
+
+  constructor(files: FileList) {
+    for (const [path, text] of files) {
+      this.set(path, text)
+      sweep()
+    }
+  }
+
+  set(path: string, text: string): void {
+    const directory = parentOf(path)
+    let hasher = this.#hashers.get(directory)
+    if (!hasher) this.#hashers.set(directory, (hasher = new Bun.CryptoHasher('sha256')))
     hasher.update(`${path} ${text}\n`)
   }
-  const out = new FileList()
-  for (const [directory, hasher] of hashers) out.set(`${directory || '.'}/`, `#${hasher.digest('hex').slice(0, SHORT)}`)
-  return out
+
+  directories(): FileList {
+    const out = new FileList()
+    for (const [directory, hasher] of this.#hashers)
+      out.set(`${directory || '.'}/`, `#${hasher.digest('hex').slice(0, SHORT)}`)
+    return out
+  }
 }

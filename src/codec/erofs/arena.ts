@@ -59,9 +59,25 @@ export class Arena {
   }
 }
 
-/** The same memory with as much again behind it; taken from the array, so that no copy waits for the collector. */
+/** From here on a column is given room to grow in place. */
+const LARGE = 256 << 10
+/** How much room: address space, not memory. */
+const ROOM = 128
+
+/**
+ * The same memory with as much again behind it: taken from the array, so that no copy waits for the collector, and from
+ * some size on in place, where what is not used yet takes no memory and is not counted by the collector.
+ */
 export function doubled(array: { readonly buffer: ArrayBuffer; readonly byteLength: number }): ArrayBuffer {
-  return array.buffer.transfer(2 * array.byteLength)
+  const { buffer, byteLength } = array
+  if (byteLength < LARGE) return buffer.transfer(2 * byteLength)
+  if (2 * byteLength > buffer.maxByteLength) {
+    const roomy = new ArrayBuffer(2 * byteLength, { maxByteLength: ROOM * byteLength })
+    new Uint8Array(roomy).set(new Uint8Array(buffer))
+    return roomy
+  }
+  buffer.resize(2 * byteLength)
+  return buffer
 }
 
 /** Bytewise order, the shorter first where one begins with the other: EROFS's order of names. */

@@ -26,7 +26,7 @@ export class NameTree {
   nameLength: Uint8Array<ArrayBuffer> = new Uint8Array(1024)
   readonly #limits: TreeLimits
   /** Node + 1 by slot; 0 is free. */
-  #slots: Uint32Array = new Uint32Array(4096)
+  #slots: Uint32Array<ArrayBuffer> = new Uint32Array(4096)
   /** Odd and drawn by lot, so that nobody can prepare names that collide. */
   readonly #multiplier = Math.floor(Math.random() * 0x7fffffff) * 2 + 1
   #staged = 0
@@ -51,6 +51,11 @@ export class NameTree {
       const node = this.#slots[slot]! - 1
       if (node === -1 || (this.parent[node] === directory && this.#isStaged(node))) return slot
     }
+  }
+
+  /** Lets go of what finds names, when none is looked for any more. */
+  seal(): void {
+    this.#slots.buffer.transfer(0)
   }
 
   nodeAt(slot: number): number {

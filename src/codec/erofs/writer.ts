@@ -24,6 +24,8 @@ const DEFAULTS = {
 
 /** A layer file in the making. After a throw it is of no more use, and neither is the file. */
 export interface ErofsWriter {
+  /** How many the members so far have. */
+  readonly inodes: number
   /** The next bytes of the uncompressed tar, in chunks of any size; valid during the call only. */
   write(chunk: Uint8Array): void
   /**
@@ -66,6 +68,9 @@ export function createErofsWriter(sink: ErofsSink, limits: ErofsLimits = {}): Er
     else if (member.size > 0) layer.tree.inodes.data[file] = blockAt(start)
   }
   return {
+    get inodes() {
+      return layer.tree.inodes.count
+    },
     write(chunk) {
       parser.write(chunk)
       output.write(chunk)
@@ -86,6 +91,7 @@ export function createErofsWriter(sink: ErofsSink, limits: ErofsLimits = {}): Er
 
 /** Everything but the tar. */
 function finishImage(layer: LayerTree, copies: Copies, sink: ErofsSink, diffId: Digest, tarSize: number): ErofsSummary {
+  layer.tree.seal()
   const layout = layOut(layer)
   const quirks = quirksOf(layer, layout)
   const { inodes } = layer.tree

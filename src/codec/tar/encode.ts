@@ -91,8 +91,10 @@ function linkTarget(entry: TarEntry): string {
 
 function nameBytes(name: string, what: string): Uint8Array {
   if (name.includes('\0')) fail('invalid_argument', `tar: ${what} ${JSON.stringify(name.slice(0, 200))} contains a NUL`)
-  return encodeName(name)
+  return name === '' ? NONE : encodeName(name)
 }
+
+const NONE = new Uint8Array(0)
 
 function inRange(value: number, max: number, what: string, entry: TarEntry): number {
   if (Number.isSafeInteger(value) && value >= 0 && value <= max) return value
@@ -105,16 +107,15 @@ function deviceNumber(value: number | undefined, entry: TarEntry): number {
 
 /** Name and prefix as ustar splits them at a slash, or a `path` record and the best that fits. */
 function splitPath(path: Uint8Array, records: PaxRecord[]): { name: Uint8Array; prefix: Uint8Array } {
-  const none = new Uint8Array(0)
   if (isAscii(path)) {
-    if (path.length <= 100) return { name: path, prefix: none }
+    if (path.length <= 100) return { name: path, prefix: NONE }
     // The last slash that leaves a prefix of at most 155 bytes; a trailing one splits nothing.
     const slash = path.subarray(0, Math.min(156, path.length - 1)).lastIndexOf(0x2f)
     if (slash > 0 && path.length - slash - 1 <= 100)
       return { name: path.subarray(slash + 1), prefix: path.subarray(0, slash) }
   }
   records.push({ key: 'path', value: path })
-  return { name: asciiOnly(path, 100), prefix: none }
+  return { name: asciiOnly(path, 100), prefix: NONE }
 }
 
 function stringOrRecord(value: Uint8Array, max: number, key: string, records: PaxRecord[]): Uint8Array {
@@ -148,10 +149,9 @@ function asciiOnly(bytes: Uint8Array, max: number): Uint8Array {
 /** The header before PAX records: its name is for readers that do not know it and extract it as a file. */
 function paxFields(entry: TarEntry, size: number): Fields {
   const base = entry.path.slice(entry.path.lastIndexOf('/') + 1)
-  const none = new Uint8Array(0)
   const name = asciiOnly(encodeName(`PaxHeaders.0/${base}`), 100)
   const zero = { mode: 0, uid: 0, gid: 0, mtime: 0, device: undefined }
-  return { typeflag: 'x', name, prefix: none, linkname: none, uname: none, gname: none, size, ...zero }
+  return { typeflag: 'x', name, prefix: NONE, linkname: NONE, uname: NONE, gname: NONE, size, ...zero }
 }
 
 function ustar(fields: Fields): Uint8Array {

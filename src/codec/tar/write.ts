@@ -18,7 +18,7 @@ export interface TarWriter {
 /** What {@link writeTar} takes: an entry, and its `size` bytes if it is a file. */
 export interface TarInput {
   readonly entry: TarEntry
-  readonly data?: ByteStream
+  readonly data?: ByteStream | Iterable<Uint8Array>
 }
 
 /**
@@ -66,10 +66,17 @@ export async function* writeTar(
     writer.entry(entry)
     if (batch.ready.length > 0) yield* batch.take()
     if (!data || entry.type !== 'file') continue
-    for await (const chunk of data) {
-      writer.data(chunk)
-      if (batch.ready.length > 0) yield* batch.take()
-    }
+    // What is at hand is not waited for: most files are small, and a promise for each costs more than they do.
+    if (Symbol.iterator in data)
+      for (const chunk of data) {
+        writer.data(chunk)
+        if (batch.ready.length > 0) yield* batch.take()
+      }
+    else
+      for await (const chunk of data) {
+        writer.data(chunk)
+        if (batch.ready.length > 0) yield* batch.take()
+      }
   }
   writer.end()
   batch.flush()

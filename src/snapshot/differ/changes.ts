@@ -23,7 +23,7 @@ interface Pair {
 
 function* changesIn({ above, below, path }: Pair, stubs: ReadonlySet<string>): Generator<Change, void, void> {
   const names = new Set(namesIn(above))
-  const gone = below !== undefined && isOpaque(above) ? namesIn(below).filter((name) => !names.has(name)) : []
+  const gone = below !== undefined && isOpaque(above) ? [...namesIn(below)].filter((name) => !names.has(name)) : []
   for (const name of [...names, ...gone].sort()) {
     const child = path === '' ? name : `${path}/${name}`
     const before = below === undefined ? undefined : statAt(below, name)

@@ -186,10 +186,12 @@ function openSeen(parent: number, name: string, path: string): number {
 }
 
 const CHUNK = 1 << 20
+/** Read and taken one after the other. */
+const small = new Uint8Array(16 << 10)
 
 /** Exactly `size` bytes: what a file gains meanwhile is left out, what it loses is an error. */
-async function* content(fd: number, size: number, path: string): AsyncGenerator<Uint8Array, void, void> {
-  const buffer = new Uint8Array(Math.min(size, CHUNK))
+function* content(fd: number, size: number, path: string): Generator<Uint8Array, void, void> {
+  const buffer = size <= small.length ? small : new Uint8Array(Math.min(size, CHUNK))
   for (let left = size; left > 0;) {
     const length = readSync(fd, buffer, 0, Math.min(left, buffer.length), null)
     if (length === 0)

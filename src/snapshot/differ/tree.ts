@@ -1,6 +1,5 @@
-import { readdirSync } from 'node:fs'
-import { decodeName } from '#codec'
-import { close, FileType, isErrno, O, openIn, statAt, unlinkAt } from '#sys'
+import { SortedNames } from '#codec'
+import { close, eachName, FileType, isErrno, O, openIn, statAt, unlinkAt } from '#sys'
 
 /** Opens a directory entry for listing; never through a symlink, never out of `parent`. */
 export function openDirectory(parent: number, name: string): number {
@@ -8,13 +7,10 @@ export function openDirectory(parent: number, name: string): number {
 }
 
 /** The names in an open directory, in bytewise order, decoded as every name here. */
-export function namesIn(directory: number): string[] {
-  const path = `/proc/self/fd/${directory}`
-  const names = readdirSync(path)
-  // Beyond this, strings may have another order than their bytes, or have lost some.
-  if (!names.some((name) => /[\ud800-\uffff]/.test(name))) return names.sort()
-  const bytes = readdirSync(path, { encoding: 'buffer' })
-  return bytes.sort((a, b) => Buffer.compare(a, b)).map((name) => decodeName(name))
+export function namesIn(directory: number): SortedNames {
+  const names = new SortedNames()
+  eachName(directory, (bytes, start, end) => names.add(bytes, start, end))
+  return names
 }
 
 /** A path by which calls without an `at` form reach an entry; its last component is not followed by `l…` calls. */
