@@ -48,7 +48,7 @@ interface Tally {
   readonly passed: number
   readonly failed: number
   readonly skipped: number
-  /** What was missing, each once: the ends of the lines by which tests say why they skip. */
+  /** What was missing, each once: what a test needs, or else all that it says. */
   readonly reasons: ReadonlySet<string>
 }
 
@@ -71,7 +71,7 @@ async function runTests(paths: readonly string[]): Promise<Tally> {
       const lines = (line + text).split('\n')
       line = lines.pop() ?? ''
       for (const said of lines) {
-        const reason = /^skipped: (?:.*: )?(.+)$/.exec(said)?.[1]
+        const reason = /^skipped: (?:.*: (?=needs ))?(.+)$/.exec(said)?.[1]
         if (reason) reasons.add(reason)
       }
     }
