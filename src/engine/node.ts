@@ -113,18 +113,18 @@ function images(parts: Parts): Images {
     save: async (refs, options, call) => (await import('./image/save.ts')).save(parts, refs, options, call),
     load: async (archive, options, call) => (await import('./image/load.ts')).load(parts, archive, options, call),
     import: async (tar, options, call) => (await import('./image/import.ts')).importRoot(parts, tar, options, call),
-    questions: async () => (await import('./image/buildcall.ts')).buildQuestions(parts),
+    questions: async () => (await import('./build/call.ts')).buildQuestions(parts),
     build: async (request, call) =>
-      (await (await import('./image/rebuilt.ts')).rebuilt(parts, request, call)) ??
-      (await import('./image/build.ts')).build(parts, request, call),
+      (await (await import('./build/rebuilt.ts')).rebuilt(parts, request, call)) ??
+      (await import('./build/build.ts')).build(parts, request, call),
     updateLock: async (file, options, call) =>
       (await import('./lock/update.ts')).updateLock(parts, file, options, call),
     verifyImage: async (name, given, call) =>
-      (await import('./image/verifyimage.ts')).verifyImage(parts, name, given, call),
-    bake: async (targets, calls) => (await import('./image/bake.ts')).bake(parts, targets, calls),
+      (await import('./build/verifyimage.ts')).verifyImage(parts, name, given, call),
+    bake: async (targets, calls) => (await import('./build/bake.ts')).bake(parts, targets, calls),
     remoteFiles: async (options, work, call) =>
-      (await import('./image/remotefiles.ts')).remoteFiles(parts, options, work, call),
-    verify: async (request, call) => (await import('./image/verify.ts')).verifyBuild(parts, request, call),
+      (await import('./build/remotefiles.ts')).remoteFiles(parts, options, work, call),
+    verify: async (request, call) => (await import('./build/verify.ts')).verifyBuild(parts, request, call),
     copy: async (request, call) => (await import('./transport/copy.ts')).copy(parts, request, call),
     prune: async (options, call) => (await import('./image/prune.ts')).prune(parts, options, call),
     pull: async (ref, options, call) => (await import('./registry/pull.ts')).pull(parts, ref, options, call),

@@ -15,11 +15,6 @@ export class StartFailure extends CairnError {
   }
 }
 
-/** 125, 126 or 127 for an error of starting a container. */
-export function exitCodeOf(error: unknown): 125 | 126 | 127 {
-  return error instanceof StartFailure ? error.exitCode : 125
-}
-
 export function commandNotFound(command: string): StartFailure {
   const where = command.includes('/') ? 'no such file or directory' : 'executable file not found in $PATH'
   return new StartFailure(127, 'not_found', `exec: "${command}": ${where}`)

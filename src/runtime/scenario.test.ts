@@ -8,7 +8,7 @@ import { CairnError, type Call } from '#base'
 import { enterPrivateMounts, kill, pipe, processEnd, processStartTime } from '#sys'
 import { CGROUP_ROOT, cgroupMode } from './cgroup/mode.ts'
 import { cgroupProcesses } from './cgroup/tree.ts'
-import { exitCodeOf } from './failure.ts'
+import { StartFailure } from './failure.ts'
 import { buildSpec, cgroupPath, conmon, findRuntime, readExit, removeCgroups, type Attachment } from './index.ts'
 import type { SpecOptions } from './spec/types.ts'
 
@@ -144,7 +144,8 @@ async function perform(scenario: Scenario): Promise<unknown[]> {
       results.push((await act(step)) ?? null)
     } catch (error) {
       const code = error instanceof CairnError ? error.code : 'none'
-      results.push({ error: String((error as Error).message), code, exitCode: exitCodeOf(error) } satisfies Refused)
+      const exitCode = error instanceof StartFailure ? error.exitCode : 125
+      results.push({ error: String((error as Error).message), code, exitCode } satisfies Refused)
     }
   }
   attachment?.[Symbol.dispose]()

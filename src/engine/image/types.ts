@@ -5,9 +5,9 @@ import type { LockChange } from '../lock/types.ts'
 import type { Chosen, Pruned } from '../pruned.ts'
 import type { Pulled, PullOptions, Pushed, PushOptions } from '../registry/types.ts'
 import type { Copied, CopyRequest } from '../transport/request.ts'
-import type { BuildQuestions } from './buildcall.ts'
-import type { BuildRequest } from './buildrequest.ts'
-import type { Verification } from './verification.ts'
+import type { BuildQuestions } from '../build/call.ts'
+import type { BuildRequest } from '../build/request.ts'
+import type { Verification } from '../build/verification.ts'
 
 /** One image as `images` lists it. */
 export interface ImageSummary {

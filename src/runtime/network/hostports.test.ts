@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { checkHostPort, choosePorts } from './hostports.ts'
-import { parsePublish } from './publish.ts'
+import { parsePublish } from './portspec.ts'
 
 const listening = (hostname: string): Bun.TCPSocketListener<undefined> =>
   Bun.listen({ hostname, port: 0, socket: { data: () => undefined } })

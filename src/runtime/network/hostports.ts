@@ -12,7 +12,7 @@ import {
   socket,
 } from '#sys'
 import { parseAddress } from './address.ts'
-import { formatHostPort, portsConflict, type PortRequest } from './publish.ts'
+import { formatHostPort, portsConflict, type PortRequest } from './portspec.ts'
 import type { PortMapping } from './types.ts'
 
 const SOL_SOCKET = 1

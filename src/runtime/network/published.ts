@@ -10,7 +10,7 @@ import {
   type Element,
   type TableRef,
 } from './nftables.ts'
-import { formatHostPort, portsConflict } from './publish.ts'
+import { formatHostPort, portsConflict } from './portspec.ts'
 import { commit } from './ruleset.ts'
 import type { Endpoint, NetworkConfig, PortMapping } from './types.ts'
 

@@ -5,7 +5,7 @@ import type { Descriptor } from '#oci'
 import { pack } from '../../pack/pack.ts'
 import type { Packed } from '../../pack/types.ts'
 import { writeWhole } from '../../transport/writewhole.ts'
-import { fullName } from '../names.ts'
+import { fullName } from '../../image/names.ts'
 import type { OutputSession } from './session.ts'
 import type { ArchiveOutput } from './types.ts'
 

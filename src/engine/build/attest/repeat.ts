@@ -4,7 +4,7 @@ import { fail, type Call } from '#base'
 import type { BuildHost } from '#build'
 import { createHasher } from '#codec'
 import { familiarRepository, imagePackageUrl, parseReference, type Digest } from '#oci'
-import type { BuildRequest } from '../buildrequest.ts'
+import type { BuildRequest } from '../request.ts'
 import type { RecordedBuild } from './read.ts'
 
 type ResolveImage = BuildHost['resolveImage']

@@ -2,7 +2,7 @@ import type { Call } from '#base'
 import { copyGraph } from '#content'
 import type { PackOptions, Packed } from '../../pack/types.ts'
 import type { SentImage } from '../cache/send.ts'
-import { fullName } from '../names.ts'
+import { fullName } from '../../image/names.ts'
 import type { OutputSession } from './session.ts'
 import type { ImageOutput } from './types.ts'
 

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { placeOf, RememberedBuilds, type BuildResult, type SolvedBuild } from '#build'
 import { hostPlatform, matchPlatform, parseManifest, type Descriptor, type Digest, type Platform } from '#oci'
 import type { Parts } from '../parts.ts'
-import type { BuildRequest } from './buildrequest.ts'
+import type { BuildRequest } from './request.ts'
 
 /** What a base's name meant to a build. */
 export interface MeantBase {

@@ -3,7 +3,7 @@ import { withRemoteFiles, type BuildOptions, type RemoteFiles } from '#build'
 import { acquireLease } from '#content'
 import type { Parts } from '../parts.ts'
 import { createWorkDir } from '../system/workdir.ts'
-import { openBuildHost } from './buildhost.ts'
+import { openBuildHost } from './host.ts'
 
 /** A repository, an archive or a file at a URL, while `work` reads it. What was fetched is in the build cache. */
 export async function remoteFiles<T>(

@@ -4,9 +4,9 @@ import type { BuildHost, BuildOptions, BuildOutline, CheckReport, TargetList } f
 import { acquireLease } from '#content'
 import type { Parts } from '../parts.ts'
 import { createWorkDir } from '../system/workdir.ts'
-import { openBuildHost } from './buildhost.ts'
-import { buildOptions } from './buildoptions.ts'
-import type { BuildRequest } from './buildrequest.ts'
+import { openBuildHost } from './host.ts'
+import { buildOptions } from './options.ts'
+import type { BuildRequest } from './request.ts'
 
 /** Questions about a Dockerfile that are answered without a build. */
 export interface BuildQuestions {

@@ -4,7 +4,7 @@ import { fileTree, layerOf } from '#image'
 import { familiarName, MediaType, parseReference } from '#oci'
 import { catalogPackages, spdxDocument } from '#trust'
 import type { Parts } from '../../parts.ts'
-import { imageContent } from '../content.ts'
+import { imageContent } from '../../image/content.ts'
 
 /** What an image holds, as SPDX. Read from the layers' own tars: nothing is mounted or unpacked. */
 export async function sbomOf(

@@ -14,7 +14,7 @@ import {
 import type { Parts } from '../parts.ts'
 import { rememberLayers } from '../registry/layerblobs.ts'
 import { rememberPulled } from '../registry/pulledtable.ts'
-import { giveName } from './bring.ts'
+import { giveName } from '../image/bring.ts'
 
 /**
  * Base images whose layers come when something reads them. For builds that were given caches: of a base that is only

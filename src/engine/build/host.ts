@@ -7,7 +7,7 @@ import { openBuildNetwork } from '../network/build.ts'
 import type { Parts } from '../parts.ts'
 import type { PullPolicy } from '../types.ts'
 import { imageResolver } from './base.ts'
-import { distantLayers, type DistantLayers } from './distant.ts'
+import { distantLayers, type DistantLayers } from '../image/distant.ts'
 import type { LazyBases } from './lazybase.ts'
 import type { MeantBase } from './remembered.ts'
 

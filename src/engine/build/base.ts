@@ -4,10 +4,10 @@ import { openImage, type OpenedImage } from '#image'
 import { formatPlatform, hostPlatform, matchPlatform, type Digest, type Platform } from '#oci'
 import type { Parts } from '../parts.ts'
 import type { PullPolicy } from '../types.ts'
-import { imageContent } from './content.ts'
-import { locateBase } from './find.ts'
+import { imageContent } from '../image/content.ts'
+import { locateBase } from '../image/find.ts'
 import type { LazyBases } from './lazybase.ts'
-import { obtain } from './obtain.ts'
+import { obtain } from '../image/obtain.ts'
 import type { MeantBase } from './remembered.ts'
 
 /** What a name meant for another platform than the host's when it was last asked for. */

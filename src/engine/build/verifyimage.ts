@@ -9,10 +9,10 @@ import { createWorkDir } from '../system/workdir.ts'
 import { openSource } from '../transport/open.ts'
 import { recordedBuild } from './attest/read.ts'
 import { recordedPins, repeatRequest, type RepeatOptions } from './attest/repeat.ts'
-import { openBuildHost } from './buildhost.ts'
-import { buildOptions } from './buildoptions.ts'
+import { openBuildHost } from './host.ts'
+import { buildOptions } from './options.ts'
 import { compareImages } from './compare.ts'
-import { imageContent } from './content.ts'
+import { imageContent } from '../image/content.ts'
 import type { Verification } from './verification.ts'
 
 /**

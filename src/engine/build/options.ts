@@ -1,6 +1,6 @@
 import type { BuildOptions } from '#build'
 import { formatPlatform, parsePlatform } from '#oci'
-import type { BuildRequest } from './buildrequest.ts'
+import type { BuildRequest } from './request.ts'
 
 /** A request less what only a node can do. */
 export function buildOptions(request: BuildRequest): BuildOptions {

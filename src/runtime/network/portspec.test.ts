@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { CairnError } from '#base'
-import { formatPorts, parsePublish, portsConflict } from './publish.ts'
+import { formatPorts, parsePublish, portsConflict } from './portspec.ts'
 import type { PortMapping } from './types.ts'
 
 function port(
