@@ -79,10 +79,7 @@ async function archiveOf(step: CopyStep): Promise<(() => ByteStream) | undefined
   const { node } = step
   if (node.type !== 'file' || node.stat.size === 0) return undefined
   const compression = detectCompression(readHead(tree, node, 16))
-  const open = (): ByteStream =>
-    compression === 'bzip2' || compression === 'xz'
-      ? piped(compression, tree, node)
-      : decompress(read(tree, node), compression)
+  const open = (): ByteStream => decompress(read(tree, node), compression)
   return (await isTar(open)) ? open : undefined
 }
 
@@ -108,24 +105,6 @@ async function* read(tree: SourceTree, node: TreeNode): ByteStream {
       yield buffer.subarray(0, length)
     }
   } finally {
-    close(fd)
-  }
-}
-
-/** bzip2 and xz have no decoder here: the system's programs do it, if there are any. */
-async function* piped(program: 'bzip2' | 'xz', tree: SourceTree, node: TreeNode): ByteStream {
-  const path = Bun.which(program)
-  if (path === null)
-    fail('unimplemented', `${node.path} is compressed with ${program}, which is not installed`, {
-      hint: `install ${program === 'xz' ? 'xz-utils' : program}, or decompress the file`,
-    })
-  const fd = tree.open(node.path)
-  const child = Bun.spawn([path, '-dc'], { stdin: fd, stdout: 'pipe', stderr: 'ignore', env: {}, lazy: true })
-  try {
-    yield* child.stdout
-    if ((await child.exited) !== 0) fail('data_loss', `${node.path} is damaged: ${program} cannot decompress it`)
-  } finally {
-    child.kill()
     close(fd)
   }
 }

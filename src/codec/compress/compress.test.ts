@@ -1,8 +1,9 @@
-import { expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import fc from 'fast-check'
-import { CairnError, collect, concat, streamOf, utf8 } from '#base'
-import { createInflater, decompress, detectCompression, gunzip, gzip, unzstd, zstd } from '#codec'
+import { CairnError, collect, concat, streamOf, utf8, type ByteStream } from '#base'
+import { createInflater, decompress, detectCompression, detected, gunzip, gzip, unzstd, zstd } from '#codec'
+import { lacking, skipReason } from '#testkit'
 import { createAheadInflater } from './ahead.ts'
 import { inflate } from './inflate.ts'
 
@@ -223,4 +224,41 @@ test('magic tells the compression', () => {
   expect(detectCompression(Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0))).toBe('xz')
   expect(detectCompression(utf8('plain'))).toBe('none')
   expect(detectCompression(new Uint8Array(0))).toBe('none')
+})
+
+const failure = (stream: ByteStream): Promise<unknown> => collect(stream, LIMIT).catch((error: unknown) => error)
+
+describe('what the system’s programs decompress', () => {
+  for (const program of ['bzip2', 'xz'] as const) {
+    const skip = skipReason(program, lacking(program))
+    const packed = (bytes: Uint8Array): Uint8Array => Bun.spawnSync([program, '-c'], { stdin: bytes }).stdout
+    const plain = utf8('of some length '.repeat(200_000))
+
+    test.skipIf(skip)(`${program}: the bytes come out, whatever the chunks; damage and bombs are told`, async () => {
+      const bytes = packed(plain)
+      const chunks = Array.from({ length: Math.ceil(bytes.length / 100) }, (_, i) =>
+        bytes.slice(100 * i, 100 * (i + 1)),
+      )
+      const found = await detected(streamOf(...chunks.flatMap((chunk) => [chunk.subarray(0, 3), chunk.subarray(3)])))
+      expect(found.compression).toBe(program)
+      expect(await collect(decompress(found.stream, program), LIMIT)).toEqual(plain)
+      const part = streamOf(bytes.subarray(0, bytes.length - 20))
+      expect(await failure(decompress(part, program))).toMatchObject({ code: 'data_loss' })
+      const bomb = decompress(streamOf(bytes), program, { limit: 1000 })
+      expect(await failure(bomb)).toMatchObject({ code: 'resource_exhausted' })
+      // Who leaves early leaves no process.
+      for await (const chunk of decompress(streamOf(bytes), program)) {
+        expect(chunk.length).toBeGreaterThan(0)
+        break
+      }
+    })
+  }
+
+  test('a stream that breaks off says why', async () => {
+    async function* broken(): AsyncGenerator<Uint8Array, void, void> {
+      yield Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0)
+      throw new Error('the network is gone')
+    }
+    expect(await failure(decompress(broken(), 'xz'))).toMatchObject({ message: 'the network is gone' })
+  })
 })

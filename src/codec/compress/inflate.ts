@@ -1,8 +1,10 @@
 import { fail } from '#base'
 import type { ByteStream } from '#base'
 import type { Compression } from '#oci'
+import type { DetectedCompression } from './detect.ts'
 import { inflateFailure, openEngine } from './engine.ts'
 import type { Engine, InflateFormat } from './engine.ts'
+import { throughProgram } from './program.ts'
 
 /** What decompressing may cost. */
 export interface InflateOptions {
@@ -29,10 +31,11 @@ export function unzstd(stream: ByteStream, options?: InflateOptions): ByteStream
   return inflate(stream, 'zstd', options)
 }
 
-/** The stream's bytes without their compression. */
-export function decompress(stream: ByteStream, compression: Compression, options?: InflateOptions): ByteStream {
+/** The stream's bytes without their compression; bzip2 and xz take a program of the system. */
+export function decompress(stream: ByteStream, compression: DetectedCompression, options?: InflateOptions): ByteStream {
   if (compression === 'gzip') return gunzip(stream, options)
-  return compression === 'zstd' ? unzstd(stream, options) : limited(stream, options)
+  if (compression === 'zstd') return unzstd(stream, options)
+  return limited(compression === 'none' ? stream : throughProgram(stream, compression), options)
 }
 
 /**

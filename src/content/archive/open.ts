@@ -1,10 +1,10 @@
 import { closeSync, constants, openSync, readSync, rmSync, statSync } from 'node:fs'
 import type { Stats } from 'node:fs'
 import { join } from 'node:path'
-import { checkCanceled, concat, fail } from '#base'
+import { checkCanceled } from '#base'
 import type { ByteStream, Call } from '#base'
-import { decompress, detectCompression } from '#codec'
-import type { Compression } from '#oci'
+import { decompress, detectCompression, detected } from '#codec'
+import type { DetectedCompression } from '#codec'
 import { readRange } from '../blobread.ts'
 import { diskError } from '../diskerror.ts'
 import { openFileSink } from '../filesink.ts'
@@ -38,36 +38,20 @@ export async function openArchive(source: ArchiveSource, options: OpenArchiveOpt
   if (stat.isDirectory()) return openDirectoryFiles(path)
   // A pipe by name (/dev/stdin, process substitution) is read once like any stream.
   if (!stat.isFile()) return fromStream(readPipe(path, options), path, options)
-  const compression = compressionOf(headOf(path), path)
+  const compression = detectCompression(headOf(path))
   if (compression === 'none') return openTarFiles(path, path, options)
   return spooled(readRange({ path, start: 0 }, stat.size, 0, options), compression, path, options)
 }
 
 async function fromStream(stream: ByteStream, name: string, options: OpenArchiveOptions): Promise<ArchiveFiles> {
-  const chunks = stream[Symbol.asyncIterator]()
-  let head: Uint8Array = new Uint8Array(0)
-  let ended = false
-  while (head.length < HEAD && !ended) {
-    const next = await chunks.next()
-    ended = next.done === true
-    if (!next.done) head = concat([head, next.value])
-  }
-  return spooled(continued(head, chunks), compressionOf(head, name), name, options)
-}
-
-async function* continued(head: Uint8Array, chunks: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
-  try {
-    if (head.length > 0) yield head
-    for (let next = await chunks.next(); !next.done; next = await chunks.next()) yield next.value
-  } finally {
-    await chunks.return?.()
-  }
+  const found = await detected(stream)
+  return spooled(found.stream, found.compression, name, options)
 }
 
 /** Writes the stream, inflated, to a file of its own. */
 async function spooled(
   stream: ByteStream,
-  compression: Compression,
+  compression: DetectedCompression,
   name: string,
   options: OpenArchiveOptions,
 ): Promise<ArchiveFiles> {
@@ -90,15 +74,6 @@ async function spooled(
     remove()
     throw error
   }
-}
-
-function compressionOf(head: Uint8Array, name: string): Compression {
-  const compression = detectCompression(head)
-  if (compression === 'bzip2' || compression === 'xz')
-    fail('unimplemented', `${name} is compressed with ${compression}`, {
-      hint: `decompress it first: ${compression} -d`,
-    })
-  return compression
 }
 
 function headOf(path: string): Uint8Array {

@@ -2,7 +2,7 @@ import { chmodSync, chownSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fail, type ByteStream, type Call } from '#base'
 import { openCacheMounts, type CacheMountInfo } from '#build'
-import { decompress, detectCompression, gzip, zstd } from '#codec'
+import { decompress, detected, gzip, zstd } from '#codec'
 import type { Parts } from '../parts.ts'
 import { createWorkDir } from '../system/workdir.ts'
 import { bytesUnder } from '../volume/users.ts'
@@ -61,7 +61,8 @@ async function imported(
   mkdirSync(made)
   chmodSync(made, 0o755)
   const differ = await parts.differ()
-  await differ.apply(await inflated(tar), made, call)
+  const { stream, compression } = await detected(tar)
+  await differ.apply(decompress(stream, compression), made, call)
   const stat = statSync(made)
   const { mode = stat.mode & 0o7777, uid = stat.uid, gid = stat.gid } = owner
   chownSync(made, uid, gid)
@@ -76,20 +77,4 @@ async function imported(
       (info) =>
         info.id === id && info.namespace === namespace && info.mode === mode && info.uid === uid && info.gid === gid,
     )!
-}
-
-/** The bytes of a tar, whatever it was compressed by. */
-async function inflated(stream: ByteStream): Promise<ByteStream> {
-  const chunks = stream[Symbol.asyncIterator]()
-  const first = await chunks.next()
-  // A chunk is valid only until the next one is asked for.
-  const head = first.done ? new Uint8Array() : first.value.slice()
-  const whole = (async function* (): ByteStream {
-    yield head
-    yield* { [Symbol.asyncIterator]: () => chunks }
-  })()
-  const compression = detectCompression(head)
-  if (compression === 'bzip2' || compression === 'xz')
-    fail('unimplemented', `the archive is compressed with ${compression}`, { hint: 'use gzip, zstd, or none' })
-  return decompress(whole, compression)
 }

@@ -1,5 +1,6 @@
 import { fail, streamOf, type ByteStream, type Call } from '#base'
 import { parseDockerfile, planBuild } from '#build'
+import { decompress, detected } from '#codec'
 import { acquireLease } from '#content'
 import { importImage } from '#image'
 import {
@@ -32,7 +33,10 @@ export async function importRoot(
   const config = await configOf(options.changes ?? [])
   const [store, layers, names] = await Promise.all([parts.store(), parts.layers(), parts.names()])
   await using lease = acquireLease(parts.db, `import ${options.name ?? ''}`.trim())
-  const { diffId, tarSize } = await layers.create(tar, call)
+  const { compression, stream } = await detected(tar)
+  // What layers are compressed with is taken off on the way, a thread ahead.
+  const isRare = compression === 'bzip2' || compression === 'xz'
+  const { diffId, tarSize } = await layers.create(isRare ? decompress(stream, compression) : stream, call)
   lease.add(diffId)
   // One that was here already, and needed by nobody, may have been swept before the lease was seen.
   if (!layers.stat(diffId)) fail('unavailable', 'the layer was removed while it was imported: try again')
