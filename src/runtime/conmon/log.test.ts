@@ -101,6 +101,15 @@ describe('tail', () => {
     expect(await texts({ tail: 1 })).toEqual(['stdout unfinish', 'stdout ed'])
     expect(await texts({ tail: 2 })).toEqual(['stdout two\n', 'stdout unfinish', 'stdout ed'])
   })
+  test('is found wherever the blocks end that a log is read in', async () => {
+    const pad = 'x'.repeat(100 - line('').length)
+    const whole = Array.from({ length: 1400 }, () => line(pad)).join('')
+    // From each byte of a line that the second block of 64 KB from the end may begin with.
+    for (let more = 0; more < 100; more++) {
+      writeFileSync(path, whole + line('y'.repeat(more)))
+      expect(await texts({ tail: 1400 })).toHaveLength(1400)
+    }
+  })
   test('of any log is the end of it', async () => {
     const piece = fc.record({
       text: fc.string({ maxLength: 9 }).map((text) => text.replaceAll('\n', '')),

@@ -119,34 +119,37 @@ function openIfThere(path: string): number | undefined {
 
 /** Where the last `count` lines begin, found from the end; an unfinished last line counts as one. */
 function tailOffset(fd: number, count: number): number {
-  const { size } = fstatSync(fd)
-  let bytes: Uint8Array = new Uint8Array(0)
-  for (let start = size; start > 0;) {
-    const length = Math.min(BLOCK, start)
-    start -= length
-    const block = Buffer.alloc(length)
-    readSync(fd, block, 0, length, start)
-    bytes = Buffer.concat([block, bytes])
-    const at = lineStart(bytes, count, start === 0)
-    if (at !== undefined) return start + at
+  let wanted = count
+  let first = true
+  for (const { end, complete } of backwards(fd)) {
+    if (complete && wanted === 0) return end
+    if (complete || first) wanted--
+    if (wanted < 0) return end
+    first = false
   }
   return 0
 }
 
-/** Behind the log line that ends the last line not wanted; undefined when more of the file must be seen. */
-function lineStart(bytes: Uint8Array, count: number, whole: boolean): number | undefined {
-  let wanted = count
-  let end = bytes.length
-  for (let first = true; end > 0; first = false) {
-    const start = bytes.lastIndexOf(NEWLINE, end - 2) + 1
-    if (start === 0 && !whole) return undefined
-    const complete = endsLine(bytes.subarray(start, end))
-    if (complete && wanted === 0) return end
-    if (complete || first) wanted--
-    if (wanted < 0) return end
-    end = start
+/** The log's own lines from the last to the first: where each ends, and whether it ends one of the container's. */
+function* backwards(fd: number): Generator<{ readonly end: number; readonly complete: boolean }> {
+  const { size } = fstatSync(fd)
+  // What of a line was read already, its beginning being in a block before: a log's line is short.
+  let rest: Uint8Array = new Uint8Array(0)
+  for (let offset = size; offset > 0;) {
+    const length = Math.min(BLOCK, offset)
+    offset -= length
+    const block = Buffer.alloc(length)
+    readSync(fd, block, 0, length, offset)
+    const bytes = Buffer.concat([block, rest])
+    let end = bytes.length
+    while (end > 0) {
+      const start = end < 2 ? 0 : bytes.lastIndexOf(NEWLINE, end - 2) + 1
+      if (start === 0 && offset > 0) break
+      yield { end: offset + end, complete: endsLine(bytes.subarray(start, end)) }
+      end = start
+    }
+    rest = end > LINE_LIMIT ? new Uint8Array(0) : bytes.subarray(0, end)
   }
-  return whole ? 0 : undefined
 }
 
 interface Waker {
