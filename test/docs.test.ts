@@ -57,3 +57,33 @@ test('every document and file that a comment names is there', () => {
       if (!existsSync(join(root, path))) dead.push(`${file}: ${path}`)
   expect(dead).toEqual([])
 })
+
+test('the README’s figures are those of the benchmarks', () => {
+  const [readme, benchmarks] = ['README.md', 'docs/benchmarks.md'].map((file) => tableOf(file))
+  const measured = new Map<string, number>()
+  let work = ''
+  for (const [title, engine, median] of benchmarks!) {
+    work = title || work
+    measured.set(`${work}: ${/^[a-z]+/.exec(engine!)![0]}`, Math.round(Number(median)))
+  }
+  const [head, ...rows] = readme!
+  const engines = head!.slice(1).map((names) => names.split(', '))
+  for (const [title, ...cells] of rows)
+    for (const [column, cell] of cells.entries()) {
+      const figures = engines[column]!.flatMap((engine) => measured.get(`${title}: ${engine}`) ?? [])
+      expect([title, engines[column], figures]).toEqual([title, engines[column], [Number(cell)]])
+    }
+  expect(rows.length).toBeGreaterThan(5)
+})
+
+/** The cells of the last table of a document, from its head on, without emphasis. */
+function tableOf(file: string): readonly (readonly string[])[] {
+  const tables = readFileSync(join(root, file), 'utf8').match(/^\|.*(?:\n\|.*)*/gm) ?? []
+  const [head, , ...rows] = tables.at(-1)!.replaceAll('**', '').split('\n')
+  return [head!, ...rows].map((row) =>
+    row
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  )
+}
