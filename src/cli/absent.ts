@@ -2,10 +2,8 @@ const NETWORKS = "there are bridge, host and none: 'cairn network ls'"
 
 /** Docker's commands that Cairn does not have, each with what does its work, or why nothing does. */
 const ABSENT: Readonly<Record<string, string>> = {
-  commit: "'cairn export CONTAINER | cairn import - IMAGE' makes an image of what a container has",
   context: "there is no daemon to choose; 'cairn --root DIR' is another store, ssh://HOST/NAME another machine's",
   events: "there is no daemon to tell them; 'cairn wait CONTAINER' waits for an end",
-  info: "see 'cairn version', 'cairn doctor' and 'cairn system df'",
   'network connect': NETWORKS,
   'network create': NETWORKS,
   'network disconnect': NETWORKS,
@@ -15,7 +13,6 @@ const ABSENT: Readonly<Record<string, string>> = {
   plugin: 'there are no plugins',
   search: "registries have no common search; 'cairn tags NAME' lists a repository's tags",
   secret: "there is no swarm; builds take 'cairn build --secret'",
-  update: "limits are given when a container is made: 'cairn run --memory --cpus --pids-limit'",
   'volume update': "a volume has nothing to change; 'cairn volume create --label' labels one",
   ...Object.fromEntries(['config', 'node', 'service', 'stack', 'swarm'].map((name) => [name, 'there is no swarm'])),
 }

@@ -68,6 +68,8 @@ function containers(parts: Parts): Containers {
     remove: async (ref, options, call) =>
       (await ready(() => import('./container/remove.ts'))).remove(parts, ref, options, call),
     rename: async (ref, name) => (await ready(() => import('./container/rename.ts'))).rename(parts, ref, name),
+    update: async (ref, resources, call) =>
+      (await ready(() => import('./container/update.ts'))).update(parts, ref, resources, call),
     exec: async (ref, options, io, call) =>
       (await starting(() => import('./container/exec.ts'))).exec(parts, ref, options, io, call),
     resize: async (ref, rows, columns) =>
@@ -88,6 +90,8 @@ function containers(parts: Parts): Containers {
     export: async (ref, call) => (await ready(() => import('./container/export.ts'))).exportRoot(parts, ref, call),
     changes: async (ref, call) => (await ready(() => import('./container/changes.ts'))).changes(parts, ref, call),
     processes: async (ref) => (await ready(() => import('./container/processes.ts'))).processes(parts, ref),
+    commit: async (ref, options, call) =>
+      (await ready(() => import('./container/commit.ts'))).commit(parts, ref, options, call),
     usage: async (ref) => (await ready(() => import('./container/usage.ts'))).usage(parts, ref),
     archive: async function* (ref, path, options, call) {
       yield* (await ready(() => import('./container/files/copy.ts'))).archive(parts, ref, path, options, call)
@@ -214,6 +218,10 @@ function system(parts: Parts): System {
     },
     pruneCache: async (pruning, call) => (await import('./cache/prune.ts')).pruneCache(parts, pruning, call),
     cacheUsage: async () => (await import('./cache/prune.ts')).cacheUsage(parts),
+    info: async () => {
+      await settled(parts)
+      return (await import('./system/info.ts')).info(parts)
+    },
     requirements: async () => (await import('./system/requirements.ts')).requirements(parts),
     check: async (call) => (await import('./system/check.ts')).check(parts, call),
   }

@@ -56,6 +56,7 @@ export type {
   Containers,
   ContainerSize,
   ContainerUsage,
+  CommitOptions,
   CopyFilesOptions,
   DeviceRequest,
   Ended,
@@ -108,4 +109,12 @@ export type {
 } from './registry/types.ts'
 export type { Volume, Volumes } from './volume/types.ts'
 export type { Networks } from './network/types.ts'
-export type { PruneRequest, Requirement, System, SystemPruned, UsageDetails, UsageRow } from './system/types.ts'
+export type {
+  PruneRequest,
+  Requirement,
+  System,
+  SystemInfo,
+  SystemPruned,
+  UsageDetails,
+  UsageRow,
+} from './system/types.ts'

@@ -14,7 +14,7 @@ import { complaint, isUnknown } from './complaint.ts'
 import { commandOf } from './failure.ts'
 import { pendingConfig, type PendingConfig } from './pendingconfig.ts'
 import { preflight } from './preflight.ts'
-import type { Bundle, Exit, ProcessSpec, Runtime, RuntimeSpec, RuntimeState, Stdio } from './types.ts'
+import type { ResourceSpec, Bundle, Exit, ProcessSpec, Runtime, RuntimeSpec, RuntimeState, Stdio } from './types.ts'
 
 export interface DriverOptions {
   readonly name: string
@@ -70,6 +70,7 @@ export function createDriver(options: DriverOptions): RuntimeDriver {
     kill: (id, signal, { all = false } = {}) => line.must(id, 'kill', ...(all ? ['--all'] : []), id, String(signal)),
     pause: (id) => pause(line, id),
     resume: (id) => line.must(id, 'resume', id),
+    update: (id, resources) => update(line, id, resources),
 
     async delete(id, { force = false } = {}): Promise<void> {
       const { code, stderr } = await line.call('delete', ...(force ? ['--force'] : []), id)
@@ -157,6 +158,18 @@ async function stateOf(line: CommandLine, id: string): Promise<RuntimeState | un
   if (code === 0) return parseState(stdout, line.kind)
   if (isUnknown(stderr)) return undefined
   throw complaint(line.kind, stderr, 'state', id)
+}
+
+/** By a file: `--resources -` is not every runtime's. */
+async function update(line: CommandLine, id: string, resources: ResourceSpec): Promise<void> {
+  hideUnifiedCgroups()
+  const file = memfd('cairn-update')
+  try {
+    writeSync(file, JSON.stringify(resources))
+    await line.must(id, 'update', '--resources', `/proc/${process.pid}/fd/${file}`, id)
+  } finally {
+    closeSync(file)
+  }
 }
 
 /** With the time that a look takes, about two seconds. */

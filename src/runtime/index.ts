@@ -1,4 +1,15 @@
-export type { Attachment, Bundle, Exit, Monitor, ProcessSpec, Runtime, RuntimeSpec, Stdio, Stream } from './types.ts'
+export type {
+  Attachment,
+  Bundle,
+  Exit,
+  Monitor,
+  ProcessSpec,
+  ResourceSpec,
+  Runtime,
+  RuntimeSpec,
+  Stdio,
+  Stream,
+} from './types.ts'
 export type { Endpoint, NetworkConfig, NetworkDriver, PortMapping } from './network/types.ts'
 export { tryParseAddress } from './network/address.ts'
 export { planNetwork } from './network/defaultnetwork.ts'
@@ -13,6 +24,7 @@ export type { PortRequest } from './network/portspec.ts'
 export { buildSpec, capabilitySets } from './spec/build.ts'
 export { devicesAt } from './spec/devices.ts'
 export { hostFacts } from './spec/host.ts'
+export { resourceLimits } from './spec/resources.ts'
 export type { Rlimit } from './spec/rlimits.ts'
 export { MOUNT_POINTS } from './spec/mounts.ts'
 export { parseSecurityOptions } from './spec/security.ts'
@@ -27,6 +39,7 @@ export { DEFAULT_PROFILE } from './apparmor/profile.ts'
 export { anticipateMigration } from './cgroup/anticipate.ts'
 export { CONTROLLERS, delegatedControllers, missingControllers } from './cgroup/controllers.ts'
 export { cgroupMode, cgroupPath } from './cgroup/mode.ts'
+export type { CgroupMode } from './cgroup/mode.ts'
 export { whyNotEmulated } from './emulation.ts'
 export { StartFailure } from './failure.ts'
 export { findInit, findRuntime } from './find.ts'

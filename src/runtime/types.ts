@@ -120,6 +120,8 @@ export interface Runtime {
   kill(id: string, signal: number, options?: { readonly all?: boolean }): Promise<void>
   pause(id: string): Promise<void>
   resume(id: string): Promise<void>
+  /** Changes the limits of a container that exists; those that are absent stay. From a private mount namespace. */
+  update(id: string, resources: ResourceSpec): Promise<void>
   delete(id: string, options?: { readonly force?: boolean }): Promise<void>
 }
 

@@ -12,7 +12,7 @@ import {
   type RunOptions,
 } from '#testkit'
 
-// `diff` and `top`, by docker and by Cairn, of containers that have done the same.
+// `diff`, `top` and `commit`, by docker and by Cairn, of containers that have done the same.
 
 const skip = skipReason(
   'diff and top beside docker’s',
@@ -51,7 +51,7 @@ setUp(skip, async (use) => {
 
 const sorted = ({ code, stdout }: Ran): object => ({ code, lines: stdout.split('\n').sort() })
 
-describe.skipIf(skip)('diff and top beside docker’s', () => {
+describe.skipIf(skip)('diff, top and commit beside docker’s', () => {
   test('diff: what runs, what has ended, what never ran, what is not there', async () => {
     expect(sorted(await cairn(['diff', 'web']))).toEqual(sorted(await docker(['diff', 'web'])))
     for (const engine of [docker, cairn]) await engine(['create', '--name', 'idle', 'base', 'true'])
@@ -84,5 +84,58 @@ describe.skipIf(skip)('diff and top beside docker’s', () => {
     const words = (text: string): string[] => text.split('\n')[1]!.trim().split(/\s+/)
     const ps = await must(['ps', '-o', columns, '-p', pid])
     expect(words((await cairn(['top', 'web', '-o', columns])).stdout)).toEqual(words(ps))
+  })
+
+  test('commit: configuration, history and files', async () => {
+    const made = async (engine: Engine): Promise<object> => {
+      const flags = ['-e', 'A=1', '-l', 'x=y', '-w', '/srv', '--user', '0', '--expose', '90', '--network', 'none']
+      const script =
+        'echo > /new; rm /etc/group; rm -r /usr; mkdir /usr; chmod 700 /tmp; ln /new /hard; : >> /etc/passwd'
+      await engine(['run', '--name', 'done', ...flags, 'base', 'sh', '-c', script])
+      const changes = ['CMD ["ls", "/"]', 'ENV B=2 A=3', 'LABEL q=r', 'VOLUME /v', 'EXPOSE 80', 'WORKDIR sub']
+      const words = [...changes.flatMap((change) => ['-c', change]), '-a', 'me', '-m', 'why']
+      const first = await engine(['commit', ...words, 'done', 'made:1'])
+      const second = await engine(['commit', '--change', 'ENTRYPOINT ["sh", "-c"]', 'done', 'made:2'])
+      const config = async (name: string): Promise<object> => {
+        const { stdout } = await engine(['inspect', name])
+        const [{ Config, Author, Comment }] = JSON.parse(stdout) as [Record<string, Record<string, unknown>>]
+        const { Env, Cmd, Entrypoint, Labels, Volumes, ExposedPorts, StopSignal, WorkingDir, User } = Config!
+        return {
+          Env: (Env as string[]).toSorted(),
+          Cmd: Cmd ?? null,
+          Entrypoint: Entrypoint ?? null,
+          Labels,
+          Volumes: Volumes ?? null,
+          ExposedPorts,
+          StopSignal: StopSignal ?? null,
+          WorkingDir,
+          User,
+          Author: Author ?? '',
+          Comment: Comment ?? '',
+        }
+      }
+      const find =
+        'find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /.dockerenv -o -path /etc/mtab -o -path /v \\) -prune -o -exec stat -c "%n %F %a %u:%g %h" {} +'
+      const listed = await engine(['run', '--rm', '--network', 'none', 'made:2', find])
+      const ids = [first, second].map(({ code, stdout }) => [code, /^sha256:[0-9a-f]{64}\n$/.test(stdout)])
+      return {
+        ids,
+        configs: [await config('made:1'), await config('made:2')],
+        history: (
+          await engine(['history', '--no-trunc', '--format', '{{.CreatedBy}} {{.Comment}}', 'made:1'])
+        ).stdout.split('\n')[0],
+        files: listed.stdout
+          .split('\n')
+          .filter((line) => !/^\/(etc\/(hosts|hostname|resolv.conf)|etc|srv|root)? /.test(line))
+          .sort(),
+        refused: await Promise.all(
+          [['-c', 'RUN x', 'done'], ['nobody'], ['done', 'Not A Name']].map(
+            async (args) => (await engine(['commit', ...args])).code,
+          ),
+        ),
+      }
+    }
+    const [ours, theirs] = [await made(cairn), await made(docker)]
+    expect(ours).toEqual(theirs)
   })
 })

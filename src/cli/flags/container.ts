@@ -170,12 +170,16 @@ export function containerOptions(
 type Given = Values<typeof containerFlags>
 type Part = Partial<ContainerOptions>
 
-function identity(values: Given): Part {
-  if (values.restart && values.restart !== 'no')
-    // Nothing of ours runs that could.
-    fail('unimplemented', `--restart ${values.restart} is not supported`, {
+/** Nothing of ours runs that could start a container again. */
+export function checkRestart(policy: string | undefined): void {
+  if (policy && policy !== 'no')
+    fail('unimplemented', `--restart ${policy} is not supported`, {
       hint: 'a systemd unit does it: ExecStart=cairn start -a NAME, ExecStop=cairn stop NAME, Restart=always',
     })
+}
+
+function identity(values: Given): Part {
+  checkRestart(values.restart)
   const driver = values['log-driver']
   if (
     driver !== undefined &&
@@ -247,7 +251,22 @@ function security(values: Given): Part {
   })
 }
 
-function limits(values: Given): Part {
+/** The flags that limit a container, which `update` takes as well. */
+export type Limiting = Pick<
+  Given,
+  | 'memory'
+  | 'memory-reservation'
+  | 'memory-swap'
+  | 'cpus'
+  | 'cpu-shares'
+  | 'cpu-period'
+  | 'cpu-quota'
+  | 'cpuset-cpus'
+  | 'cpuset-mems'
+  | 'pids-limit'
+>
+
+export function limitsAsked(values: Limiting): ResourceOptions {
   const swap = values['memory-swap']
   const resources: ResourceOptions = present({
     memory: bytes(values.memory, '--memory'),
@@ -266,8 +285,12 @@ function limits(values: Given): Part {
     fail('invalid_argument', 'minimum memory limit allowed is 6MB')
   if (resources.cpus !== undefined && (resources.cpuPeriod !== undefined || resources.cpuQuota !== undefined))
     fail('invalid_argument', 'conflicting options: --cpus cannot be used with --cpu-period or --cpu-quota')
+  return resources
+}
+
+function limits(values: Given): Part {
   return present({
-    resources,
+    resources: limitsAsked(values),
     shmSize: bytes(values['shm-size'], '--shm-size'),
     ulimits: values.ulimit?.map(parseUlimit),
     oomScoreAdj: integer(values['oom-score-adj'], '--oom-score-adj', -1000),

@@ -89,6 +89,12 @@ export const containers: readonly Entry[] = [
     load: async () => (await import('../commands/rename.ts')).rename,
   },
   {
+    name: 'update',
+    summary: 'Update configuration of one or more containers',
+    also: ['container update'],
+    load: async () => (await import('../commands/update.ts')).update,
+  },
+  {
     name: 'rm',
     summary: 'Remove one or more containers',
     also: ['container rm', 'container remove'],
@@ -123,6 +129,12 @@ export const containers: readonly Entry[] = [
     summary: "Inspect changes to files or directories on a container's filesystem",
     also: ['container diff'],
     load: async () => (await import('../commands/diff.ts')).diff,
+  },
+  {
+    name: 'commit',
+    summary: "Create a new image from a container's changes",
+    also: ['container commit'],
+    load: async () => (await import('../commands/commit.ts')).commit,
   },
   {
     name: 'export',

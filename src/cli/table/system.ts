@@ -7,6 +7,12 @@ export const system: readonly Entry[] = [
     load: async () => (await import('../commands/inspect.ts')).inspect,
   },
   {
+    name: 'info',
+    summary: 'Display system-wide information',
+    also: ['system info'],
+    load: async () => (await import('../commands/info.ts')).info,
+  },
+  {
     name: 'doctor',
     summary: 'Check everything Cairn needs of this machine, with the cure for what is missing',
     unprivileged: true,

@@ -18,7 +18,7 @@ export async function allChanges(parts: Parts, record: ContainerRecord, call?: C
   if (!existsSync(upper)) return []
   const [differ, image] = await Promise.all([parts.differ(), mountImage(parts, record, call)])
   const found: Change[] = []
-  for (const change of differ.changes(upper, image, MOUNT_POINTS)) {
+  for (const change of differ.changes(upper, image.path, MOUNT_POINTS)) {
     checkCanceled(call)
     found.push(change)
   }

@@ -33,11 +33,11 @@ export async function mountView(parts: Parts, { id, config }: ContainerRecord, c
 }
 
 /** The image's tree alone, to compare with what a container has written over it. */
-export async function mountImage(parts: Parts, { id, config }: ContainerRecord, call?: Call): Promise<string> {
-  const { path, mounts } = await (await parts.snapshots()).view(containerDir(parts, id), config.layers, call)
+export async function mountImage(parts: Parts, { id, config }: ContainerRecord, call?: Call): Promise<RootFs> {
+  const root = await (await parts.snapshots()).view(containerDir(parts, id), config.layers, call)
   enterPrivateMounts()
-  applyMounts(mounts)
-  return path
+  applyMounts(root.mounts)
+  return root
 }
 
 function containerDir(parts: Parts, id: string): string {

@@ -60,6 +60,7 @@ export type Changes = Partial<
   Pick<
     ContainerRecord,
     | 'name'
+    | 'config'
     | 'state'
     | 'process'
     | 'monitor'
@@ -189,6 +190,7 @@ function update(db: Database, id: string, changes: Parameters<ContainerTable['up
     if (key in changes) columns.set(column, value ?? null)
   }
   put('name', 'name', changes.name)
+  put('config', 'config', changes.config && JSON.stringify(changes.config))
   put('state', 'state', changes.state)
   put('process', 'pid', changes.process?.pid)
   put('process', 'pid_start', changes.process?.start)

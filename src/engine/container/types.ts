@@ -237,6 +237,19 @@ export interface RemoveOptions {
   readonly volumes?: boolean
 }
 
+/** How an image is made of a container. */
+export interface CommitOptions {
+  readonly name?: string
+  readonly author?: string
+  readonly message?: string
+  /** Dockerfile instructions (`CMD ["sh"]`, `ENV A=b`). */
+  readonly changes?: readonly string[]
+  /** A container that runs stands still meanwhile; default true. */
+  readonly pause?: boolean
+  /** SOURCE_DATE_EPOCH: seconds; later times become it. */
+  readonly epoch?: number
+}
+
 /** How files are copied to and from a container. */
 export interface CopyFilesOptions {
   /** A symlink at the source's end stands for what it leads to. */
@@ -286,6 +299,8 @@ export interface Containers {
   wait(ref: string, call?: Call): Promise<Exit>
   remove(ref: string, options?: RemoveOptions, call?: Call): Promise<void>
   rename(ref: string, name: string): Promise<void>
+  /** Changes limits, of one that runs at once, and for every later start. What is absent stays. */
+  update(ref: string, resources: ResourceOptions, call?: Call): Promise<void>
   exec(ref: string, options: ExecOptions, io: CallerIo, call?: Call): Promise<Exit>
   resize(ref: string, rows: number, columns: number): Promise<void>
   logs(ref: string, options?: LogOptions, call?: Call): AsyncIterable<LogRecord>
@@ -300,6 +315,8 @@ export interface Containers {
   changes(ref: string, call?: Call): Promise<readonly Change[]>
   /** Its processes while it runs, as this machine sees them. */
   processes(ref: string): Promise<readonly ProcessInfo[]>
+  /** Makes an image of what it has changed in its own; answers the ID. */
+  commit(ref: string, options?: CommitOptions, call?: Call): Promise<Digest>
   /** What it has used; zeros while it does not run. */
   usage(ref: string): Promise<ContainerUsage>
   /** A file or directory of it as a tar, volumes and mounts included; paths are resolved inside its root. */

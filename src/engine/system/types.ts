@@ -1,3 +1,4 @@
+import type { CgroupMode } from '#runtime'
 import type { Call } from '#base'
 import type { CachePruned, CachePruning, CacheUsage } from '../cache/types.ts'
 import type { ContainerState } from '../container/types.ts'
@@ -56,6 +57,35 @@ export interface SystemPruned {
   readonly bytes: number
 }
 
+/** What `info` tells. */
+export interface SystemInfo {
+  readonly root: string
+  readonly run: string
+  readonly running: number
+  readonly paused: number
+  readonly stopped: number
+  readonly images: number
+  /** How layers are laid out on this disk: `erofs`, `erofs-loop` or `directory`. */
+  readonly layerFormat: string
+  readonly cgroups: CgroupMode
+  /** What containers can be limited in. */
+  readonly limits: Readonly<Record<'memory' | 'swap' | 'cpu' | 'cpuset' | 'pids', boolean>>
+  readonly runtimes: readonly string[]
+  readonly defaultRuntime: string | undefined
+  readonly init: string | undefined
+  /** Root is that of a user namespace. */
+  readonly rootless: boolean
+  /** The kernel confines processes by AppArmor. */
+  readonly appArmor: boolean
+  readonly kernel: string
+  readonly system: string
+  readonly machine: string
+  readonly processors: number
+  /** Bytes. */
+  readonly memory: number
+  readonly hostname: string
+}
+
 /** The store as a whole, and what the machine offers it. */
 export interface System {
   usage(): Promise<readonly UsageRow[]>
@@ -64,6 +94,8 @@ export interface System {
   /** Build cache only. */
   pruneCache(pruning?: CachePruning, call?: Call): Promise<CachePruned>
   cacheUsage(): Promise<CacheUsage>
+  /** What is here, and what of the machine containers get. */
+  info(): Promise<SystemInfo>
   requirements(): Promise<readonly Requirement[]>
   /** Checks everything stored against its digest; answers what is wrong, one line each. */
   check(call?: Call): Promise<readonly string[]>

@@ -10,12 +10,16 @@ const CPU_PERIOD = 100_000
 
 /** runtime-spec `linux.resources`, checked as Docker checks it. */
 export function resourcesOf(options: SpecOptions, host: HostFacts): ResourceSpec {
-  const asked = options.resources ?? {}
+  const devices = deviceRules(options.privileged ?? false, options.devices ?? [])
+  return { devices, ...resourceLimits(options.resources ?? {}, host) }
+}
+
+/** What limits a container, without what it may do with devices. */
+export function resourceLimits(asked: ResourceOptions, host: HostFacts): Omit<ResourceSpec, 'devices'> {
   const memory = memoryOf(asked, host)
   const cpu = cpuOf(asked, host)
   const pids = asked.pidsLimit
   return {
-    devices: deviceRules(options.privileged ?? false, options.devices ?? []),
     ...(memory && { memory }),
     ...(cpu && { cpu }),
     ...(pids !== undefined && pids > 0 && { pids: { limit: pids } }),
