@@ -1,6 +1,6 @@
 import { fail } from '#base'
-import { escapePath, presignUrl, signRequest } from './sign.ts'
-import type { S3Credentials } from './sign.ts'
+import { sender, type S3ClientOptions, type Sender } from './send.ts'
+import { escapePath, presignUrl } from './sign.ts'
 
 /** The few operations of S3 that the registry needs; every one may be repeated without harm. */
 export interface S3Client {
@@ -42,51 +42,9 @@ export interface S3Page {
   readonly more: boolean
 }
 
-export interface S3ClientOptions extends S3Credentials {
-  /** `https://s3.eu-central-1.amazonaws.com`; buckets are addressed by path. */
-  readonly endpoint: string
-  readonly bucket: string
-}
-
-interface Send {
-  readonly query?: Readonly<Record<string, string>>
-  readonly headers?: Readonly<Record<string, string>>
-  readonly body?: Uint8Array | string
-}
-
-/** Statuses that mean the same for every operation: not there, or not as the condition wants it. */
-const EXPECTED = new Set([404, 412])
-const TRIES = 6
-const FIRST_PAUSE_MS = 50
-
 export function s3Client(options: S3ClientOptions): S3Client {
   const { endpoint, bucket } = options
-  const once = async (method: string, key: string, { query, headers, body }: Send): Promise<Response> => {
-    const request = {
-      method,
-      path: `/${bucket}${key === '' ? '' : `/${key}`}`,
-      ...(query ? { query } : {}),
-      ...(headers ? { headers } : {}),
-    }
-    const signed = signRequest(endpoint, options, request, new Date())
-    const init: RequestInit = { method, headers: { ...signed.headers }, redirect: 'manual' }
-    if (body !== undefined) init.body = body as Uint8Array<ArrayBuffer> | string
-    return fetch(signed.url, init)
-  }
-  const send = async (method: string, key: string, what: Send = {}): Promise<Response> => {
-    for (let attempt = 1; ; attempt++) {
-      const response = await once(method, key, what).catch((error: unknown) => error)
-      if (response instanceof Response) {
-        if (response.ok || EXPECTED.has(response.status)) return response
-        const said = (await response.text()).slice(0, 500)
-        // 409: another conditional write is under way.
-        const passing = response.status >= 500 || response.status === 429 || response.status === 409
-        if (!passing || attempt === TRIES) refused(response.status, method, said)
-      } else if (attempt === TRIES)
-        fail('unavailable', `the object store ${endpoint} cannot be reached`, { cause: response })
-      await Bun.sleep(FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random()))
-    }
-  }
+  const send = sender(options)
   return {
     get: async (key, range) => {
       const headers = range ? { range: `bytes=${range.start}-${range.end - 1}` } : {}
@@ -101,14 +59,7 @@ export function s3Client(options: S3ClientOptions): S3Client {
       return { size: Number(response.headers.get('content-length')), etag: etagOf(response) }
     },
     put: async (key, body, condition) => {
-      const headers =
-        condition === undefined
-          ? {}
-          : 'ifMatch' in condition
-            ? // Without quotes, as all take it: Ceph's gateway compares it as it comes.
-              { 'if-match': condition.ifMatch.replaceAll('"', '') }
-            : { 'if-none-match': '*' }
-      const response = await send('PUT', key, { body, headers: { ...headers } })
+      const response = await send('PUT', key, { body, headers: headersOf(condition) })
       await response.body?.cancel()
       return response.ok ? etagOf(response) : undefined
     },
@@ -141,7 +92,11 @@ export async function* objectsUnder(client: S3Client, prefix: string): AsyncGene
   }
 }
 
-type Sender = (method: string, key: string, what?: Send) => Promise<Response>
+function headersOf(condition: S3Condition | undefined): Readonly<Record<string, string>> {
+  if (condition === undefined) return {}
+  // Without quotes, as all take it: Ceph's gateway compares it as it comes.
+  return 'ifMatch' in condition ? { 'if-match': condition.ifMatch.replaceAll('"', '') } : { 'if-none-match': '*' }
+}
 
 async function compose(send: Sender, bucket: string, key: string, parts: readonly S3Part[]): Promise<void> {
   const source = (part: S3Part): Record<string, string> => ({
@@ -181,11 +136,6 @@ function copied(response: Response): void {
 async function dropped(response: Response): Promise<undefined> {
   await response.body?.cancel()
   return undefined
-}
-
-function refused(status: number, method: string, said: string): never {
-  const code = /<Code>([^<]+)<\/Code>/.exec(said)?.[1] ?? ''
-  return fail('unavailable', `the object store answers ${status} ${code} to ${method}`)
 }
 
 function etagOf(response: Response): string {

@@ -4,7 +4,7 @@ import type { Target } from '#content'
 import { algorithmOf, asDescriptor, DOCUMENT_LIMIT, hexOf, parseJson } from '#oci'
 import type { Descriptor, Digest } from '#oci'
 import { s3Client } from './client.ts'
-import type { S3ClientOptions } from './client.ts'
+import type { S3ClientOptions } from './send.ts'
 import { openS3Upload } from './upload.ts'
 
 export interface S3TargetOptions extends S3ClientOptions {
