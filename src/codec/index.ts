@@ -19,8 +19,16 @@ export { detectCompression, detected } from './compress/detect.ts'
 export type { DetectedCompression } from './compress/detect.ts'
 export { createAheadInflater } from './compress/ahead.ts'
 export type { AheadInflater, TakeBytes } from './compress/ahead.ts'
-export { createInflater, decompress, gunzip, unzstd } from './compress/inflate.ts'
-export type { Inflater, InflateOptions } from './compress/inflate.ts'
+export {
+  createInflater,
+  decompress,
+  decompressWithin,
+  EXPANSION,
+  gunzip,
+  refuseBomb,
+  unzstd,
+} from './compress/inflate.ts'
+export type { Expansion, Inflater, InflateOptions } from './compress/inflate.ts'
 export { createErofsWriter } from './erofs/writer.ts'
 export type { ErofsWriter } from './erofs/writer.ts'
 export { writeErofs } from './erofs/build.ts'

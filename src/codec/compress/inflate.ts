@@ -12,6 +12,43 @@ export interface InflateOptions {
   readonly limit?: number
 }
 
+/** How far something compressed may grow: so many bytes, and so many more for each of its own. */
+export interface Expansion {
+  readonly bytes: number
+  readonly ratio: number
+}
+
+/** Ten gigabytes of zeros are a disk image that somebody meant; a thousand from one megabyte are not. */
+export const EXPANSION: Expansion = { bytes: 16 * 2 ** 30, ratio: 100 }
+
+/** {@link decompress}, bounded by what has gone in so far: for streams of whose length nothing is known. */
+export async function* decompressWithin(
+  { bytes, ratio }: Expansion,
+  stream: ByteStream,
+  compression: DetectedCompression,
+): AsyncGenerator<Uint8Array, void, void> {
+  let [taken, made] = [0, 0]
+  async function* counted(): AsyncGenerator<Uint8Array, void, void> {
+    for await (const chunk of stream) {
+      taken += chunk.length
+      yield chunk
+    }
+  }
+  for await (const chunk of decompress(counted(), compression)) {
+    made += chunk.length
+    const most = bytes + ratio * taken
+    if (made > most) refuseBomb(most)
+    yield chunk
+  }
+}
+
+/** Says that something is a bomb. */
+export function refuseBomb(most: number): never {
+  fail('resource_exhausted', `what is compressed expands to more than ${Math.floor(most / 2 ** 20)} MiB: a bomb?`, {
+    hint: 'if it is what it should be, decompress it first',
+  })
+}
+
 /** A decompressor to push through, without a promise anywhere. */
 export interface Inflater {
   write(chunk: Uint8Array): void

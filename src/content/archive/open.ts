@@ -3,8 +3,8 @@ import type { Stats } from 'node:fs'
 import { join } from 'node:path'
 import { checkCanceled } from '#base'
 import type { ByteStream, Call } from '#base'
-import { decompress, detectCompression, detected } from '#codec'
-import type { DetectedCompression } from '#codec'
+import { decompressWithin, detectCompression, detected, EXPANSION } from '#codec'
+import type { DetectedCompression, Expansion } from '#codec'
 import { readRange } from '../blobread.ts'
 import { diskError } from '../diskerror.ts'
 import { openFileSink } from '../filesink.ts'
@@ -23,8 +23,8 @@ export interface OpenArchiveOptions extends Call {
    * (`LocalStore.spool`) is swept after a crash.
    */
   readonly spool: string
-  /** Bytes that a compressed archive may grow to. Default 256 GiB. */
-  readonly limit?: number
+  /** How far a compressed archive may grow. Default 16 GiB and a hundred times its size. */
+  readonly expansion?: Expansion
 }
 
 /** Longest magic number that matters. */
@@ -60,7 +60,7 @@ async function spooled(
   try {
     const sink = await openFileSink(path)
     try {
-      const bytes = decompress(stream, compression, { limit: options.limit ?? 256 * 2 ** 30 })
+      const bytes = decompressWithin(options.expansion ?? EXPANSION, stream, compression)
       for await (const chunk of bytes) {
         checkCanceled(options)
         await sink.write(chunk)

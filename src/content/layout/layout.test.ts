@@ -306,7 +306,10 @@ t.close()`,
       await failure(openArchive({ path }, { spool: dir.path }), 'data_loss')
     }
     await must(['sh', '-c', `head -c 50000000 /dev/zero | gzip > ${path}`])
-    await failure(openArchive({ path }, { spool: dir.path, limit: 1 << 20 }), 'resource_exhausted')
+    await failure(
+      openArchive({ path }, { spool: dir.path, expansion: { bytes: 1 << 20, ratio: 10 } }),
+      'resource_exhausted',
+    )
     await must(['sh', '-c', `echo x | xz | head -c 20 > ${path}`])
     await failure(openArchive({ path }, { spool: dir.path }), 'data_loss')
     await failure(openArchive({ path: join(dir.path, 'absent') }, { spool: dir.path }), 'not_found')

@@ -1,5 +1,5 @@
 import { fail, streamOf, type ByteStream, type Call } from '#base'
-import { decompress, detected } from '#codec'
+import { decompressWithin, detected, EXPANSION } from '#codec'
 import { acquireLease } from '#content'
 import { importImage } from '#image'
 import { formatReference, hostPlatform, MediaType, parseReference, withDefaultTag, type Digest } from '#oci'
@@ -25,7 +25,10 @@ export async function importRoot(
   const { compression, stream } = await detected(tar)
   // What layers are compressed with is taken off on the way, a thread ahead.
   const isRare = compression === 'bzip2' || compression === 'xz'
-  const { diffId, tarSize } = await layers.create(isRare ? decompress(stream, compression) : stream, call)
+  const { diffId, tarSize } = await layers.create(
+    isRare ? decompressWithin(EXPANSION, stream, compression) : stream,
+    call,
+  )
   lease.add(diffId)
   // One that was here already, and needed by nobody, may have been swept before the lease was seen.
   if (!layers.stat(diffId)) fail('unavailable', 'the layer was removed while it was imported: try again')

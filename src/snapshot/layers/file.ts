@@ -5,6 +5,9 @@ import {
   createAheadInflater,
   createErofsWriter,
   detectCompression,
+  EXPANSION,
+  refuseBomb,
+  type Expansion,
   type ErofsInput,
   type ErofsSummary,
   type ErofsWriter,
@@ -39,8 +42,8 @@ const MANY = 4096
 const MAGIC = 6
 
 export interface LayerFileOptions {
-  /** A tar of more bytes is refused as a bomb. Default: no limit. */
-  readonly most?: number
+  /** What becomes larger is refused as a bomb. */
+  readonly expansion?: Expansion
   /**
    * Large pieces go past the page cache: for what was fetched or loaded, of which a container reads a part some day.
    * What a build step made is read by the next.
@@ -51,7 +54,7 @@ export interface LayerFileOptions {
 /** Disposing before `publish` removes the file. */
 export function createLayerFile(
   temporary: string,
-  { most = Infinity, pastCache = false }: LayerFileOptions = {},
+  { expansion = EXPANSION, pastCache = false }: LayerFileOptions = {},
 ): LayerFile {
   mkdirSync(dirname(temporary), { recursive: true, mode: 0o700 })
   rmSync(temporary, { force: true })
@@ -59,7 +62,7 @@ export function createLayerFile(
   let published = false
   const sink = writeBehind(fd, pastCache ? temporary : undefined)
   const image: ErofsWriter = createErofsWriter(sink)
-  let passed = 0
+  let [taken, passed] = [0, 0]
   let sweep = MANY
   const write = (bytes: Uint8Array): void => {
     image.write(bytes)
@@ -68,6 +71,7 @@ export function createLayerFile(
     sweep = image.inodes + MANY
   }
   const input = createInput((bytes, lasting) => {
+    const most = expansion.bytes + expansion.ratio * taken
     if ((passed += bytes.length) > most) refuseBomb(most)
     if (!lasting) return write(bytes)
     sink.lend(bytes.buffer)
@@ -81,7 +85,10 @@ export function createLayerFile(
     return summary
   }
   return {
-    write: (chunk) => explained(temporary, () => input.write(chunk)),
+    write: (chunk) => {
+      taken += chunk.length
+      return explained(temporary, () => input.write(chunk))
+    },
     finish: (diffId) =>
       synced(async () => {
         await input.end()
@@ -128,12 +135,6 @@ function createInput(onBytes: TakeBytes): AheadInflater {
     },
     close: () => inflater?.close(),
   }
-}
-
-function refuseBomb(most: number): never {
-  fail('resource_exhausted', `a compressed layer expands to more than ${Math.floor(most / 2 ** 20)} MiB: a bomb?`, {
-    hint: 'if it is what it should be, load it uncompressed',
-  })
 }
 
 async function explained<T>(path: string, work: () => Promise<T>): Promise<T> {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { collect, isCode, streamOf } from '#base'
-import { gzip, writeTar, type TarEntry, type TarInput } from '#codec'
+import { gzip, writeTar, type Expansion, type TarEntry, type TarInput } from '#codec'
 import { openDatabase, openLocalStore, type Database } from '#content'
 import { digestOf, MediaType, type Descriptor, type Digest } from '#oci'
 import { applyMounts, enterPrivateMounts, unmount, type Mount } from '#sys'
@@ -13,7 +13,7 @@ import { changeTree, readTree, timeBox, treeChanges } from '#testkit'
 import { differ } from '../differ/differ.ts'
 import { createSnapshotter } from '../snapshotter.ts'
 import type { LayerFormat, RootFs } from '../types.ts'
-import { openLayerStore, type Expansion } from './store.ts'
+import { openLayerStore } from './store.ts'
 import type { DiskLayers } from './types.ts'
 
 const root = process.getuid?.() === 0
@@ -121,6 +121,8 @@ test('a bomb is refused by what it becomes, and leaves nothing; the same bytes u
   const store = openLocalStore({ root: b.dir, db: b.db })
   const refused = b.layers.add({ descriptor, diffId }, async () => chunked(blob), store)
   expect(await refused.catch((error: unknown) => isCode(error, 'resource_exhausted'))).toBe(true)
+  const imported = b.layers.create(chunked(blob))
+  expect(await imported.catch((error: unknown) => isCode(error, 'resource_exhausted'))).toBe(true)
   expect(readdirSync(join(b.dir, 'layers/tmp'))).toEqual([])
   const plain = { mediaType: MediaType.ociLayer, digest: diffId, size: tar.length }
   expect(await b.layers.add({ descriptor: plain, diffId }, async () => chunked(tar))).toMatchObject({ diffId })

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { checkCanceled, fail, isCode, type ByteStream, type Call } from '#base'
-import { sized, verified, type ErofsSummary } from '#codec'
+import { EXPANSION, sized, verified, type ErofsSummary, type Expansion } from '#codec'
 import type { Collectable, ContentStore, Database, StoredBlob } from '#content'
 import { hexOf, isDigest, parseDigest, type Descriptor, type Digest } from '#oci'
 import { lock, lstat, processAlive, processStartTime, tryLock, type FileLock } from '#sys'
@@ -34,15 +34,6 @@ export function openLayerStore(options: {
   for (const name of ['sha256', 'tmp', 'locks']) mkdirSync(join(directory, name), { recursive: true, mode: 0o700 })
   return new FileLayers(directory, options.format, new LayerTable(options.db), options.expansion ?? EXPANSION)
 }
-
-/** What a compressed layer may become: so many bytes, and so many more for each of its own. */
-export interface Expansion {
-  readonly bytes: number
-  readonly ratio: number
-}
-
-/** Ten gigabytes of zeros are a disk image that somebody meant; a thousand from one megabyte are not. */
-const EXPANSION: Expansion = { bytes: 16 * 2 ** 30, ratio: 100 }
 
 /** What a caller can do about damage. */
 const CURE = 'load or pull the image again'
@@ -105,9 +96,7 @@ class FileLayers implements DiskLayers {
       if (store) await store.put(descriptor, await open(), call)
       return there
     }
-    const { bytes, ratio } = this.#expansion
-    const most = descriptor.digest === diffId ? Infinity : bytes + ratio * descriptor.size
-    await using file = createLayerFile(this.#temporary(), { most, pastCache: true })
+    await using file = createLayerFile(this.#temporary(), { expansion: this.#expansion, pastCache: true })
     return await this.#publish(file, await this.#fill(file, layer, open, store, call), 0, call)
   }
 
@@ -144,7 +133,7 @@ class FileLayers implements DiskLayers {
   }
 
   async create(tar: ByteStream, call?: Call): Promise<LayerInfo> {
-    await using file = createLayerFile(this.#temporary())
+    await using file = createLayerFile(this.#temporary(), { expansion: this.#expansion })
     await feed(file, tar, undefined, call)
     const summary = await file.finish()
     using _ = await this.#lock(summary.diffId, call)
