@@ -1,4 +1,4 @@
-import { rmSync, statSync } from 'node:fs'
+import { openSync, rmSync, statSync } from 'node:fs'
 import { fail, type Call } from '#base'
 import { readChunks } from '../source/readchunks.ts'
 import { digestData } from '../digest.ts'
@@ -44,7 +44,7 @@ export function httpOp(asked: HttpDefinition, environment: StepEnvironment): Op<
                 ? 'it changed during the build: build again'
                 : 'check the URL, its --checksum, and cairn.lock',
           })
-        const content = { size: statSync(path).size, open: () => readChunks(path) }
+        const content = { size: statSync(path).size, open: () => readChunks(() => openSync(path, 'r')) }
         const mtime = madeTime(file.lastModified)
         const entry = { type: 'file', mode: 0o600, ...ROOT, mtime, content } as const
         return await addLayer(host, [], layerTar(new Map([[def.name, entry]]), call), call)

@@ -1,7 +1,6 @@
-import { readSync } from 'node:fs'
 import { CairnError, fail, type ByteStream, type Call } from '#base'
 import { decompress, detectCompression, parseWhiteout, readTar, safePath, writeTar, type TarInput } from '#codec'
-import { close } from '#sys'
+import { readChunks } from '../source/readchunks.ts'
 import { SourceTree, type TreeNode } from '../source/tree.ts'
 import { readHead } from '../source/treefile.ts'
 import type { BuildHost } from '../types.ts'
@@ -93,18 +92,6 @@ async function isTar(open: () => ByteStream): Promise<boolean> {
   return false
 }
 
-const CHUNK = 1 << 20
-
 async function* read(tree: SourceTree, node: TreeNode): ByteStream {
-  const fd = tree.open(node.path)
-  try {
-    const buffer = new Uint8Array(CHUNK)
-    for (;;) {
-      const length = readSync(fd, buffer, 0, CHUNK, null)
-      if (length === 0) return
-      yield buffer.subarray(0, length)
-    }
-  } finally {
-    close(fd)
-  }
+  yield* readChunks(() => tree.open(node.path))
 }

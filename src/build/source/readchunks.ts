@@ -1,10 +1,10 @@
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, readSync } from 'node:fs'
 
 const CHUNK = 1 << 20
 
-/** A file's bytes in order, in a buffer that the next chunk overwrites. */
-export function* readChunks(path: string): Generator<Uint8Array, void, void> {
-  const fd = openSync(path, 'r')
+/** The bytes in order of the file that `open` gives a descriptor of, in a buffer that the next chunk overwrites. */
+export function* readChunks(open: () => number): Generator<Uint8Array, void, void> {
+  const fd = open()
   try {
     const buffer = new Uint8Array(CHUNK)
     for (;;) {

@@ -1,7 +1,7 @@
 import { fail } from '#base'
 import type { ImageSummary } from '#engine'
 import { command, type Command } from '../command.ts'
-import { booleanFilter, matchesLabel, parseFilters } from '../flags/filters.ts'
+import { booleanFilter, filterFlag, matchesLabel, parseFilters } from '../flags/filters.ts'
 import { listing, printList } from '../format/list.ts'
 import { print } from '../output.ts'
 import { imageRow, shortId } from '../rows.ts'
@@ -20,13 +20,7 @@ export const images: Command = command({
   options: {
     all: { type: 'boolean', short: 'a', help: 'Show all images (images without a name are shown in any case)' },
     digests: { type: 'boolean', help: 'Show digests' },
-    filter: {
-      type: 'string',
-      short: 'f',
-      multiple: true,
-      value: 'filter',
-      help: 'Filter output based on conditions provided',
-    },
+    filter: filterFlag,
     ...listing,
     'no-trunc': { type: 'boolean', help: "Don't truncate output" },
     quiet: { type: 'boolean', short: 'q', help: 'Only show image IDs' },

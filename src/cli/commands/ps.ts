@@ -1,5 +1,6 @@
 import { command, type Command } from '../command.ts'
 import { containerFilter } from '../flags/containerfilter.ts'
+import { filterFlag } from '../flags/filters.ts'
 import { parseInteger } from '../flags/quantities.ts'
 import { listing, printList } from '../format/list.ts'
 import { print } from '../output.ts'
@@ -22,13 +23,7 @@ export const ps: Command = command({
   summary: 'List containers',
   options: {
     all: { type: 'boolean', short: 'a', help: 'Show all containers (default shows just running)' },
-    filter: {
-      type: 'string',
-      short: 'f',
-      multiple: true,
-      value: 'filter',
-      help: 'Filter output based on conditions provided',
-    },
+    filter: filterFlag,
     ...listing,
     last: { type: 'string', short: 'n', value: 'int', help: 'Show n last created containers (includes all states)' },
     latest: { type: 'boolean', short: 'l', help: 'Show the latest created container (includes all states)' },

@@ -1,6 +1,15 @@
 import { fail } from '#base'
 import { invalidValue } from './invalidvalue.ts'
 
+/** The flag of `ps` and `images`. */
+export const filterFlag = {
+  type: 'string',
+  short: 'f',
+  multiple: true,
+  value: 'filter',
+  help: 'Filter output based on conditions provided',
+} as const
+
 /** `--filter name=value`, repeated: any value of one name may match, every name must. */
 export function parseFilters(
   given: readonly string[],
