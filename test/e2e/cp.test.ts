@@ -6,6 +6,7 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -162,15 +163,24 @@ describe.skipIf(skip)('cp', () => {
     const pid = (await node.must(['inspect', '-f', '{{.State.Pid}}', 'evil'])).trim()
     const theirs = `/proc/${pid}/root`
     symlinkSync(outside, join(theirs, 'link'))
+    // A copy that comes when nothing has the name makes a directory of it, as Docker's does.
+    const put = (from: string, to: string): void => {
+      try {
+        renameSync(join(theirs, from), join(theirs, to))
+      } catch {
+        rmSync(join(theirs, to), { recursive: true, force: true })
+        renameSync(join(theirs, from), join(theirs, to))
+      }
+    }
     let swapping = true
     const swaps = (async () => {
       let count = 0
       for (; swapping; count++) {
-        renameSync(join(theirs, 'swap'), join(theirs, 'kept'))
-        renameSync(join(theirs, 'link'), join(theirs, 'swap'))
+        put('swap', 'kept')
+        put('link', 'swap')
         await Bun.sleep(0)
-        renameSync(join(theirs, 'swap'), join(theirs, 'link'))
-        renameSync(join(theirs, 'kept'), join(theirs, 'swap'))
+        put('swap', 'link')
+        put('kept', 'swap')
       }
       return count
     })()
