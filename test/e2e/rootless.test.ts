@@ -9,6 +9,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -125,6 +126,30 @@ RUN --mount=target=/ctx,source=f --mount=from=made,source=/m,target=/made,rw --m
     const networks = await run(['pgrep', '-f', `slirp4netns.*${home}`])
     expect(networks.stdout).toBe('')
   })
+
+  test('is looked at, copied to and from, and made an image of', async () => {
+    const flags = ['--network', 'none', '-v', 'data:/data']
+    await succeed('run', '-d', '--name', 'web', ...flags, 'busybox', 'sh', '-c', 'mkdir /ready; exec sleep 1000')
+    await succeed('exec', 'web', 'sh', '-c', 'until [ -d /ready ]; do sleep 0.01; done')
+    writeFileSync(join(home, 'context/in'), 'text')
+    chownSync(join(home, 'context/in'), ID, ID)
+    await succeed('cp', 'in', 'web:/data')
+    expect(await succeed('exec', 'web', 'sh', '-c', 'cat /data/in; stat -c %u:%g /data/in')).toBe('text0:0\n')
+    await succeed('cp', 'web:/etc/passwd', 'out')
+    expect(statSync(join(home, 'context/out'))).toMatchObject({ uid: ID, gid: ID })
+    expect(await succeed('top', 'web', '-o', 'user,args')).toMatch(/^USER +COMMAND\nroot +sleep 1000\n$/)
+    expect(await succeed('stats', '--no-stream', '--format', '{{.Name}} {{.CPUPerc}} {{.PIDs}}')).toBe('web -- 1\n')
+    expect(await succeed('diff', 'web')).toBe('A /data\nA /ready\n')
+    expect((await cairn('update', '-m', '64m', 'web')).stderr).toContain('limits need root')
+    await succeed('kill', 'web')
+    await succeed('cp', 'in', 'web:/data/late')
+    await succeed('commit', 'web', 'made')
+    const shown = await succeed('run', '--rm', '-v', 'data:/data', '--network', 'none', 'made', 'ls', '/data', '/ready')
+    expect(shown).toBe('/data:\nin\nlate\n\n/ready:\n')
+    expect(await succeed('info', '-f', '{{json .SecurityOptions}}')).toContain('name=rootless')
+    await succeed('rm', '-f', 'web')
+    await succeed('rmi', 'made')
+  }, 60_000)
 
   test('builds to the digest that root builds', async () => {
     const dockerfile =

@@ -87,13 +87,14 @@ function row(
 ): Row {
   const cpu = before && now.cpu > before.cpu ? (now.cpu - before.cpu) / ((now.time - before.time) * 1e6) : 0
   const memory = now.memoryLimit === 0 ? 0 : now.memory / now.memoryLimit
+  const known = (text: string, otherwise: string): string => (now.measured ? text : otherwise)
   return {
-    BlockIO: `${size(now.read)} / ${size(now.written)}`,
-    CPUPerc: before ? percent(cpu) : '--',
+    BlockIO: known(`${size(now.read)} / ${size(now.written)}`, '-- / --'),
+    CPUPerc: before ? known(percent(cpu), '--') : '--',
     Container: word,
     ID: full ? now.id : shortId(now.id),
-    MemPerc: percent(memory),
-    MemUsage: `${binarySize(now.memory)} / ${binarySize(now.memoryLimit)}`,
+    MemPerc: known(percent(memory), '--'),
+    MemUsage: known(`${binarySize(now.memory)} / ${binarySize(now.memoryLimit)}`, '-- / --'),
     Name: now.name,
     NetIO: `${size(now.received)} / ${size(now.sent)}`,
     PIDs: String(now.processes),

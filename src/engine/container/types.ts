@@ -270,6 +270,8 @@ export interface ContainerSize {
 export interface ContainerUsage {
   readonly id: string
   readonly name: string
+  /** False for one that runs without a control group, as those of a user who is not root: only processes and traffic are known. */
+  readonly measured: boolean
   /** When this was read, milliseconds of a clock that only goes forward. */
   readonly time: number
   /** Nanoseconds of processor time. */

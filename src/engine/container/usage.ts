@@ -5,20 +5,23 @@ import { isErrno } from '#sys'
 import type { Parts } from '../parts.ts'
 import type { ContainerUsage } from '../types.ts'
 import { firstProcess } from './joined.ts'
+import { processes } from './processes.ts'
 
 /** What a container has used until now; zeros for one that does not run. */
 export async function usage(parts: Parts, ref: string): Promise<ContainerUsage> {
   const record = parts.containers.find(ref)
   const { id, name, config, state } = record
-  const running = state === 'running' || state === 'paused'
-  const group = running ? cgroupUsage(cgroupPath(id)) : undefined
   const time = performance.now()
-  const none = { cpu: 0, memory: 0, memoryLimit: 0, processes: 0, read: 0, written: 0, received: 0, sent: 0 }
-  if (!group) return { id, name, time, ...none }
+  const none = { cpu: 0, memory: 0, memoryLimit: 0, processes: 0, read: 0, written: 0 }
+  if (state !== 'running' && state !== 'paused')
+    return { id, name, time, measured: true, ...none, received: 0, sent: 0 }
+  const group = cgroupUsage(cgroupPath(id))
   // What goes over the machine's own interfaces is not the container's alone.
   const pid = config.network === 'host' ? undefined : await firstProcess(parts, record)
-  const memoryLimit = Math.min(group.memoryLimit, totalmem())
-  return { id, name, time, ...group, memoryLimit, ...(pid === undefined ? { received: 0, sent: 0 } : traffic(pid)) }
+  const moved = pid === undefined ? { received: 0, sent: 0 } : traffic(pid)
+  if (!group)
+    return { id, name, time, measured: false, ...none, processes: (await processes(parts, id)).length, ...moved }
+  return { id, name, time, measured: true, ...group, memoryLimit: Math.min(group.memoryLimit, totalmem()), ...moved }
 }
 
 /** Bytes over all interfaces of a process's network but the loopback. */
