@@ -20,7 +20,7 @@ export function findRuntime(name?: string, options: FindOptions = {}): Runtime {
     if (path) return createDriver({ path, name: candidate, run: options.run ?? '/run/cairn' })
   }
   return fail('failed_precondition', name === undefined ? 'no container runtime found' : `no runtime "${name}" found`, {
-    hint: `Install one: apt-get install ${name === undefined ? 'crun' : basename(name)}`,
+    hint: `install one: apt-get install ${name === undefined ? 'crun' : basename(name)}`,
   })
 }
 
@@ -30,5 +30,5 @@ export function findInit(): string {
     const path = findProgram(name)
     if (path) return path
   }
-  return fail('failed_precondition', 'no init found for --init', { hint: 'Install one: apt-get install catatonit' })
+  return fail('failed_precondition', 'no init found for --init', { hint: 'install one: apt-get install catatonit' })
 }

@@ -94,7 +94,10 @@ function createLayout(directory: string): void {
     mkdirSync(directory, { recursive: true })
     const found = readdirSync(directory)
     if (found.includes(LAYOUT_FILE)) return sweep(directory, found)
-    if (found.length > 0) fail('failed_precondition', `${directory} is neither empty nor an OCI layout`)
+    if (found.length > 0)
+      fail('failed_precondition', `${directory} is neither empty nor an OCI layout`, {
+        hint: 'name another directory: it is made if it is not there',
+      })
     writeWhole(directory, INDEX_FILE, emptyIndex())
     writeWhole(directory, LAYOUT_FILE, { imageLayoutVersion: '1.0.0' })
   } catch (error) {

@@ -21,7 +21,7 @@ export function cacheMountVerbs(parts: Parts): CacheMountVerbs {
     import: (id, tar, options, call) => imported(parts, { id, tar, ...options }, call),
     remove: async (name) => {
       const { id, key } = find(mounts.list(), name)
-      if (!mounts.remove(key)) fail('failed_precondition', `a build uses the cache mount ${id}`)
+      if (!mounts.remove(key)) inUse(id)
     },
   }
 }
@@ -69,7 +69,7 @@ async function imported(
   chmodSync(made, mode)
   const mounts = openCacheMounts(parts.paths.cacheMounts)
   const name = { id, namespace, mode, uid, gid }
-  if (!mounts.replace(name, made)) fail('failed_precondition', `a build uses the cache mount ${id}`)
+  if (!mounts.replace(name, made)) inUse(id)
   return mounts
     .list()
     .map(described)
@@ -77,4 +77,8 @@ async function imported(
       (info) =>
         info.id === id && info.namespace === namespace && info.mode === mode && info.uid === uid && info.gid === gid,
     )!
+}
+
+function inUse(id: string): never {
+  return fail('failed_precondition', `a build uses the cache mount ${id}`, { hint: 'wait for its end, or end it' })
 }

@@ -26,7 +26,10 @@ export async function exec(parts: Parts, ref: string, options: ExecOptions, io: 
   const record = parts.containers.find(ref)
   if (record.state === 'paused')
     fail('failed_precondition', `container ${record.name} is paused, unpause the container before exec`)
-  if (record.state !== 'running') fail('failed_precondition', `container ${record.name} is not running`)
+  if (record.state !== 'running')
+    fail('failed_precondition', `container ${record.name} is not running`, {
+      hint: `start it: cairn start ${record.name}`,
+    })
   const root = await rootOf(parts, record)
   const process = processOf(parts, record, root, options, io)
   const early = preflightExec(root, process)

@@ -30,7 +30,7 @@ export function conmon(runtime: Runtime, program?: string): Monitor {
 
 function missing(): never {
   return fail('failed_precondition', 'conmon, the container monitor, is not installed', {
-    hint: 'Install it: apt-get install conmon',
+    hint: 'install it: apt-get install conmon',
   })
 }
 

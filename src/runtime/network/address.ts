@@ -29,7 +29,7 @@ export function parseCidr(text: string): Cidr {
   const prefix = digits(length) ?? -1
   if (!address || rest.length > 0 || prefix < 0 || prefix > address.length * 8) {
     return fail('invalid_argument', `invalid subnet: ${JSON.stringify(text)}`, {
-      hint: 'Write it as ADDRESS/PREFIX, for example 10.88.0.0/16 or fd00:88::/64.',
+      hint: 'write it as ADDRESS/PREFIX, for example 10.88.0.0/16 or fd00:88::/64',
     })
   }
   return { base: masked(address, prefix), prefix }

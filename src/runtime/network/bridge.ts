@@ -29,7 +29,7 @@ export function ensureBridge(socket: NetlinkConnection, network: NetworkConfig):
   const link = findLink(socket, network.bridge) ?? createBridge(socket, network)
   if (link.kind !== 'bridge') {
     fail('failed_precondition', `interface ${link.name} exists and is no bridge`, {
-      hint: `Rename or remove it, or remove network ${network.name} and make it again.`,
+      hint: `rename or remove it, or remove network ${network.name} and make it again`,
     })
   }
   if (hasFamily(network, 4)) ensureForwarding4(link.name)
@@ -64,7 +64,7 @@ function createBridge(socket: NetlinkConnection, network: NetworkConfig): Link {
     if (answer) refuse(answer, `creating bridge ${network.bridge}`, [EEXIST])
   } catch (cause) {
     if (!isErrno(cause, 'EOPNOTSUPP')) throw cause
-    fail('failed_precondition', 'this kernel has no bridge device', { hint: 'Load it: modprobe bridge', cause })
+    fail('failed_precondition', 'this kernel has no bridge device', { hint: 'load it: modprobe bridge', cause })
   }
   return (
     findLink(socket, network.bridge) ?? fail('unavailable', `bridge ${network.bridge} vanished while it was set up`)
@@ -80,7 +80,7 @@ function gatewayAddress(index: number, subnet: string, gateway: string): Message
 function ensureIpv6(network: NetworkConfig): void {
   if (!kernelHasIpv6()) {
     fail('failed_precondition', `network ${network.name} has an IPv6 subnet and this kernel has no IPv6`, {
-      hint: 'Make the network again without it.',
+      hint: 'make the network again without it',
     })
   }
   ensureSysctl(`ipv6/conf/${network.bridge}/disable_ipv6`, '0')
@@ -99,7 +99,7 @@ function hasFamily({ subnets }: NetworkConfig, family: 4 | 6): boolean {
 function checkNetwork({ name, bridge, subnets }: NetworkConfig): void {
   if (!/^[a-zA-Z0-9_.-]+$/.test(bridge) || bridge.length > NAME_BYTES || /^\.{1,2}$/.test(bridge)) {
     fail('invalid_argument', `invalid bridge name ${JSON.stringify(bridge)}`, {
-      hint: 'Use 1 to 15 letters, digits, dots, dashes and underscores.',
+      hint: 'use 1 to 15 letters, digits, dots, dashes and underscores',
     })
   }
   for (const { subnet, gateway } of subnets) {

@@ -60,7 +60,7 @@ export function chooseIpv4(used: readonly Cidr[]): Subnet {
     if (!used.some((other) => overlaps(other, cidr))) return withGateway(cidr)
   }
   return fail('resource_exhausted', 'every private IPv4 range is routed already', {
-    hint: 'Name a free subnet yourself: --subnet.',
+    hint: 'name a free subnet yourself: --subnet',
   })
 }
 

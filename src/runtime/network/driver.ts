@@ -33,7 +33,7 @@ export interface NetworkDriverOptions {
 
 const LOCK_TRIES = 10_000
 const KERNEL_HINT =
-  'Needs Linux 5.11 with nf_tables: try modprobe nf_tables nft_nat nft_masq nft_fib_inet, or run with --network host or none.'
+  'needs Linux 5.11 with nf_tables: try modprobe nf_tables nft_nat nft_masq nft_fib_inet, or run with --network host or none'
 
 /**
  * The driver for bridge networks of the network namespace that the calling thread is in at first

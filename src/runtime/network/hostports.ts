@@ -66,15 +66,15 @@ export function checkHostPort(port: PortMapping): void {
   const where = formatHostPort(port)
   if (error === 'EADDRINUSE') {
     fail('already_exists', `port ${where} is already in use by a process on this host`, {
-      hint: `Publish another host port, or stop the process (find it with: ss -lnp 'sport = :${port.hostPort}').`,
+      hint: `publish another host port, or stop the process (find it with: ss -lnp 'sport = :${port.hostPort}')`,
     })
   }
   if (error === 'EADDRNOTAVAIL') {
     fail('invalid_argument', `cannot publish on ${port.hostIp}: this host has no such address`, {
-      hint: 'List its addresses with: ip address.',
+      hint: 'list its addresses with: ip address',
     })
   }
-  fail('failed_precondition', `cannot publish port ${where}: bind: ${error}`)
+  fail('failed_precondition', `cannot publish port ${where}: bind: ${error}`, { hint: 'choose another host port' })
 }
 
 /** The errno name of a trial bind; undefined when the port is free. */

@@ -38,7 +38,10 @@ function pick(network: NetworkConfig, subnet: Subnet, taken: ReadonlySet<string>
     if (!contains(cidr, address) || !usable(address)) {
       fail('invalid_argument', `address ${text} cannot be given out in ${subnet.subnet} of network ${network.name}`)
     }
-    if (taken.has(text)) fail('already_exists', `address ${text} is already in use in network ${network.name}`)
+    if (taken.has(text))
+      fail('already_exists', `address ${text} is already in use in network ${network.name}`, {
+        hint: 'choose another address, or none: then a free one is given out',
+      })
     return text
   }
   const size = 1n << BigInt(cidr.base.length * 8 - cidr.prefix)
@@ -49,6 +52,6 @@ function pick(network: NetworkConfig, subnet: Subnet, taken: ReadonlySet<string>
     if (!taken.has(text)) return text
   }
   return fail('resource_exhausted', `no free address in ${subnet.subnet} of network ${network.name}`, {
-    hint: 'Remove containers that are not needed, or make a network with a larger subnet.',
+    hint: 'remove containers that are not needed, or make a network with a larger subnet',
   })
 }

@@ -37,12 +37,12 @@ export function checkPublishable(network: NetworkConfig, endpoint: Endpoint): vo
     const what = `cannot publish ${formatHostPort(port)}`
     if (network.internal) {
       fail('failed_precondition', `${what}: network ${network.name} is internal`, {
-        hint: 'Leave out -p, or connect the container to a network that is not internal.',
+        hint: 'leave out -p, or connect the container to a network that is not internal',
       })
     }
     if (port.hostIp === '::1') {
       fail('unimplemented', `${what}: Linux never routes ::1 to a container`, {
-        hint: `Publish on 127.0.0.1 instead: -p 127.0.0.1:${port.hostPort}:${port.containerPort}`,
+        hint: `publish on 127.0.0.1 instead: -p 127.0.0.1:${port.hostPort}:${port.containerPort}`,
       })
     }
     if (targets(port, endpoint).length === 0) {
@@ -163,6 +163,6 @@ function portAt(bytes: Uint8Array, at: number): number {
 
 function allocated(port: PortMapping | undefined, by: string): never {
   return fail('already_exists', `port ${port ? formatHostPort(port) : ''} is already allocated by ${by}`, {
-    hint: 'Publish another host port, or stop that container.',
+    hint: 'publish another host port, or stop that container',
   })
 }

@@ -26,7 +26,7 @@ export function ensureSysctl(name: string, value: string): void {
     writeFileSync(`${ROOT}/${name}`, value)
   } catch (cause) {
     fail('failed_precondition', `cannot set net.${name.replaceAll('/', '.')} to ${value}: ${messageOf(cause)}`, {
-      hint: `Set it on the host: sysctl -w net.${name.replaceAll('/', '.')}=${value}`,
+      hint: `set it on the host: sysctl -w net.${name.replaceAll('/', '.')}=${value}`,
       cause,
     })
   }

@@ -72,7 +72,9 @@ function missing(): never {
  * namespace is not the owner.
  */
 async function namespaceOfChild(): Promise<Netns> {
-  const unshare = findProgram('unshare') ?? fail('failed_precondition', 'unshare (util-linux) is not installed')
+  const unshare =
+    findProgram('unshare') ??
+    fail('failed_precondition', 'unshare is not installed', { hint: 'apt-get install util-linux' })
   const child = Bun.spawn([unshare, '--net', 'sh', '-c', 'echo; exec sleep 60'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   })

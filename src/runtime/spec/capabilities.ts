@@ -48,7 +48,7 @@ export function capabilitiesOf(request: CapabilityRequest, available: readonly s
   const missing = add.find((name) => !available.includes(name))
   if (missing) {
     fail('permission_denied', `cannot add ${missing}: this process does not have it itself`, {
-      hint: 'Run Cairn with that capability, or leave it out.',
+      hint: 'run Cairn with that capability, or leave it out',
     })
   }
   const kept = drop.includes('ALL') ? [] : DEFAULT_CAPABILITIES.filter((name) => !drop.includes(name))
