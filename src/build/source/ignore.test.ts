@@ -10,7 +10,9 @@ function ignored(rules: IgnoreRules, path: string): boolean {
   let parent: ParentMatch | undefined
   let result = false
   parts.forEach((_, i) => {
-    const match = rules.match(parts.slice(0, i + 1).join('/'), parent, i < parts.length - 1)
+    const at = parts.slice(0, i + 1).join('/')
+    const match = rules.match(at, parent, i < parts.length - 1)
+    expect(rules.ignores(at, parent)).toBe(match.ignored)
     parent = match.here
     result = match.ignored
   })

@@ -30,8 +30,8 @@ interface Rule {
   readonly isLiteral: boolean
 }
 
-/** What the rules said about a directory: its children need it. */
-export type ParentMatch = readonly boolean[]
+/** Which rules match a directory or one above it, in their order: its children need it. */
+export type ParentMatch = readonly number[]
 
 /**
  * Docker's ignore rules: the last rule that matches a path, or a directory above it, decides; `!` takes paths back in,
@@ -67,13 +67,24 @@ export class IgnoreRules {
     isDirectory = false,
   ): { readonly ignored: boolean; readonly here: ParentMatch } {
     let ignored = false
-    const here = this.#rules.map((rule, i) => {
+    const here: number[] = []
+    let above = 0
+    for (const [i, rule] of this.#rules.entries()) {
       const isNeeded = isDirectory || rule.negated === ignored
-      if (!parent?.[i] && !(isNeeded && rule.matches(path))) return false
+      if (parent?.[above] === i) above++
+      else if (!isNeeded || !rule.matches(path)) continue
       ignored = !rule.negated
-      return true
-    })
+      here.push(i)
+    }
     return { ignored, here }
+  }
+
+  /** {@link match} of what has no children: the last rule that matches is the first that is found. */
+  ignores(path: string, parent: ParentMatch | undefined): boolean {
+    const above = parent?.at(-1) ?? -1
+    for (let i = this.#rules.length - 1; i > above; i--)
+      if (this.#rules[i]!.matches(path)) return !this.#rules[i]!.negated
+    return above >= 0 && !this.#rules[above]!.negated
   }
 }
 
@@ -98,5 +109,7 @@ function matcher(pattern: string, tokens: readonly GlobToken[], prefix: string):
     return (path) => path.endsWith(suffix) || (suffix[0] === '/' && path === suffix.slice(1))
   }
   if (isAlone && tokens.at(-1)!.kind === 'deep') return (path) => path.startsWith(prefix)
-  return globMatcher(tokens)
+  const matches = globMatcher(tokens)
+  // Of thousands of rules few come as far as the expression.
+  return prefix === '' ? matches : (path) => path.startsWith(prefix) && matches(path)
 }

@@ -134,9 +134,10 @@ export class SourceTree implements Disposable {
 
   /** An ignored directory is still there when rules take something below it back in. */
   #isHidden(node: TreeNode): boolean {
-    if (this.#rules.isEmpty || node.path === '' || !this.#match(node.path, node.type === 'directory').ignored)
-      return false
-    return !(node.type === 'directory' && this.#rules.mayTakeBack(node.path) && this.#holds(node.path))
+    if (this.#rules.isEmpty || node.path === '') return false
+    if (node.type !== 'directory') return this.#rules.ignores(node.path, this.#above(node.path))
+    if (!this.#match(node.path).ignored) return false
+    return !(this.#rules.mayTakeBack(node.path) && this.#holds(node.path))
   }
 
   /** Asked for on every level above, so it is remembered. */
@@ -148,14 +149,18 @@ export class SourceTree implements Disposable {
     return holds
   }
 
-  /** Remembered of directories: all that is in them asks. */
-  #match(path: string, isDirectory = true): { readonly ignored: boolean; readonly here: ParentMatch } {
+  /** Of a directory, and remembered: all that is in it asks. */
+  #match(path: string): { readonly ignored: boolean; readonly here: ParentMatch } {
     const known = this.#matches.get(path)
     if (known) return known
-    const parent = parentOf(path)
-    const match = this.#rules.match(path, parent === '' ? undefined : this.#match(parent).here, isDirectory)
-    if (isDirectory) this.#matches.set(path, match)
+    const match = this.#rules.match(path, this.#above(path), true)
+    this.#matches.set(path, match)
     return match
+  }
+
+  #above(path: string): ParentMatch | undefined {
+    const parent = parentOf(path)
+    return parent === '' ? undefined : this.#match(parent).here
   }
 }
 
