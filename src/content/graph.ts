@@ -36,7 +36,10 @@ export async function readGraph(content: ContentProvider, roots: readonly Descri
         if (!isIndex(descriptor.mediaType) || (await content.has(child, call))) queue.push(child)
       } else if (!(await content.has(child, call))) {
         // What may not be distributed lives at its urls.
-        if (!child.urls?.length) fail('not_found', `${child.digest}, a part of ${descriptor.digest}, is not here`)
+        if (!child.urls?.length)
+          fail('not_found', `${child.digest}, a part of ${descriptor.digest}, is not here`, {
+            hint: 'load or pull the image again',
+          })
       } else leaves.set(child.digest, child)
     }
   }

@@ -10,7 +10,7 @@ export function unionProvider(...providers: readonly ContentProvider[]): Content
     },
     open: async (d, call) => {
       for (const provider of providers) if (await provider.has(d, call)) return provider.open(d, call)
-      return fail('not_found', `blob ${d.digest} is not here`)
+      return fail('not_found', `blob ${d.digest} is not here`, { hint: 'load or pull the image again' })
     },
   }
 }

@@ -7,7 +7,9 @@ import {
   openSync,
   readdirSync,
   readSync,
+  rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
@@ -77,6 +79,46 @@ describe.skipIf(skip)('one flipped bit', () => {
       }
     }
     for (const image of images) await node.must(['run', '--rm', '--network', 'none', image, 'true'])
+  }, 240_000)
+
+  test('a file cut short, gone, or swapped for another, in turn: nothing runs, one line says so, and its cure works', async () => {
+    await using own = await cairnNode()
+    const saved = join(dir.path, 'busybox.tar')
+    await own.must(['save', '-o', saved, 'busybox'])
+    const context = join(dir.path, 'on-busybox')
+    mkdirSync(context)
+    writeFileSync(join(context, 'Dockerfile'), 'FROM busybox\nRUN true\n')
+    const verbs = [
+      ['run', '--rm', '--network', 'none', 'busybox', 'true'],
+      ['build', '--no-cache', '--network', 'none', context],
+      ['save', '-o', '/dev/null', 'busybox'],
+    ]
+    const all = () => [...filesUnder(join(own.root, 'content')), ...filesUnder(join(own.root, 'layers/sha256'))]
+    const harms: Readonly<Record<string, (path: string) => void>> = {
+      short: (path) => truncateSync(path, statSync(path).size >> 1),
+      empty: (path) => truncateSync(path, 0),
+      gone: (path) => rmSync(path),
+      swapped: (path) =>
+        cpSync(
+          all().find((other) => other !== path)!,
+          path,
+        ),
+    }
+    for (const place of all())
+      for (const [harm, work] of Object.entries(harms)) {
+        chmodSync(place, 0o600)
+        work(place)
+        for (const verb of verbs) {
+          const { code, stderr } = await own.cairn(verb)
+          const about = `${relative(own.root, place)} ${harm}: ${verb[0]}: ${stderr}`
+          expect(code, about).not.toBe(0)
+          expect(stderr, about).toMatch(/^(?:.*\n)*?cairn: .*(?:is damaged|is missing|is not here)/)
+          expect(stderr, about).toMatch(/hint: .*(?:load|pull|build)/)
+        }
+        // What is damaged can be seen, removed and loaded again.
+        for (const verb of [['images'], ['system', 'df'], ['rmi', 'busybox'], ['load', '-i', saved], verbs[0]!])
+          await own.must(verb)
+      }
   }, 240_000)
 
   test('in every file of an archive, in turn, stops the load', async () => {

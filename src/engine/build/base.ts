@@ -8,6 +8,7 @@ import { imageContent } from '../image/content.ts'
 import { locateBase } from '../image/find.ts'
 import type { LazyBases } from './lazybase.ts'
 import { obtain } from '../image/obtain.ts'
+import { ofWhole } from '../image/whole.ts'
 import type { MeantBase } from './remembered.ts'
 
 /** What a name meant for another platform than the host's when it was last asked for. */
@@ -40,7 +41,7 @@ export async function imageResolver(parts: Parts, lookup: BaseLookup): Promise<I
     const find = async (): Promise<OpenedImage> => {
       const { root } = await locateBase(parts, ref, call)
       lookup.meant?.({ ref, platform, root })
-      return openImage(content, root, platform, call)
+      return await ofWhole(parts, { ref, root }, () => openImage(content, root, platform, call), call)
     }
     if (lookup.lazy && lookup.policy !== 'never') return lazily(lookup.lazy, { ...lookup, ref, platform, find }, call)
     if (matchPlatform(hostPlatform(), platform) !== undefined)

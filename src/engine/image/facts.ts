@@ -82,8 +82,8 @@ export function forgetFacts(db: Database): void {
   db.run('DELETE FROM image_facts WHERE root NOT IN (SELECT digest FROM image)')
 }
 
-/** A damaged image is left out of lists: inspecting or running it says what is wrong. */
-async function readable(read: () => Promise<ImageFacts>): Promise<ImageFacts | undefined> {
+/** Undefined for a damaged image. It is left out of lists, and can be removed: inspecting or running it says what is wrong. */
+export async function readable<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
     return await read()
   } catch (error) {

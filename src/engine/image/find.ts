@@ -20,6 +20,7 @@ import {
 } from '#oci'
 import type { Parts } from '../parts.ts'
 import { allFacts, heldFacts, noSuchImage } from './facts.ts'
+import { ofWhole } from './whole.ts'
 
 /** An image of the store, by name or ID. */
 export interface Located {
@@ -103,7 +104,12 @@ export async function findImage(
 ): Promise<FoundImage> {
   const { root } = await locate(parts, ref, call)
   const [store, names] = await Promise.all([parts.store(), parts.names()])
-  const image = readNow(store, root) ?? (await readIndexed(store, root, platform, call))
+  const image = await ofWhole(
+    parts,
+    { ref, root },
+    async () => readNow(store, root) ?? (await readIndexed(store, root, platform, call)),
+    call,
+  )
   const own = platformOf(image.config)
   if (platform && matchPlatform(platform, own) === undefined)
     fail('not_found', `image ${ref} is for ${formatPlatform(own)}, not for ${formatPlatform(platform)}`)

@@ -3,12 +3,13 @@ import { familiarName, familiarRepository, parseReference } from '#oci'
 import type { Parts } from '../parts.ts'
 import { factsFor } from './facts.ts'
 import { locate } from './find.ts'
+import { ofWhole } from './whole.ts'
 
 /** An image in the shape of Docker's `image inspect`. */
 export async function inspect(parts: Parts, ref: string): Promise<object> {
   const { root } = await locate(parts, ref)
   const [store, names] = await Promise.all([parts.store(), parts.names()])
-  const { manifest, config } = await openSome(store, root)
+  const { manifest, config } = await ofWhole(parts, { ref, root }, () => openSome(store, root))
   const { size } = await factsFor(parts, root)
   const named = names.withDigest(root.digest)
   const references = named.flatMap(({ name }) => (name === undefined ? [] : [parseReference(name)]))

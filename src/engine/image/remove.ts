@@ -4,7 +4,7 @@ import type { ContainerRecord } from '../container/table.ts'
 import type { Parts } from '../parts.ts'
 import { collect } from '../system/collect.ts'
 import type { RemovedImage } from '../types.ts'
-import { factsFor, forgetFacts } from './facts.ts'
+import { factsFor, forgetFacts, readable } from './facts.ts'
 import { locate } from './find.ts'
 
 /**
@@ -19,7 +19,9 @@ export async function remove(
 ): Promise<RemovedImage> {
   const { root, name } = await locate(parts, ref, call)
   const names = await parts.names()
-  const { id, manifest } = await factsFor(parts, root, call)
+  // Of a damaged image no more is known than that it goes.
+  const facts = await readable(() => factsFor(parts, root, call))
+  const { id, manifest } = facts ?? { id: root.digest, manifest: root.digest }
   const untagged = parts.db.immediate((): readonly string[] => {
     const all = names.withDigest(root.digest).flatMap((image) => image.name ?? [])
     const going = name === undefined ? all : [name]

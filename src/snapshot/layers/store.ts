@@ -76,7 +76,20 @@ class FileLayers implements DiskLayers {
     if (offset < 0 || offset > d.size)
       fail('invalid_argument', `offset ${offset} is outside a layer of ${d.size} bytes`)
     const bytes = readTarOf(this.#path(d.digest), row.tar_size, offset, call)
-    return offset === 0 ? verified(bytes, d) : bytes
+    return offset === 0 ? this.#whole(verified(bytes, d), d.digest) : bytes
+  }
+
+  async *#whole(bytes: ByteStream, diffId: Digest): ByteStream {
+    try {
+      yield* bytes
+    } catch (error) {
+      if (!isCode(error, 'data_loss')) throw error
+      this.#refuseDamaged(diffId, 'is not what was written')
+    }
+  }
+
+  #refuseDamaged(diffId: Digest, how: string): never {
+    fail('data_loss', `layer ${diffId} is damaged: ${this.#path(diffId)} ${how}`, { hint: CURE })
   }
 
   // --- writing
@@ -182,12 +195,12 @@ class FileLayers implements DiskLayers {
     const row = this.#row(diffId)
     const path = this.#path(diffId)
     const signature = fileSignature(path)
+    if (signature === undefined) this.#refuseDamaged(diffId, 'is gone')
     if (signature !== row.signature) {
       const { tar, meta } = await digestsOf(path, row.tar_size, call)
-      if (tar !== diffId || meta !== row.meta_digest)
-        fail('data_loss', `layer ${diffId} is damaged: ${path} is not what was written`, { hint: CURE })
+      if (tar !== diffId || meta !== row.meta_digest) this.#refuseDamaged(diffId, 'is not what was written')
       // Taken before the bytes were read: a write since then shows the next time.
-      if (signature !== undefined) this.#table.setSignature(diffId, signature)
+      this.#table.setSignature(diffId, signature)
     }
     if (this.format === 'directory') await this.#verifyTree(diffId, row.tar_size, call)
   }
