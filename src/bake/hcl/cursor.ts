@@ -38,8 +38,13 @@ export class Cursor {
   }
 
   /** Passes over blanks and comments; over line ends too where they mean nothing. */
-  blank(lines: boolean = this.#brackets > 0): void {
-    this.match(lines ? BLANK_LINES : BLANK)
+  blank(): void {
+    this.match(this.#brackets > 0 ? BLANK_LINES : BLANK)
+  }
+
+  /** The same where line ends mean nothing in any case. */
+  blankLines(): void {
+    this.match(BLANK_LINES)
   }
 
   /** What a sticky pattern finds here; passes over it. */
@@ -71,7 +76,7 @@ export class Cursor {
     const outer = this.#brackets
     this.#brackets = lines ? outer + 1 : 0
     const value = this.nested(read)
-    this.blank(true)
+    this.blankLines()
     this.#brackets = outer
     this.expect(close, what)
     return value

@@ -22,11 +22,11 @@ function choice(cursor: Cursor): Expression {
   const condition = binary(cursor, 0)
   cursor.blank()
   if (!cursor.take('?')) return condition
-  cursor.blank(true)
+  cursor.blankLines()
   const whenTrue = expression(cursor)
-  cursor.blank(true)
+  cursor.blankLines()
   cursor.expect(':', 'the first result of a condition')
-  cursor.blank(true)
+  cursor.blankLines()
   return { kind: 'choice', at: condition.at, if: condition, whenTrue, whenFalse: expression(cursor) }
 }
 
@@ -39,7 +39,7 @@ function binary(cursor: Cursor, level: number): Expression {
     const { place: at } = cursor
     const operator = operators.find((candidate) => cursor.take(candidate))
     if (operator === undefined) return left
-    cursor.blank(true)
+    cursor.blankLines()
     left = { kind: 'binary', at, operator, left, right: binary(cursor, level + 1) }
   }
 }
@@ -62,9 +62,9 @@ function steps(cursor: Cursor, start: Expression): Expression {
     if (cursor.take('.*')) of = { kind: 'splat', at, of, each: names(cursor, { kind: 'element', at }) }
     else if (cursor.peek(3) !== '...' && cursor.take('.')) of = named(cursor, of, at)
     else if (cursor.take('[')) {
-      cursor.blank(true)
+      cursor.blankLines()
       if (cursor.take('*')) {
-        cursor.blank(true)
+        cursor.blankLines()
         cursor.expect(']', '"[*"')
         of = { kind: 'splat', at, of, each: steps(cursor, { kind: 'element', at }) }
       } else of = { kind: 'index', at, of, key: cursor.bracketed(']', 'an index', () => expression(cursor)) }
@@ -140,17 +140,17 @@ function tuple(cursor: Cursor, at: Place): Expression {
 }
 
 function object(cursor: Cursor, at: Place): Expression {
-  cursor.blank(true)
+  cursor.blankLines()
   const loop = forClause(cursor, at, 'object')
   if (loop) return loop
   const items: (readonly [Expression, Expression])[] = []
   for (;;) {
-    cursor.blank(true)
+    cursor.blankLines()
     if (cursor.peek() === '}') return { kind: 'object', at, items }
     const key = objectKey(cursor)
     cursor.blank()
     if (!cursor.take('=') && !cursor.take(':')) cursor.fail(`expected "=" after a key, found ${cursor.found()}`)
-    cursor.blank(true)
+    cursor.blankLines()
     items.push([key, expression(cursor)])
     cursor.blank()
     if (!cursor.take(',') && cursor.peek() !== '\n' && cursor.peek() !== '}')
@@ -168,24 +168,24 @@ function objectKey(cursor: Cursor): Expression {
 /** `for k, v in list : …`, when that comes next. */
 function forClause(cursor: Cursor, at: Place, makes: 'tuple' | 'object'): ForExpression | undefined {
   if (cursor.match(/for\b(?!\s*[=:,\]}])/y) === undefined) return undefined
-  cursor.blank(true)
+  cursor.blankLines()
   const head = forHead(cursor)
-  cursor.blank(true)
+  cursor.blankLines()
   cursor.expect(':', 'the list of a for')
-  cursor.blank(true)
+  cursor.blankLines()
   const first = expression(cursor)
-  cursor.blank(true)
+  cursor.blankLines()
   const hasKey = cursor.take('=>')
   if (hasKey !== (makes === 'object'))
     cursor.fail(
       makes === 'object' ? 'a for that makes an object needs "key => value"' : 'a for that makes a list has no "=>"',
     )
-  if (hasKey) cursor.blank(true)
+  if (hasKey) cursor.blankLines()
   const value = hasKey ? expression(cursor) : first
-  cursor.blank(true)
+  cursor.blankLines()
   const group = cursor.take('...')
-  cursor.blank(true)
-  const condition = cursor.match(/if\b/y) === undefined ? undefined : (cursor.blank(true), expression(cursor))
+  cursor.blankLines()
+  const condition = cursor.match(/if\b/y) === undefined ? undefined : (cursor.blankLines(), expression(cursor))
   return {
     kind: 'for',
     at,
@@ -201,13 +201,13 @@ function forClause(cursor: Cursor, at: Place, makes: 'tuple' | 'object'): ForExp
 /** `k, v in list`. */
 export function forHead(cursor: Cursor): Pick<ForExpression, 'keyName' | 'valueName' | 'in'> {
   const first = cursor.identifier() ?? cursor.fail('expected a name after "for"')
-  cursor.blank(true)
+  cursor.blankLines()
   const second = cursor.take(',')
-    ? (cursor.blank(true), cursor.identifier() ?? cursor.fail('expected a second name'))
+    ? (cursor.blankLines(), cursor.identifier() ?? cursor.fail('expected a second name'))
     : undefined
-  cursor.blank(true)
+  cursor.blankLines()
   if (cursor.match(/in\b/y) === undefined) cursor.fail(`expected "in", found ${cursor.found()}`)
-  cursor.blank(true)
+  cursor.blankLines()
   return { keyName: second === undefined ? undefined : first, valueName: second ?? first, in: expression(cursor) }
 }
 

@@ -102,9 +102,9 @@ function valueOf(json: Json, reader: Reader, at: Place, isExpression = false): E
 }
 
 function whole(cursor: Cursor): Expression {
-  cursor.blank(true)
+  cursor.blankLines()
   const value = expression(cursor)
-  cursor.blank(true)
+  cursor.blankLines()
   if (!cursor.atEnd) cursor.fail(`expected the end, found ${cursor.found()}`)
   return value
 }

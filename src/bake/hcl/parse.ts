@@ -14,7 +14,7 @@ function body(cursor: Cursor, ends: () => boolean): Body {
   const attributes: Attribute[] = []
   const blocks: Block[] = []
   for (;;) {
-    cursor.blank(true)
+    cursor.blankLines()
     if (ends()) return { attributes, blocks }
     const at = cursor.place
     const name = cursor.identifier()
