@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { busyboxRootfs, cairnNode, debianRootfs, lacking, must, needsRoot, run, skipReason } from '#testkit'
 
@@ -11,7 +11,7 @@ async function smallDisk(megabytes: number): Promise<AsyncDisposable & { readonl
   const path = join(dir, 'mnt')
   mkdirSync(path)
   await must(['truncate', '-s', `${megabytes}M`, join(dir, 'disk')])
-  await must(['mkfs.ext4', '-q', '-m', '0', join(dir, 'disk')])
+  await must(['mkfs.ext4', '-q', '-b', '4096', '-m', '0', join(dir, 'disk')])
   await must(['mount', '-o', 'loop', join(dir, 'disk'), path])
   return {
     path,
@@ -59,4 +59,25 @@ describe.skipIf(skip)('a full disk', () => {
     const free = Number((await must(['df', '--output=avail', '-k', disk.path])).split('\n')[1])
     expect(free).toBeGreaterThan(12_000)
   }, 120_000)
+
+  test('to the last block: what is there is listed and can be removed, and then there is room', async () => {
+    await using disk = await smallDisk(24)
+    await using node = await cairnNode({ busybox: false })
+    const cairn = (...args: string[]) =>
+      run([node.argv([])[0]!, '--root', join(disk.path, 'root'), '--run', node.runDir, ...args])
+    expect((await cairn('import', await busyboxRootfs(), 'busybox')).code).toBe(0)
+    const sleeper = ['run', '-d', '--network', 'none', '--name', 'full', 'busybox']
+    expect((await cairn(...sleeper, 'sh', '-c', 'cat /dev/zero > /fill; exec sleep 1000')).code).toBe(0)
+    expect((await cairn('exec', 'full', 'sh', '-c', 'while [ "$(cat /proc/1/comm)" != sleep ]; do :; done')).code).toBe(
+      0,
+    )
+    // Whatever root is left of room for less than a block's worth of names.
+    await run(['sh', '-c', `cat /dev/zero > ${join(disk.path, 'rest')}`])
+    expect((await cairn('ps', '--format', '{{.Names}}')).stdout).toBe('full\n')
+    const { code, stderr } = await cairn('rm', '-f', 'full')
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    const again = await cairn('run', '--rm', '--network', 'none', 'busybox', 'echo', 'again')
+    expect(again.stdout).toBe('again\n')
+    expect(statSync(join(disk.path, 'root/cairn.db-reserve')).size).toBe(256 * 1024)
+  }, 60_000)
 })
