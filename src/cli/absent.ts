@@ -3,7 +3,6 @@ const NETWORKS = "there are bridge, host and none: 'cairn network ls'"
 /** Docker's commands that Cairn does not have, each with what does its work, or why nothing does. */
 const ABSENT: Readonly<Record<string, string>> = {
   context: "there is no daemon to choose; 'cairn --root DIR' is another store, ssh://HOST/NAME another machine's",
-  events: "there is no daemon to tell them; 'cairn wait CONTAINER' waits for an end",
   'network connect': NETWORKS,
   'network create': NETWORKS,
   'network disconnect': NETWORKS,

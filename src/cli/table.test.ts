@@ -54,7 +54,7 @@ test('the version is the package’s', () => {
 })
 
 test('what is said to be absent is', () => {
-  for (const words of ['context', 'system events', 'network rm', 'volume update'].map((name) => name.split(' '))) {
+  for (const words of ['context', 'network connect', 'network rm', 'volume update'].map((name) => name.split(' '))) {
     expect(insteadOf(words)).toBeDefined()
     expect(find(words)).toBeUndefined()
   }

@@ -81,6 +81,8 @@ export type {
   Rlimit,
   StartOptions,
   System,
+  EngineEvent,
+  EventOptions,
   SystemInfo,
   SystemPruned,
   UsageDetails,

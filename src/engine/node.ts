@@ -108,15 +108,36 @@ function containers(parts: Parts): Containers {
 }
 
 function images(parts: Parts): Images {
+  /** Says what has been done to an image, when it has. */
+  const told = async <T>(action: string, id: string | ((done: T) => string), work: Promise<T>): Promise<T> => {
+    const done = await work
+    const name = typeof id === 'string' ? id : id(done)
+    parts.tell({ type: 'image', action, id: name, attributes: { name } })
+    return done
+  }
   return {
     list: async (options) => (await import('./image/list.ts')).list(parts, options),
     inspect: async (ref) => (await import('./image/inspect.ts')).inspect(parts, ref),
     history: async (ref) => (await import('./image/history.ts')).history(parts, ref),
-    tag: async (ref, name) => (await import('./image/tag.ts')).tag(parts, ref, name),
-    remove: async (ref, options, call) => (await import('./image/remove.ts')).remove(parts, ref, options, call),
+    tag: async (ref, name) => told('tag', name, (await import('./image/tag.ts')).tag(parts, ref, name)),
+    remove: async (ref, options, call) => {
+      const removed = await (await import('./image/remove.ts')).remove(parts, ref, options, call)
+      for (const [action, names] of [
+        ['untag', removed.untagged],
+        ['delete', removed.deleted],
+      ] as const)
+        for (const name of names) parts.tell({ type: 'image', action, id: name, attributes: { name } })
+      return removed
+    },
     save: async (refs, options, call) => (await import('./image/save.ts')).save(parts, refs, options, call),
-    load: async (archive, options, call) => (await import('./image/load.ts')).load(parts, archive, options, call),
-    import: async (tar, options, call) => (await import('./image/import.ts')).importRoot(parts, tar, options, call),
+    load: async (archive, options, call) =>
+      told('load', (names) => names[0] ?? '', (await import('./image/load.ts')).load(parts, archive, options, call)),
+    import: async (tar, options, call) =>
+      told(
+        'import',
+        (id) => options?.name ?? id,
+        (await import('./image/import.ts')).importRoot(parts, tar, options, call),
+      ),
     questions: async () => (await import('./build/call.ts')).buildQuestions(parts),
     build: async (request, call) =>
       (await (await import('./build/rebuilt.ts')).rebuilt(parts, request, call)) ??
@@ -131,8 +152,10 @@ function images(parts: Parts): Images {
     verify: async (request, call) => (await import('./build/verify.ts')).verifyBuild(parts, request, call),
     copy: async (request, call) => (await import('./transport/copy.ts')).copy(parts, request, call),
     prune: async (options, call) => (await import('./image/prune.ts')).prune(parts, options, call),
-    pull: async (ref, options, call) => (await import('./registry/pull.ts')).pull(parts, ref, options, call),
-    push: async (ref, options, call) => (await import('./registry/push.ts')).push(parts, ref, options, call),
+    pull: async (ref, options, call) =>
+      told('pull', ref, (await import('./registry/pull.ts')).pull(parts, ref, options, call)),
+    push: async (ref, options, call) =>
+      told('push', ref, (await import('./registry/push.ts')).push(parts, ref, options, call)),
   }
 }
 
@@ -218,6 +241,9 @@ function system(parts: Parts): System {
     },
     pruneCache: async (pruning, call) => (await import('./cache/prune.ts')).pruneCache(parts, pruning, call),
     cacheUsage: async () => (await import('./cache/prune.ts')).cacheUsage(parts),
+    events: async function* (options, call) {
+      yield* (await import('./events/follow.ts')).follow(parts.paths.events, options ?? {}, call)
+    },
     info: async () => {
       await settled(parts)
       return (await import('./system/info.ts')).info(parts)

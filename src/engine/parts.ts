@@ -5,6 +5,8 @@ import type { Monitor, NetworkDriver, Runtime } from '#runtime'
 import type { Differ, DiskLayers, Snapshotter } from '#snapshot'
 import { exitNow } from '#sys'
 import { openContainers, type ContainerTable } from './container/table.ts'
+import { createJournal } from './events/journal.ts'
+import { tellingContainers, tellingVolumes, type Tell } from './events/told.ts'
 import type { MachineRegistries } from './open/registries.ts'
 import { pathsOf, type Paths } from './paths.ts'
 import type { NodeOptions } from './types.ts'
@@ -18,6 +20,8 @@ export interface Parts {
   readonly db: Database
   readonly containers: ContainerTable
   readonly volumes: VolumeTable
+  /** Says that something has happened to those who follow events. */
+  readonly tell: Tell
   store(): Promise<LocalStore>
   names(): Promise<ImageNames>
   layers(): Promise<DiskLayers>
@@ -39,17 +43,19 @@ export function openParts(options: NodeOptions): Parts {
   let containers: ContainerTable | undefined
   let volumes: VolumeTable | undefined
   const runtimes = new Map<string, Promise<Runtime>>()
+  const tell = createJournal(paths.events)
   const parts: Parts = {
     paths,
+    tell,
     self: options.self ?? ownCommand(paths),
     get db() {
       return (db ??= openDatabase(paths.database))
     },
     get containers() {
-      return (containers ??= openContainers(parts.db))
+      return (containers ??= tellingContainers(openContainers(parts.db), tell))
     },
     get volumes() {
-      return (volumes ??= openVolumes(parts.db, paths))
+      return (volumes ??= tellingVolumes(openVolumes(parts.db, paths), tell))
     },
     names: once(async () => (await import('./open/store.ts')).names(parts)),
     store: once(async () => (await import('./open/store.ts')).store(parts)),

@@ -11,6 +11,8 @@ export interface Paths {
   container(id: string): string
   /** What is only true while it runs: bundle, monitor's files, /etc files. On tmpfs; gone after a boot. */
   running(id: string): string
+  /** What has happened since the last boot, for those who follow. */
+  readonly events: string
   lock(id: string): string
   log(id: string): string
   volume(name: string): string
@@ -54,6 +56,7 @@ export function pathsOf(options: { readonly root?: string; readonly run?: string
     database: join(root, 'cairn.db'),
     container: (id) => join(root, 'containers', id),
     running: (id) => join(run, 'containers', id),
+    events: join(run, 'events'),
     lock: (id) => join(run, 'locks', id),
     log: (id) => join(root, 'containers', id, 'ctr.log'),
     volume: (name) => join(root, 'volumes', name),

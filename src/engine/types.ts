@@ -113,6 +113,8 @@ export type {
   PruneRequest,
   Requirement,
   System,
+  EngineEvent,
+  EventOptions,
   SystemInfo,
   SystemPruned,
   UsageDetails,

@@ -31,9 +31,8 @@ describe.skipIf(skip)('the command line', () => {
     expect((await cairn('image', 'prnue')).stderr).toContain("did you mean 'prune'?")
     expect((await cairn('ps', '--no-trnc')).stderr).toContain("did you mean '--no-trunc'?")
     for (const [words, said] of [
-      [['events'], "there is no 'cairn events'\nhint: there is no daemon"],
       [['network', 'create', 'back'], "there is no 'cairn network create'\nhint: there are bridge"],
-      [['system', 'events'], "there is no 'cairn system events'\nhint: there is no daemon"],
+      [['secret', 'ls'], "there is no 'cairn secret ls'\nhint: there is no swarm"],
     ] as const) {
       const { code, stderr } = await cairn(...words)
       expect(code).toBe(1)

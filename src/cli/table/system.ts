@@ -7,6 +7,12 @@ export const system: readonly Entry[] = [
     load: async () => (await import('../commands/inspect.ts')).inspect,
   },
   {
+    name: 'events',
+    summary: 'Get real time events of containers, images and volumes',
+    also: ['system events'],
+    load: async () => (await import('../commands/events.ts')).events,
+  },
+  {
     name: 'info',
     summary: 'Display system-wide information',
     also: ['system info'],

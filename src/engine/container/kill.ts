@@ -1,5 +1,6 @@
 import { fail, isCode, type Call } from '#base'
 import { signalNumber } from '#runtime'
+import { containerEvent } from '../events/told.ts'
 import type { Parts } from '../parts.ts'
 import { ended } from './ended.ts'
 import { isUnfinished } from './finish.ts'
@@ -52,6 +53,7 @@ export async function sendSignal(parts: Parts, id: string, signal: number): Prom
     const runtime = await parts.runtime(record.config.options.runtime)
     try {
       await runtime.kill(id, signal)
+      parts.tell(containerEvent(record, 'kill', { signal: String(signal) }))
       // Frozen, it would not die. Asked after the signal: whoever freezes says so first.
       if (signal === SIGKILL && parts.containers.get(id)?.state === 'paused')
         await runtime.resume(id).catch(() => undefined)

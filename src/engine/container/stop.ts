@@ -1,5 +1,6 @@
 import type { Call } from '#base'
 import { signalNumber } from '#runtime'
+import { containerEvent } from '../events/told.ts'
 import type { Parts } from '../parts.ts'
 import { ended } from './ended.ts'
 import { isUnfinished } from './finish.ts'
@@ -25,6 +26,6 @@ export async function stop(
     await runtime.resume(id).catch(() => undefined)
   }
   const after = await ended(parts, id, { timeout: seconds < 0 ? Infinity : seconds * 1000 }, call)
-  if (!after || !isUnfinished(after)) return
-  await killUntilEnded(parts, id, Infinity, call)
+  if (after && isUnfinished(after)) await killUntilEnded(parts, id, Infinity, call)
+  parts.tell(containerEvent(record, 'stop'))
 }

@@ -57,6 +57,27 @@ export interface SystemPruned {
   readonly bytes: number
 }
 
+/** Something that happened to a container, image or volume, under docker's names. */
+export interface EngineEvent {
+  /** Milliseconds since the epoch, with fractions. */
+  readonly time: number
+  readonly type: 'container' | 'image' | 'volume'
+  /** `create`, `start`, `die`, `pull`, … */
+  readonly action: string
+  /** A container's ID, an image's name or ID, a volume's name. */
+  readonly id: string
+  /** Name, image, labels, exit code, signal, … */
+  readonly attributes: Readonly<Record<string, string>>
+}
+
+/** Which events are told. Milliseconds since the epoch. */
+export interface EventOptions {
+  /** Default: now. What a boot ago was, or a megabyte of events ago, is forgotten. */
+  readonly since?: number
+  /** Default: until canceled. */
+  readonly until?: number
+}
+
 /** What `info` tells. */
 export interface SystemInfo {
   readonly root: string
@@ -96,6 +117,8 @@ export interface System {
   cacheUsage(): Promise<CacheUsage>
   /** What is here, and what of the machine containers get. */
   info(): Promise<SystemInfo>
+  /** What commands on this store do, as they do it. */
+  events(options?: EventOptions, call?: Call): AsyncIterable<EngineEvent>
   requirements(): Promise<readonly Requirement[]>
   /** Checks everything stored against its digest; answers what is wrong, one line each. */
   check(call?: Call): Promise<readonly string[]>

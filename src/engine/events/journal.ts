@@ -1,0 +1,52 @@
+import { appendFileSync, mkdirSync, renameSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { tryLock } from '#sys'
+import type { EngineEvent } from '../types.ts'
+
+/** Bytes after which a new journal is begun; the one before it is kept. */
+const LIMIT = 1 << 20
+/** Of one event no more is written than this, bytes: one write, which others' do not cut in two. */
+const LINE = 8192
+
+/** How many events of one process the size of the journal is looked at again after. */
+const SELDOM = 64
+
+/** Where events are appended, one JSON document a line, and the journal before it. */
+export function journalPaths(directory: string): { readonly now: string; readonly before: string } {
+  return { now: `${directory}/journal`, before: `${directory}/journal.1` }
+}
+
+/**
+ * Appends to the journal in a directory that a boot takes away. An event that cannot be written is nobody's failure: what
+ * it tells of has happened. Costs an open, a write and a close.
+ */
+export function createJournal(directory: string): (event: Omit<EngineEvent, 'time'>) => void {
+  const { now } = journalPaths(directory)
+  let count = 0
+  return (event) => {
+    const whole = JSON.stringify({ time: performance.timeOrigin + performance.now(), ...event })
+    const line = whole.length < LINE ? whole : JSON.stringify({ ...event, time: Date.now(), attributes: {} })
+    try {
+      append(now, `${line}\n`)
+      if (count++ % SELDOM === 0 && statSync(now).size > LIMIT) beginAnew(directory)
+    } catch {
+      return
+    }
+  }
+}
+
+function append(path: string, line: string): void {
+  try {
+    appendFileSync(path, line, { mode: 0o600 })
+  } catch {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    appendFileSync(path, line, { mode: 0o600 })
+  }
+}
+
+/** By one process at a time, and once: whoever comes second finds a short journal. */
+function beginAnew(directory: string): void {
+  const { now, before } = journalPaths(directory)
+  using lock = tryLock(`${directory}/lock`)
+  if (lock && statSync(now).size > LIMIT) renameSync(now, before)
+}
