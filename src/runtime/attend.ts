@@ -1,6 +1,6 @@
 import { checkCanceled, type Call } from '#base'
 import { openReadonlyExecutable } from '#sys'
-import { RUNTIME_ENV } from './commandline.ts'
+import { runtimeEnvironment } from './commandline.ts'
 import { complaintIn, isUnknown, unknown } from './complaint.ts'
 import { startFailure } from './failure.ts'
 import type { Stdio, Stream } from './types.ts'
@@ -36,7 +36,7 @@ export async function attend(what: Attended, call?: Call): Promise<{ code: numbe
     stdio: [stream(stdin), stream(stdout), stream(stderr), ...what.extra],
     // Out of our process group: what a terminal sends to that, the caller passes on, and once is enough.
     detached: what.stop !== undefined,
-    env: safe ? { ...RUNTIME_ENV, ...SAFE_ALREADY } : RUNTIME_ENV,
+    env: { ...runtimeEnvironment(), ...(safe && SAFE_ALREADY) },
   })
   let stopping: Promise<void> | undefined
   const abort = (): void => void (stopping ??= end(child, what.stop))

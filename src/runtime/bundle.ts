@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { isErrno } from '#sys'
 import { containerGroup } from './cgroup/mode.ts'
+import { scopeWords } from './cgroup/scope.ts'
 import type { Seccomp } from './seccomp/profile.ts'
 import { RLIM_INFINITY } from './spec/rlimits.ts'
 import type { Bundle, RuntimeSpec } from './types.ts'
@@ -32,7 +33,7 @@ export function encodeSpec(spec: unknown): string {
 function withGroup(spec: RuntimeSpec): RuntimeSpec {
   const { cgroupsPath } = spec.linux
   if (cgroupsPath === undefined) return spec
-  return { ...spec, linux: { ...spec.linux, cgroupsPath: containerGroup(cgroupsPath) } }
+  return { ...spec, linux: { ...spec.linux, cgroupsPath: scopeWords(cgroupsPath) ?? containerGroup(cgroupsPath) } }
 }
 
 async function withSeccomp(spec: RuntimeSpec, dialect: Dialect): Promise<RuntimeSpec> {

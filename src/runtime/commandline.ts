@@ -2,9 +2,13 @@ import { basename } from 'node:path'
 import { inUserNamespace } from '#sys'
 import { complaint } from './complaint.ts'
 
-/** Runtimes read little of the environment; a container's never comes from here. */
-export const RUNTIME_ENV: Record<string, string> = {
-  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+/** Runtimes read little of the environment; a container's never comes from here. That of a user says where their systemd is. */
+export function runtimeEnvironment(): Record<string, string> {
+  const session = inUserNamespace() ? process.env['XDG_RUNTIME_DIR'] : undefined
+  return {
+    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    ...(session !== undefined && { XDG_RUNTIME_DIR: session }),
+  }
 }
 
 /** A runtime as it is called: its file, and the options that go before every command. */
@@ -13,11 +17,18 @@ export class CommandLine {
   readonly kind: string
   readonly globals: readonly string[]
   readonly #path: string
+  readonly #root: string
 
   constructor(path: string, root: string) {
     this.kind = basename(path)
-    this.globals = ['--root', root, ...managerOf(this.kind)]
+    this.globals = ['--root', root, ...managerOf(this.kind, false)]
     this.#path = path
+    this.#root = root
+  }
+
+  /** The options before a command that makes a container: who makes its control group is known to those that follow. */
+  creating(grouped: boolean): readonly string[] {
+    return ['--root', this.#root, ...managerOf(this.kind, grouped)]
   }
 
   /** Runs a command to its end. */
@@ -32,15 +43,16 @@ export class CommandLine {
   }
 
   /** The words of a command whose complaints go to the file `log`. */
-  logged(log: string, args: readonly string[]): string[] {
-    return [this.#path, ...this.globals, '--log', log, '--log-format=json', ...args]
+  logged(log: string, args: readonly string[], globals: readonly string[] = this.globals): string[] {
+    return [this.#path, ...globals, '--log', log, '--log-format=json', ...args]
   }
 }
 
-/** How a runtime is told who makes control groups: it, or in a user namespace nobody. */
-function managerOf(kind: string): readonly string[] {
-  if (kind === 'crun') return [`--cgroup-manager=${inUserNamespace() ? 'disabled' : 'cgroupfs'}`]
-  return inUserNamespace() ? ['--rootless', 'true'] : []
+/** How a runtime is told who makes control groups: it, or in a user namespace the user's systemd, or nobody. */
+function managerOf(kind: string, grouped: boolean): readonly string[] {
+  const user = inUserNamespace()
+  if (kind === 'crun') return [`--cgroup-manager=${user ? (grouped ? 'systemd' : 'disabled') : 'cgroupfs'}`]
+  return user ? ['--rootless', 'true', ...(grouped ? ['--systemd-cgroup'] : [])] : []
 }
 
 export interface Finished {
@@ -50,7 +62,7 @@ export interface Finished {
 }
 
 async function finish(argv: readonly string[]): Promise<Finished> {
-  const child = Bun.spawn([...argv], { stdio: ['ignore', 'pipe', 'pipe'], env: RUNTIME_ENV })
+  const child = Bun.spawn([...argv], { stdio: ['ignore', 'pipe', 'pipe'], env: runtimeEnvironment() })
   const [stdout, stderr, code] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),

@@ -14,6 +14,7 @@ test.each([
 test.each([
   ['cannot rm state directory `/run/crun/x`: Device or resource busy', 'internal'],
   ['container `x` is not in stopped state', 'failed_precondition'],
+  ['cannot pause the container without a cgroup', 'failed_precondition'],
 ] as const)('%p is not that', (said, code) => {
   expect(complaint('crun', said, 'delete', 'x').code).toBe(code)
 })

@@ -32,9 +32,16 @@ export function unknown(kind: string, id = ''): CairnError {
 const WRONG_STATE =
   /not running|not paused|already paused|no such process|cannot \S+ a container|not created|stopped state/i
 
+/** Of a user's container, which has a control group only where it is limited. */
+const WITHOUT_GROUP = /without a cgroup/i
+
 export function complaint(kind: string, stderr: string, verb: string, id: string): CairnError {
   const said = stderr.trim().replace(/\s*\n\s*/g, '; ')
   if (isUnknown(stderr)) return unknown(kind, id)
   if (verb === 'start') return startFailure(kind, said, '')
+  if (WITHOUT_GROUP.test(said))
+    return new CairnError('failed_precondition', `cannot ${verb} ${id.slice(0, 12)}: it has no control group`, {
+      hint: 'a user’s container has one if it is run with a limit: --pids-limit -1 is one that limits nothing',
+    })
   return new CairnError(WRONG_STATE.test(said) ? 'failed_precondition' : 'internal', `${kind} ${verb} ${id}: ${said}`)
 }

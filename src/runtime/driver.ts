@@ -24,8 +24,10 @@ export interface DriverOptions {
 
 /** What a monitor needs to call the runtime itself. */
 export interface RuntimeDriver extends Runtime {
-  /** Options that go before every command. */
+  /** Options that go before every command but those that make a container. */
   readonly globals: readonly string[]
+  /** Options that go before a command that makes this container. */
+  creating(spec: RuntimeSpec): readonly string[]
   /** Writes config.json and makes the host ready for `create`. */
   prepare(bundle: Bundle): Promise<void>
   /** Makes sure that the profile is loaded which confines a process. */
@@ -58,6 +60,7 @@ export function createDriver(options: DriverOptions): RuntimeDriver {
     path: options.path,
     stateDir,
     globals: line.globals,
+    creating: ({ linux }) => line.creating(linux.cgroupsPath !== undefined),
     ...host,
     confine,
     run: (id, bundle, io, call) => runContainer(line, host, { id, bundle, io }, call),
@@ -108,7 +111,8 @@ async function runContainer(
   if (!config) await write()
   const log = processFile(undefined)
   const from = config ? ['--config', config.path] : []
-  const argv = line.logged('/proc/self/fd/3', ['run', '--bundle', bundle.dir, ...from, id])
+  const grouped = 'grouped' in bundle ? bundle.grouped : bundle.spec.linux.cgroupsPath !== undefined
+  const argv = line.logged('/proc/self/fd/3', ['run', '--bundle', bundle.dir, ...from, id], line.creating(grouped))
   const stop = async (): Promise<boolean> => (await line.call('kill', id, '9')).code === 0
   const deliver = async (to: PendingConfig): Promise<void> => {
     await write()

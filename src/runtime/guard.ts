@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs'
 import { close, pipe } from '#sys'
-import { RUNTIME_ENV } from './commandline.ts'
+import { runtimeEnvironment } from './commandline.ts'
 import type { RuntimeDriver } from './driver.ts'
 import type { Runtime } from './types.ts'
 
@@ -60,7 +60,7 @@ function startGuard({ path, globals }: RuntimeDriver): Guard {
   const child = Bun.spawn(['/bin/sh', '-c', SCRIPT, 'cairn-guard', path, ...globals], {
     stdio: [read, 'ignore', 'ignore'],
     cwd: '/',
-    env: RUNTIME_ENV,
+    env: runtimeEnvironment(),
     // A session of its own: what ends our process group does not end it.
     detached: true,
   })

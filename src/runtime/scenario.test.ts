@@ -74,7 +74,12 @@ async function perform(scenario: Scenario): Promise<unknown[]> {
         if (pending) mkdirSync(dir)
         const made =
           pending === 'refused' ? () => Promise.reject(new CairnError('unavailable', 'refused')) : async () => spec
-        return await runtime.run(id, pending ? { dir, spec: made } : { dir, spec }, own, giveUp(abortAfterMs))
+        return await runtime.run(
+          id,
+          pending ? { dir, spec: made, grouped: true } : { dir, spec },
+          own,
+          giveUp(abortAfterMs),
+        )
       }
       case 'create': {
         const { abortAfterMs, ...options } = step[1] ?? {}

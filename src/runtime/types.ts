@@ -26,6 +26,8 @@ export interface PendingBundle {
   /** It exists. */
   readonly dir: string
   readonly spec: () => Promise<RuntimeSpec>
+  /** Whether the spec will have a control group. */
+  readonly grouped: boolean
 }
 
 /** runtime-spec config.md, the members that Cairn writes. */

@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join, posix } from 'node:path'
-import type { Call } from '#base'
+import { fail, type Call } from '#base'
 import type { OpenedImage } from '#image'
 import type { Digest } from '#oci'
 import { cgroupPath, removeCgroups, type Runtime } from '#runtime'
-import { applyMounts, enterPrivateMounts, mountPoints, unmount, type Mount } from '#sys'
+import { applyMounts, enterPrivateMounts, inUserNamespace, mountPoints, unmount, type Mount } from '#sys'
 import { digestData } from '../digest.ts'
 import type { SshSource, StepOptions } from '../options/step.ts'
 import type { Secrets } from '../secrets.ts'
@@ -143,6 +143,8 @@ const CGROUP = 'cgroup'
 export function stepCgroup(dir: string, parent: string | undefined): string {
   const own = cgroupPath(basename(dir))
   if (parent === undefined) return own
+  if (inUserNamespace())
+    fail('unimplemented', '--cgroup-parent: control groups are root’s; those of a user lie where systemd puts them')
   const path = posix.join('/', parent, own)
   writeFileSync(join(dir, `${CGROUP}.new`), path)
   renameSync(join(dir, `${CGROUP}.new`), join(dir, CGROUP))

@@ -1,5 +1,5 @@
 import type { Call } from '#base'
-import type { RuntimeSpec } from '#runtime'
+import { hasGroup, type RuntimeSpec } from '#runtime'
 import { enterPrivateMounts } from '#sys'
 import type { Parts } from '../parts.ts'
 import type { Ended, StartOptions } from '../types.ts'
@@ -30,7 +30,8 @@ export async function runDirect(
     options.onStart?.(containerOf({ ...record, state: 'running' }))
     return bundle.spec
   }
-  const exit = await runtime.run(id, { dir, spec }, stdio.io, call)
+  const grouped = hasGroup(record.config.options.resources)
+  const exit = await runtime.run(id, { dir, spec, grouped }, stdio.io, call)
   await stdio.drain()
   await finish(parts, id, { exit, forgotten: true })
   return exit

@@ -4,6 +4,7 @@ import { fail, isCode, messageOf, type Call } from '#base'
 import {
   capabilitySets,
   hostFacts,
+  joinUserManager,
   preflightExec,
   resolveUser,
   StartFailure,
@@ -11,7 +12,7 @@ import {
   type ProcessSpec,
   type RuntimeSpec,
 } from '#runtime'
-import { windowSize } from '#sys'
+import { inUserNamespace, windowSize } from '#sys'
 import type { Parts } from '../parts.ts'
 import type { CallerIo, ExecOptions } from '../types.ts'
 import { attachTo } from './attach.ts'
@@ -31,9 +32,11 @@ export async function exec(parts: Parts, ref: string, options: ExecOptions, io: 
       hint: `start it: cairn start ${record.name}`,
     })
   const root = await rootOf(parts, record)
-  const process = processOf(parts, record, root, options, io)
+  const spec = readSpec(parts, record)
+  const process = processOf(spec.process, record, root, options, io)
   const early = preflightExec(root, process)
   if (early) throw early
+  if (spec.linux.cgroupsPath !== undefined && inUserNamespace()) await joinUserManager()
   if (options.tty || options.detach) return monitored(parts, record, process, options, io, call)
   const runtime = await parts.runtime(record.config.options.runtime)
   using stdio = passStdio(io)
@@ -90,13 +93,12 @@ async function monitored(
 
 /** The container's own process with another command, as Docker's exec has it. */
 function processOf(
-  parts: Parts,
+  own: ProcessSpec,
   record: ContainerRecord,
   root: string,
   options: ExecOptions,
   io: CallerIo,
 ): ProcessSpec {
-  const own = readSpec(parts, record).process
   const user = options.user === undefined ? undefined : userIn(root, options.user)
   const uid = user?.uid ?? own.user.uid
   const capabilities = options.privileged ? hostFacts().capabilities : (own.capabilities?.bounding ?? [])

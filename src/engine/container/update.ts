@@ -14,7 +14,9 @@ export async function update(parts: Parts, ref: string, asked: ResourceOptions, 
   const { name, config, state } = record
   const host = hostFacts()
   if (host.userNamespace)
-    fail('unimplemented', 'limits need root: control groups are the host’s', { hint: 'run it as root: sudo cairn …' })
+    fail('unimplemented', 'limits of a user’s container are set when it is made, not changed', {
+      hint: 'make it anew with them, or run it as root: sudo cairn …',
+    })
   const resources = merged(config.options.resources ?? {}, asked, name)
   const limits = resourceLimits(resources, host)
   if (state === 'running' || state === 'paused') {

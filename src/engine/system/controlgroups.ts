@@ -1,5 +1,13 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { cgroupMode, CONTROLLERS, delegatedControllers, missingControllers } from '#runtime'
+import { existsSync } from 'node:fs'
+import {
+  cgroupMode,
+  CONTROLLERS,
+  DELEGATE_CURE,
+  MANAGER_CURES,
+  missingControllers,
+  userManager,
+  type Controller,
+} from '#runtime'
 import { inUserNamespace } from '#sys'
 import type { Requirement } from '../types.ts'
 
@@ -11,7 +19,7 @@ export function machineRoot(): boolean {
 /** What containers can be limited with. */
 export function controlGroups(): Requirement {
   const name = 'control groups'
-  if (!machineRoot()) return { name, state: 'degraded', ...ofSomebodyElse() }
+  if (!machineRoot()) return { name, ...delegated() }
   const mode = cgroupMode()
   const missing = missingControllers(mode)
   if (missing.length === 0) return { name, state: 'ok', found: mode }
@@ -35,19 +43,21 @@ export function controlGroups(): Requirement {
   }
 }
 
-function ofSomebodyElse(): Omit<Requirement, 'name' | 'state'> {
-  const delegated = delegatedControllers(outerUser())
+/** Of a user who is not root: what the user's systemd hands on. */
+export function delegated(manager: ReturnType<typeof userManager> = userManager()): Omit<Requirement, 'name'> {
+  if (typeof manager === 'string')
+    return {
+      state: 'degraded',
+      found: 'root’s, and no systemd of this user that has some',
+      cost: 'limits: -m, --cpus, --pids-limit are refused',
+      cure: MANAGER_CURES[manager],
+    }
+  const missing = (Object.keys(CONTROLLERS) as Controller[]).filter((name) => !manager.controllers.includes(name))
+  if (missing.length === 0) return { state: 'ok', found: 'v2, from systemd of this user' }
   return {
-    found: delegated.length > 0 ? `root’s; what systemd delegates (${delegated.join(', ')}) is not used` : 'root’s',
-    cost: 'limits: -m, --cpus, --pids-limit are refused',
-    cure: 'run it as root: sudo cairn …',
+    state: 'degraded',
+    found: `v2, from systemd of this user, without ${missing.join(', ')}`,
+    cost: `limits: ${missing.flatMap((name) => CONTROLLERS[name]).join(', ')}`,
+    cure: DELEGATE_CURE,
   }
-}
-
-/** Who this process is to the machine: root of a user's namespace is that user (user_namespaces(7), `uid_map`). */
-function outerUser(): number {
-  const uid = process.getuid?.() ?? 0
-  if (!inUserNamespace()) return uid
-  const root = /^\s*0\s+(\d+)\s/m.exec(readFileSync('/proc/self/uid_map', 'utf8'))
-  return root ? Number(root[1]) : uid
 }

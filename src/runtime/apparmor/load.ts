@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, symlinkSync } from 'nod
 import { join } from 'node:path'
 import { CairnError, fail } from '#base'
 import { lock } from '#sys'
-import { RUNTIME_ENV } from '../commandline.ts'
+import { runtimeEnvironment } from '../commandline.ts'
 import { findProgram } from '../program.ts'
 import { POLICY } from './host.ts'
 import { DEFAULT_PROFILE, defaultProfile } from './profile.ts'
@@ -32,7 +32,7 @@ async function load(text: string): Promise<void> {
   const parser = findProgram('apparmor_parser') ?? fail('failed_precondition', 'apparmor_parser is missing')
   const child = Bun.spawn([parser, '--replace', '--skip-cache'], {
     stdio: [new TextEncoder().encode(text), 'ignore', 'pipe'],
-    env: RUNTIME_ENV,
+    env: runtimeEnvironment(),
     cwd: '/',
   })
   const said = await new Response(child.stderr).text()

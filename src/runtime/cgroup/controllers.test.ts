@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tempDir } from '#testkit'
-import { delegatedControllers, missingControllers } from './controllers.ts'
+import { missingControllers } from './controllers.ts'
 
 test('v2: what the root lists is there', () => {
   using dir = tempDir()
@@ -16,13 +16,4 @@ test('v1: a hierarchy each', () => {
   for (const name of ['memory', 'cpu', 'cpuset']) mkdirSync(join(dir.path, name))
   expect(missingControllers('v1', dir.path)).toEqual(['pids'])
   expect(missingControllers('hybrid', dir.path)).toEqual(['pids'])
-})
-
-test('what systemd delegates to a user', () => {
-  using dir = tempDir()
-  expect(delegatedControllers(1000, dir.path)).toEqual([])
-  const group = join(dir.path, 'user.slice/user-1000.slice/user@1000.service')
-  mkdirSync(group, { recursive: true })
-  writeFileSync(join(group, 'cgroup.controllers'), 'memory pids\n')
-  expect(delegatedControllers(1000, dir.path)).toEqual(['memory', 'pids'])
 })

@@ -21,13 +21,8 @@ export function missingControllers(mode: CgroupMode = cgroupMode(), root: string
   return names.filter((name) => !available.includes(name))
 }
 
-/** The controllers that systemd hands to a user who is not root; none where it does not manage the only hierarchy. */
-export function delegatedControllers(uid: number, root: string = CGROUP_ROOT): string[] {
-  return controllersOf(join(root, `user.slice/user-${uid}.slice/user@${uid}.service`))
-}
-
-/** cgroup-v2.rst, `cgroup.controllers`: what may be enabled for the children of a group. */
-function controllersOf(group: string): string[] {
+/** cgroup-v2.rst, `cgroup.controllers`: what may be enabled for the children of a group; nothing for those of an absent one. */
+export function controllersOf(group: string): string[] {
   try {
     return readFileSync(join(group, 'cgroup.controllers'), 'utf8').split(/\s+/).filter(Boolean)
   } catch (error) {

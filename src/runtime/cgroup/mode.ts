@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
-import { errnoOf, fileSystem, FileSystemMagic } from '#sys'
+import { errnoOf, fileSystem, FileSystemMagic, inUserNamespace, outerUser } from '#sys'
+import { scopePath } from './scope.ts'
 
 /**
  * How this host mounts control groups: `v2` alone; `v1` controllers; or `hybrid`, v1 controllers
@@ -30,9 +31,12 @@ export function swapLimited(): boolean {
   return existsSync('/proc/swaps')
 }
 
-/** Where a container's control group lies. Beside each other, not in a common parent: nothing is left after the last one. */
+/**
+ * Where a container's control group lies. Beside each other, not in a common parent: nothing is left after the last one.
+ * That of a user who is not root is a scope of the user's systemd.
+ */
 export function cgroupPath(id: string): string {
-  return `/cairn-${id}`
+  return inUserNamespace() ? scopePath(outerUser(), id) : `/cairn-${id}`
 }
 
 /**

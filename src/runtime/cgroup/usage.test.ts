@@ -31,6 +31,8 @@ test('one hierarchy: the group that the container’s processes are in', () => {
     written: 22,
   })
   expect(cgroupUsage('/other', 'v2', dir.path)).toBeUndefined()
+  using scope = tree({ 's/cpu.stat': 'usage_usec 2\n', 's/pids.current': '4\n' })
+  expect(cgroupUsage('/s', 'v2', scope.path)).toMatchObject({ cpu: 2000, processes: 4 })
 })
 
 test('one for each controller, whichever there are', () => {

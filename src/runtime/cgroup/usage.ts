@@ -23,9 +23,9 @@ export function cgroupUsage(
   root: string = CGROUP_ROOT,
 ): CgroupUsage | undefined {
   const group = containerGroup(path, mode)
-  const file = (controller: string, name: string): string | undefined =>
-    read(mode === 'v2' ? `${root}${group}/${name}` : `${root}/${controller}${group}/${name}`)
-  return mode === 'v2' ? unified(file) : byController(file)
+  if (mode !== 'v2') return byController((controller, name) => read(`${root}/${controller}${group}/${name}`))
+  // In a scope of systemd's, runc puts the processes into no group of their own.
+  return unified((_, name) => read(`${root}${group}/${name}`)) ?? unified((_, name) => read(`${root}${path}/${name}`))
 }
 
 type File = (controller: string, name: string) => string | undefined

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { checkCanceled, fail, type Call } from '#base'
 import { close, errnoOf, kill, pipe } from '#sys'
 import { encodeSpec } from '../bundle.ts'
+import { runtimeEnvironment } from '../commandline.ts'
 import type { RuntimeDriver } from '../driver.ts'
 import { commandOf, startFailure } from '../failure.ts'
 import { findProgram } from '../program.ts'
@@ -49,7 +50,7 @@ async function create(
   await driver.prepare({ dir: options.dir, spec: bundle.spec })
   const monitor = await spawnMonitor(
     path,
-    [...common(driver, id, options), '-u', id, ...exitCommand(options)],
+    [...common(driver, driver.creating(bundle.spec), id, options), '-u', id, ...exitCommand(options)],
     options.dir,
     options.keep === undefined ? {} : { keep: options.keep },
   )
@@ -81,7 +82,15 @@ async function exec(
   mkdirSync(options.dir, { recursive: true, mode: 0o700 })
   const spec = join(options.dir, 'process.json')
   writeFileSync(spec, encodeSpec(process), { mode: 0o600 })
-  const args = [...common(driver, id, options), '-u', options.name, '-e', '--exec-attach', '--exec-process-spec', spec]
+  const args = [
+    ...common(driver, driver.globals, id, options),
+    '-u',
+    options.name,
+    '-e',
+    '--exec-attach',
+    '--exec-process-spec',
+    spec,
+  ]
   const attached = pipe()
   const go = pipe()
   const monitor = await spawnMonitor(path, [...args, ...exitCommand(options)], options.dir, { exec: { attached, go } })
@@ -133,7 +142,7 @@ function clean(dir: string): void {
   mkdirSync(exitDir(dir), { recursive: true, mode: 0o700 })
 }
 
-function common(driver: RuntimeDriver, id: string, options: MonitorOptions): string[] {
+function common(driver: RuntimeDriver, globals: readonly string[], id: string, options: MonitorOptions): string[] {
   const { dir } = options
   const settings = {
     '--api-version': '1',
@@ -151,7 +160,7 @@ function common(driver: RuntimeDriver, id: string, options: MonitorOptions): str
     ...Object.entries(settings).flat(),
     '--full-attach',
     '--no-sync-log',
-    ...driver.globals.flatMap((argument) => ['--runtime-arg', argument]),
+    ...globals.flatMap((argument) => ['--runtime-arg', argument]),
     ...(options.stdin ? ['-i'] : []),
     ...(options.terminal ? ['-t'] : []),
     ...(options.keepStdin ? ['--leave-stdin-open'] : []),
@@ -200,7 +209,7 @@ async function spawnMonitor(
         ...(pipes ? [pipes.attached.write] : []),
         ...(keep === undefined ? [] : [keep]),
       ],
-      env: { PATH, _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4', ...(pipes && { _OCI_ATTACHPIPE: '5' }) },
+      env: { ...runtimeEnvironment(), _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4', ...(pipes && { _OCI_ATTACHPIPE: '5' }) },
     })
     const code = await child.exited
     const pid = readPid(join(dir, 'conmon.pid'))
@@ -212,8 +221,6 @@ async function spawnMonitor(
   close(sync.read)
   return fail('internal', `conmon: ${readFileSync(join(dir, 'conmon.log'), 'utf8').trim() || 'could not be started'}`)
 }
-
-const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 async function startedPid(monitor: Spawned, driver: RuntimeDriver, command: string): Promise<number> {
   const end = (): void => void kill(monitor.pid, 9)

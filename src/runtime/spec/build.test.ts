@@ -23,6 +23,7 @@ const host: HostFacts = {
   hardLimit: (resource) => (resource === Resource.NOFILE ? 20000 : Infinity),
   cgroups: 'v1',
   userNamespace: false,
+  userManager: 'no manager',
   swapLimit: true,
   cpus: 4,
   devices: [fuse],
@@ -35,6 +36,32 @@ const spec = (options: Partial<SpecOptions> = {}, facts: Partial<HostFacts> = {}
   buildSpec({ rootfs: '/r', args: ['sh'], ...options }, { ...host, ...facts })
 const mountAt = (options: Partial<SpecOptions>, path: string, facts?: Partial<HostFacts>): object | undefined =>
   spec(options, facts).mounts.find((mount) => mount.destination === path)
+
+describe('in a user namespace', () => {
+  const user = { userNamespace: true, cgroups: 'v2' } as const
+  const cgroupsPath = '/user.slice/user-1000.slice/user@1000.service/user.slice/cairn-1.scope'
+  const limited = (
+    resources: SpecOptions['resources'],
+    userManager: HostFacts['userManager'],
+  ): ReturnType<typeof spec> => spec({ cgroupsPath, ...(resources && { resources }) }, { ...user, userManager })
+
+  test('there is no control group where nothing is to be limited', () => {
+    const { linux } = limited(undefined, { controllers: ['memory'] })
+    expect([linux.cgroupsPath, linux.resources]).toEqual([undefined, undefined])
+  })
+  test('limits are those that systemd of the user delegates; devices are root’s', () => {
+    const { linux } = limited({ memory: 64 * MiB, pidsLimit: 5 }, { controllers: ['memory', 'pids'] })
+    expect(linux.cgroupsPath).toBe(cgroupsPath)
+    expect(linux.resources).toEqual({ memory: { limit: 64 * MiB, swap: 128 * MiB }, pids: { limit: 5 } })
+  })
+  test('one that is not delegated, and any without such a systemd, is refused with the cure', () => {
+    expect(() => limited({ memory: 64 * MiB, cpus: 1 }, { controllers: ['memory'] })).toThrow(
+      '--cpus, --cpu-shares, --cpu-period, --cpu-quota: systemd does not delegate cpu to this user',
+    )
+    for (const why of ['v1', 'no manager', 'no bus'] as const)
+      expect(() => limited({ pidsLimit: 5 }, why)).toThrow('cannot be limited')
+  })
+})
 
 describe("Docker's defaults", () => {
   const built = spec({ hostname: 'box', cgroupsPath: '/cairn-1' })

@@ -5,6 +5,7 @@ import { resolveProfile } from '../seccomp/profile.ts'
 import type { LinuxSpec, ProcessSpec, RuntimeSpec } from '../types.ts'
 import { capabilitiesOf } from './capabilities.ts'
 import type { Device } from './devices.ts'
+import { checkDelegated, isLimited } from './delegated.ts'
 import { hostFacts, type HostFacts } from './host.ts'
 import { INIT_PATH, mountsOf, rootPropagation } from './mounts.ts'
 import { resourcesOf } from './resources.ts'
@@ -114,15 +115,13 @@ function linuxOf(options: SpecOptions, capabilities: readonly string[], host: Ho
   }
 }
 
-/** A container's control group, and what that limits; without one nothing can be limited. */
+/**
+ * A container's control group, and what that limits. A user who is not root has none to give: the user's systemd has, and is
+ * asked where there is something to limit.
+ */
 function limitsOf(options: SpecOptions, host: HostFacts): Pick<LinuxSpec, 'cgroupsPath' | 'resources'> {
-  if (host.userNamespace) {
-    if (Object.keys(options.resources ?? {}).length > 0)
-      fail('unimplemented', 'a container of a user who is not root cannot be limited: control groups are root’s', {
-        hint: 'leave the limits (memory, cpus, pids …) out, or run it as root',
-      })
-    return {}
-  }
+  if (host.userNamespace && !isLimited(options.resources)) return {}
+  if (host.userNamespace) checkDelegated(options.resources, host.userManager)
   return {
     ...(options.cgroupsPath && { cgroupsPath: options.cgroupsPath }),
     resources: resourcesOf(options, host),

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { getResourceLimit, hasSyscall, inUserNamespace } from '#sys'
 import { hostAppArmor, type AppArmor } from '../apparmor/host.ts'
+import { userManager, type UserManager, type WithoutManager } from '../cgroup/usermanager.ts'
 import { cgroupMode, swapLimited, type CgroupMode } from '../cgroup/mode.ts'
 import { capabilitiesFromMask } from './capabilities.ts'
 import { hostDevices, type Device } from './devices.ts'
@@ -16,6 +17,8 @@ export interface HostFacts {
   readonly cgroups: CgroupMode
   /** Root is that of a user namespace: control groups, for one, are somebody else’s. */
   readonly userNamespace: boolean
+  /** Who gives control groups in a user namespace, or why nobody does. */
+  readonly userManager: UserManager | WithoutManager
   /** The memory controller can limit swap. */
   readonly swapLimit: boolean
   readonly cpus: number
@@ -41,6 +44,9 @@ export function hostFacts(): HostFacts {
     },
     get userNamespace(): boolean {
       return inUserNamespace()
+    },
+    get userManager(): UserManager | WithoutManager {
+      return userManager()
     },
     get swapLimit(): boolean {
       return swapLimited()

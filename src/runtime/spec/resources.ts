@@ -10,8 +10,10 @@ const CPU_PERIOD = 100_000
 
 /** runtime-spec `linux.resources`, checked as Docker checks it. */
 export function resourcesOf(options: SpecOptions, host: HostFacts): ResourceSpec {
-  const devices = deviceRules(options.privileged ?? false, options.devices ?? [])
-  return { devices, ...resourceLimits(options.resources ?? {}, host) }
+  const limits = resourceLimits(options.resources ?? {}, host)
+  // Which devices a group may use is for root of the machine to say; the nodes' own modes hold in any case.
+  if (host.userNamespace) return limits
+  return { devices: deviceRules(options.privileged ?? false, options.devices ?? []), ...limits }
 }
 
 /** What limits a container, without what it may do with devices. */
