@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, renameSync, statSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, renameSync, statSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { tryLock } from '#sys'
 import type { EngineEvent } from '../types.ts'
@@ -8,7 +8,7 @@ const LIMIT = 1 << 20
 /** Of one event no more is written than this, bytes: one write, which others' do not cut in two. */
 const LINE = 8192
 
-/** How many events of one process the size of the journal is looked at again after. */
+/** After how many events, on the average, the size of the journal is looked at. */
 const SELDOM = 64
 
 /** Where events are appended, one JSON document a line, and the journal before it. */
@@ -22,7 +22,8 @@ export function journalPaths(directory: string): { readonly now: string; readonl
  */
 export function createJournal(directory: string): (event: Omit<EngineEvent, 'time'>) => void {
   const { now } = journalPaths(directory)
-  let count = 0
+  // Most processes tell four events: a few of them look for all.
+  let count = process.pid
   return (event) => {
     const whole = JSON.stringify({ time: performance.timeOrigin + performance.now(), ...event })
     const line = whole.length < LINE ? whole : JSON.stringify({ ...event, time: Date.now(), attributes: {} })
@@ -36,11 +37,20 @@ export function createJournal(directory: string): (event: Omit<EngineEvent, 'tim
 }
 
 function append(path: string, line: string): void {
+  const fd = openFor(path)
   try {
-    appendFileSync(path, line, { mode: 0o600 })
+    writeSync(fd, line)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function openFor(path: string): number {
+  try {
+    return openSync(path, 'a', 0o600)
   } catch {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    appendFileSync(path, line, { mode: 0o600 })
+    return openSync(path, 'a', 0o600)
   }
 }
 
