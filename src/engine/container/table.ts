@@ -138,7 +138,11 @@ export function openContainers(db: Database): ContainerTable {
     bury: (id) => {
       db.immediate(() => {
         table.update(id, { state: 'removed', name: id })
-        db.run("DELETE FROM container WHERE state = 'removed' AND finished < ?", Date.now() - TOMBSTONE)
+        // Told which index: SQLite takes that of states, and reads every one that was removed in the last minute.
+        db.run(
+          "DELETE FROM container INDEXED BY container_removed WHERE state = 'removed' AND finished < ?",
+          Date.now() - TOMBSTONE,
+        )
       })
     },
     delete: (id) => void db.run('DELETE FROM container WHERE id = ?', id),
