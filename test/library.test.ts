@@ -62,3 +62,36 @@ test.skipIf(skipReason('the engine as a library', needsRoot()))('a program build
     await must(['rm', '-rf', dir])
   }
 })
+
+const containers = `
+import { readdirSync, readFileSync } from 'node:fs'
+import { openNode } from 'cairn/engine'
+
+const [, place, tar] = process.argv
+await using node = openNode({ root: place + '/root', run: place + '/run' })
+await node.images.import(Bun.file(tar).stream(), { name: 'busybox' })
+const run = async (word) => {
+  const options = { image: 'busybox', command: ['sh', '-c', 'ls /w; echo > /w; exit ' + word], autoRemove: true, network: 'none' }
+  const { id } = await node.containers.create(options)
+  return (await node.containers.start(id, { io: { stdout: 1, stderr: 1 } })).code
+}
+const codes = await Promise.all([run('3'), run('4')])
+await new Promise(setImmediate)
+const overlays = readFileSync('/proc/thread-self/mountinfo', 'utf8').split('\\n').filter((line) => line.includes(' - overlay '))
+console.log(codes.join(), overlays.filter((line) => line.includes(place)).length, readdirSync(place + '/run/roots').join(''))
+`
+
+test.skipIf(skipReason('the engine as a library', needsRoot(), lacking('crun')))(
+  'a program runs two containers at once, and keeps nothing of either mounted',
+  async () => {
+    const dir = (await must(['mktemp', '-d', '-p', '/var/tmp'])).trim()
+    try {
+      const argv = [process.execPath, '--eval', containers, dir, await busyboxRootfs()]
+      const said = await must(argv, { cwd: join(import.meta.dir, '..') })
+      const missing = 'ls: /w: No such file or directory\n'
+      expect(said).toBe(`${missing}${missing}3,4 0 01\n`)
+    } finally {
+      await must(['rm', '-rf', dir])
+    }
+  },
+)

@@ -7,8 +7,10 @@ export interface Paths {
   readonly root: string
   readonly run: string
   readonly database: string
-  /** A container's own directory: upper, work, rootfs, log. Lives as long as the container. */
+  /** A container's own directory: upper, work, log. Lives as long as the container. */
   container(id: string): string
+  /** Where a process that starts a container mounts its root, in a mount namespace of its own. */
+  readonly roots: string
   /** What is only true while it runs: bundle, monitor's files, /etc files. On tmpfs; gone after a boot. */
   running(id: string): string
   /** What has happened since the last boot, for those who follow. */
@@ -55,6 +57,7 @@ export function pathsOf(options: { readonly root?: string; readonly run?: string
     run,
     database: join(root, 'cairn.db'),
     container: (id) => join(root, 'containers', id),
+    roots: join(run, 'roots'),
     running: (id) => join(run, 'containers', id),
     events: join(run, 'events'),
     lock: (id) => join(run, 'locks', id),

@@ -55,6 +55,14 @@ test('mounts are described, topmost layer first, and not made', async () => {
   expect(readdirSync(join(b.dir, 'c')).sort()).toEqual(['rootfs', 'upper', 'work'])
 })
 
+test('a root has its place beside the upper directory, or where it is asked for', async () => {
+  using b = bench()
+  const at = join(b.dir, 'elsewhere')
+  const { mounts, path } = await b.snapshots.prepare(join(b.dir, 'c'), [await layer(b.layers, 'base')], { at })
+  expect([path, mounts.at(-1)?.target]).toEqual([at, at])
+  expect(readdirSync(join(b.dir, 'c')).sort()).toEqual(['upper', 'work'])
+})
+
 test('a layer that is not there, or too many, are refused', async () => {
   using b = bench()
   const missing: Digest = `sha256:${'0'.repeat(64)}`

@@ -35,10 +35,10 @@ export function createSnapshotter(options: { readonly run: string; readonly laye
   return {
     async prepare(dir: string, digests: readonly Digest[], prepare: PrepareOptions = {}, call?: Call): Promise<RootFs> {
       const { lower, mounts } = await stack(digests, call)
-      const path = join(dir, 'rootfs')
+      const path = prepare.at ?? join(dir, 'rootfs')
       const upper = join(dir, 'upper')
       const work = join(dir, 'work')
-      makeDirectory(path)
+      if (prepare.at === undefined) makeDirectory(path)
       makeDirectory(upper)
       // A volatile overlay refuses the work directory of one before it.
       rmSync(work, { recursive: true, force: true })

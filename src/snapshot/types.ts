@@ -65,6 +65,8 @@ export interface Snapshotter {
 export interface PrepareOptions {
   /** Lose the upper directory's durability for speed: `--rm` containers and build steps. */
   readonly volatile?: boolean
+  /** Where the merged view is mounted, instead of `<dir>/rootfs`. */
+  readonly at?: string
 }
 
 export interface RootFs {

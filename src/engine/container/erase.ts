@@ -1,20 +1,18 @@
 import { rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { unmount } from '#sys'
 import type { Parts } from '../parts.ts'
 import { usersByVolume } from '../volume/users.ts'
 import { forgetLock } from './lock.ts'
+import { dropRoots } from './rootfs.ts'
 import type { ContainerRecord } from './table.ts'
 
 /** Everything on disk, the record aside. Safe to repeat. On threads the first removal alone takes 1 to 2 ms longer. */
 export function removeFiles(parts: Parts, record: ContainerRecord, options: { readonly volumes: boolean }): void {
   const { id, config } = record
   const dir = parts.paths.container(id)
-  // Mounted only in the container's own mount namespace, when this process is in it.
-  unmount(join(dir, 'rootfs'), { lazy: true })
   for (const tree of [parts.paths.running(id), dir]) rmSync(tree, { recursive: true, force: true })
   if (options.volumes) removeAnonymousVolumes(parts, record, config.mounts)
   forgetLock(parts, id)
+  dropRoots(parts, id)
 }
 
 /** Finishes a removal whose process died. */
