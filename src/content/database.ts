@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { fail, isCode } from '#base'
@@ -61,6 +61,21 @@ function keepReserve(path: string): void {
   }
 }
 
+const SQLITE_FULL = 13
+/** The log's index, which SQLite maps into memory: a page of it that finds no room later ends the process. */
+const INDEX = 32 * 1024
+/** SQLite writes a byte into each of these beforehand: that is room for all of it where blocks are as large. */
+const PAGE = 4096
+
+/** On small blocks (an ext4 of less than 512 MB has them of 1 KB) the index must find its room now. */
+function checkRoom(path: string): void {
+  const { bsize, blocks, bavail } = statfsSync(dirname(path))
+  if (bsize >= PAGE || blocks === 0) return
+  const taken = 512 * (statSync(`${path}-shm`, { throwIfNoEntry: false })?.blocks ?? 0)
+  if (bsize * bavail >= INDEX - taken) return
+  throw databaseError({ errcode: SQLITE_FULL }, path)
+}
+
 /** Opens (or makes) the database. WAL, so readers never wait; `NORMAL` sync survives kill -9 of any process. */
 export function openDatabase(path: string): Database {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
@@ -76,6 +91,7 @@ export function openDatabase(path: string): Database {
     }
   }
   const open = (): DatabaseSync => {
+    checkRoom(path)
     const db = new sqlite.DatabaseSync(path)
     told(() => db.exec(SETTINGS))
     return db

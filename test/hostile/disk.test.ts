@@ -1,17 +1,18 @@
 import { describe, expect, test } from 'bun:test'
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { openDatabase } from '#content'
 import { busyboxRootfs, cairnNode, debianRootfs, lacking, must, needsRoot, run, skipReason } from '#testkit'
 
 const skip = skipReason('full disk', needsRoot(), lacking('crun', 'mkfs.ext4', 'mmdebstrap'))
 
 /** A real ext4 of a few megabytes, mounted and taken away again. */
-async function smallDisk(megabytes: number): Promise<AsyncDisposable & { readonly path: string }> {
+async function smallDisk(megabytes: number, block = 4096): Promise<AsyncDisposable & { readonly path: string }> {
   const dir = mkdtempSync('/var/tmp/cairn-disk-')
   const path = join(dir, 'mnt')
   mkdirSync(path)
   await must(['truncate', '-s', `${megabytes}M`, join(dir, 'disk')])
-  await must(['mkfs.ext4', '-q', '-b', '4096', '-m', '0', join(dir, 'disk')])
+  await must(['mkfs.ext4', '-q', '-b', `${block}`, '-m', '0', join(dir, 'disk')])
   await must(['mount', '-o', 'loop', join(dir, 'disk'), path])
   return {
     path,
@@ -79,5 +80,39 @@ describe.skipIf(skip)('a full disk', () => {
     const again = await cairn('run', '--rm', '--network', 'none', 'busybox', 'echo', 'again')
     expect(again.stdout).toBe('again\n')
     expect(statSync(join(disk.path, 'root/cairn.db-reserve')).size).toBe(256 * 1024)
+  }, 60_000)
+
+  test('to any block but a few: a line says so, and no signal ends it', async () => {
+    await using disk = await smallDisk(24, 1024)
+    await using node = await cairnNode({ busybox: false })
+    const root = join(disk.path, 'root')
+    const argv = [node.argv([])[0]!, '--root', root, '--run', node.runDir]
+    expect((await run([...argv, 'import', await busyboxRootfs(), 'busybox'])).code).toBe(0)
+    const filler = join(disk.path, 'filler')
+    const available = async (): Promise<number> =>
+      Number((await must(['df', '--output=avail', '-k', disk.path])).split('\n')[1])
+    // A killed writer leaves a log that the next command makes an index of.
+    const log = join(root, 'cairn.db-wal')
+    const db = openDatabase(join(root, 'cairn.db'))
+    db.schema('CREATE TABLE noise (bytes BLOB)')
+    for (let i = 0; i < 200; i++) db.run('INSERT INTO noise VALUES (zeroblob(3000))')
+    const left = readFileSync(log)
+    db.close()
+    for (const free of [5, 9, 12, 16, 20, 26, 40])
+      for (const verb of [
+        ['images', '-q'],
+        ['rmi', 'nothing'],
+        ['system', 'df'],
+      ]) {
+        for (const gone of [filler, join(root, 'cairn.db-reserve'), join(root, 'cairn.db-shm')])
+          rmSync(gone, { force: true })
+        writeFileSync(log, left)
+        await must(['fallocate', '-l', `${(await available()) - free}K`, filler])
+        const { code, stderr } = await run([...argv, ...verb])
+        expect({ free, verb, code, stderr }).toMatchObject({ code: stderr === '' ? 0 : 1 })
+        if (code !== 0) expect(stderr).toMatch(/^cairn: .*(?:no space|no such image)/)
+      }
+    rmSync(filler)
+    expect((await run([...argv, 'run', '--rm', '--network', 'none', 'busybox', 'true'])).code).toBe(0)
   }, 60_000)
 })
