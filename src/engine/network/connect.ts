@@ -3,7 +3,7 @@ import { inUserNamespace } from '#sys'
 import type { ContainerRecord } from '../container/table.ts'
 import type { Parts } from '../parts.ts'
 import type { Attached } from '../types.ts'
-import { endpointOf, networkFor, reserve } from './endpoint.ts'
+import { endpointOf, networkFor, published, reserve } from './endpoint.ts'
 
 /** A container's network namespace, on its network. The namespace lives as long as this or a process in it. */
 export interface Connected extends Disposable {
@@ -26,7 +26,7 @@ export async function connectNetwork(parts: Parts, record: ContainerRecord): Pro
     const network = networkFor(parts, config.network)
     // Recorded first: a network that somebody is about to use is not removed by a prune.
     const attached = reserve(parts, id, network, config.ports)
-    driver.ensure(network)
+    if (driver.ensure(network)) for (const other of published(parts, network)) driver.republish(network, other)
     driver.connect({ fd: netns.fd }, network, endpointOf(id, attached))
     return { path: netns.path, attached, [Symbol.dispose]: () => netns[Symbol.dispose]() }
   } catch (error) {

@@ -101,6 +101,15 @@ export function endpointOf(id: string, attached: Attached): Endpoint {
   }
 }
 
+/** What runs with published ports in a network: somebody's flush of the firewall has taken them away with our table. */
+export function published(parts: Parts, network: NetworkConfig): readonly Endpoint[] {
+  return parts.containers
+    .inState('running', 'paused')
+    .flatMap(({ id, attached }) =>
+      attached?.networkId === network.id && attached.ports.length > 0 ? endpointOf(id, attached) : [],
+    )
+}
+
 /** Whether a container or a build step has an address of a network. */
 export function isUsed(parts: Parts, network: NetworkConfig): boolean {
   return [...attachedContainers(parts), ...heldAddresses(parts)].some((other) => other.networkId === network.id)

@@ -19,9 +19,12 @@ export interface NetworkRequest {
 const STANDARD_MTU = 1500
 const LOOPBACK_IPV6 = '00000000000000000000000000000001'
 
-/** Private ranges (RFC 1918) in order of preference; 10.88.0.0/16 is Podman's first choice too, and skipped where it took it. */
+/**
+ * Private ranges (RFC 1918) in order of preference. Not 10.88.0.0/16 and those behind it: they are Podman's, which takes them
+ * without a look at the routes, and may do so after us.
+ */
 function* candidates(): Generator<string> {
-  for (let second = 88; second < 128; second++) yield `10.${second}.0.0/16`
+  for (let second = 100; second < 128; second++) yield `10.${second}.0.0/16`
   for (let second = 20; second < 32; second++) yield `172.${second}.0.0/16`
   for (let third = 0; third < 256; third += 16) yield `192.168.${third}.0/20`
 }

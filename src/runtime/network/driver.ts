@@ -57,14 +57,16 @@ class BridgeDriver implements NetworkDriver {
     this.#nameOf = nameOf
   }
 
-  ensure(network: NetworkConfig): void {
+  ensure(network: NetworkConfig): boolean {
     const [route, nft] = [this.#route(), this.#nft()]
-    locked(this.#run, () => {
-      if (!readyBridge(route, network) || !networkIsLoaded(nft, this.#ref, network)) {
+    return locked(this.#run, () => {
+      const made = !readyBridge(route, network) || !networkIsLoaded(nft, this.#ref, network)
+      if (made) {
         ensureBridge(route, network)
         loadTable(nft, this.#ref, network)
       }
       allowForwarding(nft, network.bridge)
+      return made
     })
   }
 

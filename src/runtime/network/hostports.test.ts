@@ -12,6 +12,15 @@ describe('choosePorts', () => {
     for (const { hostPort } of chosen.slice(1)) expect(hostPort >= 49153 && hostPort <= 65535).toBe(true)
   })
 
+  test('one port published twice is refused by name', () => {
+    const twice = [...parsePublish('8080:80'), ...parsePublish('8080:81')]
+    expect(() => choosePorts(twice, [])).toThrow('port 8080 is published twice, to 80 and 81 of the container')
+    const apart = [...parsePublish('8080:80'), ...parsePublish('8080:80/udp'), ...parsePublish('8081:80')]
+    expect(choosePorts(apart, [])).toHaveLength(3)
+    const families = [...parsePublish('0.0.0.0:8080:80'), ...parsePublish('[::]:8080:80')]
+    expect(choosePorts(families, [])).toHaveLength(2)
+  })
+
   test('a range skips what is taken, chosen or bound', () => {
     using server = listening('127.0.0.1')
     const first = server.port

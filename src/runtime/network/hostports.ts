@@ -33,7 +33,14 @@ export function choosePorts(requests: readonly PortRequest[], taken: readonly Po
   const chosen: PortMapping[] = []
   for (const { hostIp, hostPort, hostPortEnd, containerPort, protocol } of requests) {
     if (hostPort !== 0 && hostPortEnd === undefined) {
-      chosen.push({ hostIp, hostPort, containerPort, protocol })
+      const wanted = { hostIp, hostPort, containerPort, protocol }
+      const twice = chosen.find((other) => portsConflict(other, wanted))
+      if (twice)
+        fail(
+          'invalid_argument',
+          `port ${formatHostPort(wanted)} is published twice, to ${twice.containerPort} and ${containerPort} of the container`,
+        )
+      chosen.push(wanted)
       continue
     }
     const [first, last] = hostPort === 0 ? [FIRST_FREE, LAST_FREE] : [hostPort, hostPortEnd ?? hostPort]

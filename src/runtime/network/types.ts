@@ -4,8 +4,8 @@
  * network namespace, the nft elements are removed by `disconnect` or, after a crash, by `reconcile`.
  */
 export interface NetworkDriver {
-  /** Makes the bridge, its addresses, forwarding and the nft table's entries for it. Idempotent and cheap when they are there. */
-  ensure(network: NetworkConfig): void
+  /** Makes the bridge, its addresses, forwarding and the nft table's entries for it. Idempotent and cheap when they are there. True when something had to be made: ports published before are to be {@link republish}ed. */
+  ensure(network: NetworkConfig): boolean
   /** Connects the namespace behind `netns` (a path or an open descriptor) and publishes ports. Undoes itself on failure. */
   connect(netns: NetnsRef, network: NetworkConfig, endpoint: Endpoint): void
   /** Unpublishes. Safe to repeat. */
