@@ -65,17 +65,17 @@ function security(rootless: boolean, appArmor: boolean): readonly string[] {
   return [...(appArmor ? ['apparmor'] : []), 'seccomp,profile=builtin', ...(rootless ? ['rootless'] : []), 'cgroupns']
 }
 
-/** Whoever is not root has no say in control groups. */
-function cgroupDriver({ rootless }: SystemInfo): string {
-  return rootless ? 'none' : 'cgroupfs'
+/** Whoever is not root has no say in control groups, unless systemd gives some. */
+function cgroupDriver({ rootless, limits }: SystemInfo): string {
+  if (!rootless) return 'cgroupfs'
+  return limits.memory || limits.pids ? 'systemd' : 'none'
 }
 
 function cgroupVersion({ cgroups }: SystemInfo): string {
   return cgroups === 'v2' ? '2' : '1'
 }
 
-function warnings({ limits, rootless }: SystemInfo): readonly string[] {
-  if (rootless) return ['WARNING: containers cannot be limited: control groups are root’s']
+function warnings({ limits }: SystemInfo): readonly string[] {
   const lacks = Object.entries(limits).filter(([, there]) => !there)
   return lacks.map(([name]) => `WARNING: No ${name} limit support`)
 }

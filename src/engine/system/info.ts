@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism, hostname, machine, release, totalmem } from 'node:os'
 import { isCode } from '#base'
-import { cgroupMode, findInit, findProgram, hostFacts, missingControllers } from '#runtime'
+import {
+  cgroupMode,
+  findInit,
+  findProgram,
+  hostFacts,
+  missingControllers,
+  userManager,
+  type Controller,
+} from '#runtime'
 import { isErrno } from '#sys'
 import type { Parts } from '../parts.ts'
 import type { SystemInfo } from '../types.ts'
@@ -11,7 +19,7 @@ export async function info(parts: Parts): Promise<SystemInfo> {
   const states = parts.containers.list().map(({ state }) => state)
   const count = (...wanted: readonly string[]): number => states.filter((state) => wanted.includes(state)).length
   const host = hostFacts()
-  const missing = new Set(missingControllers())
+  const has = controllers(host.userNamespace)
   const runtimes = ['crun', 'runc'].filter((name) => findProgram(name) !== undefined)
   const [layers, names] = await Promise.all([parts.layers(), parts.names()])
   return {
@@ -24,11 +32,11 @@ export async function info(parts: Parts): Promise<SystemInfo> {
     layerFormat: layers.format,
     cgroups: cgroupMode(),
     limits: {
-      memory: !missing.has('memory'),
-      swap: host.swapLimit,
-      cpu: !missing.has('cpu'),
-      cpuset: !missing.has('cpuset'),
-      pids: !missing.has('pids'),
+      memory: has('memory'),
+      swap: has('memory') && host.swapLimit,
+      cpu: has('cpu'),
+      cpuset: has('cpuset'),
+      pids: has('pids'),
     },
     runtimes,
     defaultRuntime: await defaultRuntime(parts),
@@ -42,6 +50,16 @@ export async function info(parts: Parts): Promise<SystemInfo> {
     memory: totalmem(),
     hostname: hostname(),
   }
+}
+
+/** What a container can be limited in: by the host's controllers, or by those that a user's systemd hands on. */
+function controllers(isUser: boolean): (name: Controller) => boolean {
+  if (!isUser) {
+    const missing = missingControllers()
+    return (name) => !missing.includes(name)
+  }
+  const manager = userManager()
+  return (name) => typeof manager !== 'string' && manager.controllers.includes(name)
 }
 
 async function defaultRuntime(parts: Parts): Promise<string | undefined> {
