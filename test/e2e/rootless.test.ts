@@ -140,7 +140,7 @@ RUN --mount=target=/ctx,source=f --mount=from=made,source=/m,target=/made,rw --m
     expect(await succeed('top', 'web', '-o', 'user,args')).toMatch(/^USER +COMMAND\nroot +sleep 1000\n$/)
     expect(await succeed('stats', '--no-stream', '--format', '{{.Name}} {{.CPUPerc}} {{.PIDs}}')).toBe('web -- 1\n')
     expect(await succeed('diff', 'web')).toBe('A /data\nA /ready\n')
-    expect((await cairn('update', '-m', '64m', 'web')).stderr).toContain('set when it is made')
+    expect((await cairn('update', '-m', '64m', 'web')).stderr).toContain('cannot be limited')
     await succeed('kill', 'web')
     await succeed('cp', 'in', 'web:/data/late')
     await succeed('commit', 'web', 'made')

@@ -1,5 +1,5 @@
 import { fail, type Call } from '#base'
-import { hostFacts, resourceLimits, type ResourceOptions, type ResourceSpec } from '#runtime'
+import { checkDelegated, hasGroup, hostFacts, resourceLimits, type ResourceOptions, type ResourceSpec } from '#runtime'
 import { enterPrivateMounts } from '#sys'
 import type { Parts } from '../parts.ts'
 import { lockContainer } from './lock.ts'
@@ -13,13 +13,15 @@ export async function update(parts: Parts, ref: string, asked: ResourceOptions, 
     return fail('not_found', `no such container: ${ref}`)
   const { name, config, state } = record
   const host = hostFacts()
-  if (host.userNamespace)
-    fail('unimplemented', 'limits of a user’s container are set when it is made, not changed', {
-      hint: 'make it anew with them, or run it as root: sudo cairn …',
+  if (host.userNamespace) checkDelegated(asked, host.userManager)
+  const runs = state === 'running' || state === 'paused'
+  if (runs && !hasGroup(config.options.resources))
+    fail('failed_precondition', `container ${name} was started without limits, and so has no control group`, {
+      hint: 'stop it first: its next start has the limits',
     })
   const resources = merged(config.options.resources ?? {}, asked, name)
   const limits = resourceLimits(resources, host)
-  if (state === 'running' || state === 'paused') {
+  if (runs) {
     // The runtime looks at control groups as it did when it made the container.
     enterPrivateMounts()
     await (await parts.runtime(config.options.runtime)).update(id, withUnlimited(limits, asked))
