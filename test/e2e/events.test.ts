@@ -20,6 +20,8 @@ const until = (): string[] => ['--until', (Date.now() / 1000).toFixed(3)]
 
 describe.skipIf(skip)('events', () => {
   test('a container’s life, in the foreground and in the background; volumes and images', async () => {
+    // From now on somebody listens.
+    expect(await node.must(['events', '--since', '0', ...until()])).toBe('')
     const since = ['--since', (Date.now() / 1000).toFixed(3)]
     await node.must([
       'run',

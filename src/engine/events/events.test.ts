@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { appendFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tempDir } from '#testkit'
 import type { EngineEvent } from '../types.ts'
@@ -23,6 +23,9 @@ test('what was before is told, what comes is told as it comes, and nothing twice
   using dir = tempDir()
   const directory = join(dir.path, 'events')
   const tell = createJournal(directory)
+  tell(event('nobody listens'))
+  expect(existsSync(directory)).toBe(false)
+  expect(await idsOf(follow(directory, { since: 0, until: Date.now() }))).toEqual([])
   tell(event('0'))
   const over = new AbortController()
   const seen: string[] = []

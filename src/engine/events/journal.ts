@@ -1,5 +1,4 @@
-import { closeSync, mkdirSync, openSync, renameSync, statSync, writeSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { closeSync, existsSync, openSync, renameSync, statSync, writeSync } from 'node:fs'
 import { tryLock } from '#sys'
 import type { EngineEvent } from '../types.ts'
 
@@ -17,14 +16,16 @@ export function journalPaths(directory: string): { readonly now: string; readonl
 }
 
 /**
- * Appends to the journal in a directory that a boot takes away. An event that cannot be written is nobody's failure: what
- * it tells of has happened. Costs an open, a write and a close.
+ * Appends to the journal in a directory that whoever follows makes, and a boot takes away: until somebody has asked for
+ * events nothing is written, and a command pays a look for each. An event that cannot be written is nobody's failure: what
+ * it tells of has happened.
  */
 export function createJournal(directory: string): (event: Omit<EngineEvent, 'time'>) => void {
   const { now } = journalPaths(directory)
   // Most processes tell four events: a few of them look for all.
   let count = process.pid
   return (event) => {
+    if (!existsSync(directory)) return
     const whole = JSON.stringify({ time: performance.timeOrigin + performance.now(), ...event })
     const line = whole.length < LINE ? whole : JSON.stringify({ ...event, time: Date.now(), attributes: {} })
     try {
@@ -37,20 +38,11 @@ export function createJournal(directory: string): (event: Omit<EngineEvent, 'tim
 }
 
 function append(path: string, line: string): void {
-  const fd = openFor(path)
+  const fd = openSync(path, 'a', 0o600)
   try {
     writeSync(fd, line)
   } finally {
     closeSync(fd)
-  }
-}
-
-function openFor(path: string): number {
-  try {
-    return openSync(path, 'a', 0o600)
-  } catch {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    return openSync(path, 'a', 0o600)
   }
 }
 

@@ -72,7 +72,7 @@ export interface EngineEvent {
 
 /** Which events are told. Milliseconds since the epoch. */
 export interface EventOptions {
-  /** Default: now. What a boot ago was, or a megabyte of events ago, is forgotten. */
+  /** Default: now. Kept is what happened since somebody first asked after a boot, a megabyte at least. */
   readonly since?: number
   /** Default: until canceled. */
   readonly until?: number
