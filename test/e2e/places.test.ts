@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { busyboxRootfs, cairnNode, lacking, must, needsRoot, skipReason, tempDir, type TestNode } from '#testkit'
 
@@ -69,6 +69,20 @@ describe.skipIf(skip)('places in an image', () => {
     ])
     expect(said).toBe('of the image\nnamed\n')
     await node.must(['volume', 'rm', 'etc'])
+  })
+
+  test('a store may lie where names are not ASCII', async () => {
+    const store = mkdtempSync('/var/tmp/cairn-ü漢 ,-')
+    const there = (...args: string[]): Promise<string> =>
+      must([node.argv([])[0]!, '--root', join(store, 'root'), '--run', join(store, 'run'), ...args])
+    try {
+      await there('import', await busyboxRootfs(), 'busybox')
+      const said = await there('run', '--name', 'named', '--network', 'none', 'busybox', 'echo', 'heard')
+      expect(said + (await there('logs', 'named'))).toBe('heard\nheard\n')
+      await there('rm', 'named')
+    } finally {
+      rmSync(store, { recursive: true })
+    }
   })
 
   test('a working directory that is a file is refused in one line', async () => {

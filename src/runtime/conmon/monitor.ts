@@ -183,6 +183,9 @@ interface ExecPipes {
   readonly go: { readonly read: number; readonly write: number }
 }
 
+/** Its options are read with GLib, which refuses paths that the locale cannot spell. */
+const UTF8 = { LC_ALL: 'C.UTF-8' }
+
 /** Starts conmon, which puts itself into the background at once. */
 async function spawnMonitor(
   path: string,
@@ -202,14 +205,20 @@ async function spawnMonitor(
       cwd: dir,
       stdio: [
         'ignore',
-        'ignore',
+        log,
         log,
         sync.write,
         start.read,
         ...(pipes ? [pipes.attached.write] : []),
         ...(keep === undefined ? [] : [keep]),
       ],
-      env: { ...runtimeEnvironment(), _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4', ...(pipes && { _OCI_ATTACHPIPE: '5' }) },
+      env: {
+        ...runtimeEnvironment(),
+        ...UTF8,
+        _OCI_SYNCPIPE: '3',
+        _OCI_STARTPIPE: '4',
+        ...(pipes && { _OCI_ATTACHPIPE: '5' }),
+      },
     })
     const code = await child.exited
     const pid = readPid(join(dir, 'conmon.pid'))
