@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { errnoOf, inUserNamespace } from '#sys'
+import { inUserNamespace } from '#sys'
 import { findProgram } from '../program.ts'
 
 /** Where the kernel shows its policy: securityfs, apparmor(7). */
@@ -17,7 +17,7 @@ export interface AppArmor {
   readonly profiles: readonly string[]
 }
 
-/** AppArmor of this host: one failed open (4 µs) where the kernel is without it. */
+/** AppArmor of this host: one look for a file (10 µs in a fresh process) where the kernel is without it. */
 export function hostAppArmor(): AppArmor {
   const enabled = isEnabled()
   return {
@@ -37,11 +37,9 @@ export function loadedProfiles(listing: string): readonly string[] {
   return [...listing.matchAll(/^(.+) \([a-z]+\)$/gm)].map(([, name]) => name!)
 }
 
+const ENABLED = '/sys/module/apparmor/parameters/enabled'
+
+/** Looked for first: an error of a failed read takes 60 µs more, which is all that AppArmor would cost those without. */
 function isEnabled(): boolean {
-  try {
-    return readFileSync('/sys/module/apparmor/parameters/enabled', 'latin1').startsWith('Y')
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false
-    throw error
-  }
+  return existsSync(ENABLED) && readFileSync(ENABLED, 'latin1').startsWith('Y')
 }
