@@ -69,12 +69,11 @@ describe('mounts', () => {
       tmpfsOptions: 'size=1048576,mode=1770',
     })
     expect(parseMount('"src=/a,b",type=bind,dst=/c', '/')).toMatchObject({ source: '/a,b' })
-    expect(parseMount('TYPE=bind,SRC=/a,DST=/b,ro=false,bind-nonrecursive,consistency=cached', '/')).toEqual({
+    expect(parseMount('TYPE=bind,SRC=/a,DST=/b,ro=false,consistency=cached', '/')).toEqual({
       type: 'bind',
       source: '/a',
       target: '/b',
       readonly: false,
-      nonRecursive: true,
     })
     for (const text of [
       'type=bind,dst=/x',
@@ -87,6 +86,8 @@ describe('mounts', () => {
       'type=bind,src=/a,dst=/x,volume-nocopy',
       'dst=/x,tmpfs-size=1m',
       'dst=/x,consistency=never',
+      // crun 1.8 binds what is mounted below all the same.
+      'type=bind,src=/a,dst=/x,bind-nonrecursive',
     ])
       expect(() => parseMount(text, '/')).toThrow()
     expect(parseTmpfs('/t:size=1m')).toEqual({ type: 'tmpfs', target: '/t', tmpfsOptions: 'size=1m' })

@@ -83,7 +83,6 @@ export function parseMount(text: string, cwd: string): MountRequest {
   const source = take('source', 'src')
   const readonly = flag('readonly', 'ro')
   const propagation = take('bind-propagation')
-  const nonRecursive = flag('bind-nonrecursive')
   const nocopy = flag('volume-nocopy')
   const tmpfs = tmpfsOptions(take('tmpfs-size'), take('tmpfs-mode'))
   const consistency = take('consistency')
@@ -99,7 +98,6 @@ export function parseMount(text: string, cwd: string): MountRequest {
     readonly,
     ...(source ? { source: type === 'bind' && !source.startsWith('/') ? `${cwd}/${source}` : source } : {}),
     ...(propagation ? { propagation } : {}),
-    ...(nonRecursive ? { nonRecursive } : {}),
     ...(nocopy ? { nocopy } : {}),
     ...(tmpfs ? { tmpfsOptions: tmpfs } : {}),
   }

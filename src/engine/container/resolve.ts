@@ -113,7 +113,6 @@ function mountOf(request: MountRequest, target: string, context: ResolveContext)
       type: 'bind',
       source: posix.normalize(request.source ?? ''),
       ...common,
-      ...(request.nonRecursive && { nonRecursive: true }),
       ...(request.createSource && { createSource: true }),
     }
   const name = request.source ?? context.newVolumeName()

@@ -85,7 +85,6 @@ function mountOption(rootfs: string, mount: ContainerMount, targets: readonly st
     target,
     readonly: mount.readonly,
     ...(mount.propagation !== undefined && { propagation: mount.propagation }),
-    ...(mount.nonRecursive && { nonRecursive: true }),
   }
 }
 

@@ -101,8 +101,6 @@ export interface MountRequest {
   readonly target: string
   readonly readonly?: boolean
   readonly propagation?: string
-  /** A bind without what is mounted below its source. */
-  readonly nonRecursive?: boolean
   /** Do not fill an empty volume from the image. */
   readonly nocopy?: boolean
   /** Make a missing host directory, as `-v` does and `--mount` does not. */
@@ -121,8 +119,6 @@ export interface ContainerMount {
   readonly target: string
   readonly readonly: boolean
   readonly propagation?: string
-  /** A bind without what is mounted below its source. */
-  readonly nonRecursive?: boolean
   readonly tmpfsOptions?: string
   /** Do not fill an empty volume from the image. */
   readonly nocopy?: boolean
