@@ -32,7 +32,7 @@ describe.skipIf(skip)('the command line', () => {
     expect((await cairn('ps', '--no-trnc')).stderr).toContain("did you mean '--no-trunc'?")
     for (const [words, said] of [
       [['network', 'create', 'back'], "there is no 'cairn network create'\nhint: there are bridge"],
-      [['secret', 'ls'], "there is no 'cairn secret ls'\nhint: there is no swarm"],
+      [['secret', 'ls'], "there is no 'cairn secret'\nhint: there is no swarm"],
     ] as const) {
       const { code, stderr } = await cairn(...words)
       expect(code).toBe(1)
