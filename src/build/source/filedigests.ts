@@ -108,7 +108,8 @@ export class FileDigests {
     const rows = 'SELECT first, files FROM build_context_files WHERE context = ? AND directory = ? AND first'
     const find = (rest: string): Row | undefined => this.#db.get<Row>(`${rows} ${rest}`, this.#context, path, name)
     const row = find('<= ? ORDER BY first DESC LIMIT 1')
-    const next = find('> ? ORDER BY first LIMIT 1')?.first
+    // Every row but the last is full.
+    const next = row && row.files.length >= ROW ? find('> ? ORDER BY first LIMIT 1')?.first : undefined
     return { path, first: row?.first ?? new Uint8Array(0), next, files: new DirectoryDigests(row?.files) }
   }
 
