@@ -84,7 +84,7 @@ const pause = ['sleep', '1000']
 export const runRows: readonly Row[] = [
   {
     title: '`run --rm --network none IMAGE true`',
-    rounds: 15,
+    rounds: 31,
     contestants: async (stage) => [
       ...engines(stage, ['run', '--rm', '--network', 'none', 'debian:12', 'true']),
       ...(await bareRuntime(stage)),
