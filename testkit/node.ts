@@ -13,6 +13,8 @@ export interface TestNode extends AsyncDisposable {
   cairn(args: readonly string[], options?: RunOptions): Promise<Ran>
   /** Like `cairn`, but anything other than exit 0 fails the test with the command's own words. */
   must(args: readonly string[], options?: RunOptions): Promise<string>
+  /** Removes every container, running or not. */
+  removeContainers(): Promise<void>
   /** What should be gone when no container runs: mounts, processes, cgroups, published ports. Empty when clean. */
   leftovers(): string[]
 }
@@ -49,6 +51,10 @@ export async function cairnNode(
       const said = await must(argv(args), withEnv(o))
       left.note(said)
       return said
+    },
+    removeContainers: async () => {
+      const ids = (await node.must(['ps', '-aq'])).split('\n').filter(Boolean)
+      if (ids.length > 0) await node.must(['rm', '-f', ...ids])
     },
     leftovers: () => left.list(),
     [Symbol.asyncDispose]: async () => {

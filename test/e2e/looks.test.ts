@@ -11,8 +11,7 @@ setUp(skip, async (use) => {
 
 afterEach(async () => {
   if (skip) return
-  const ids = (await node.must(['ps', '-aq'])).split('\n').filter(Boolean)
-  if (ids.length > 0) await node.must(['rm', '-f', ...ids])
+  await node.removeContainers()
   expect(node.leftovers()).toEqual([])
 })
 
